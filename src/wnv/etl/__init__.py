@@ -1,0 +1,1 @@
+"""The file format: bytes to buffers to columns of event headers (etl-format.md)."""

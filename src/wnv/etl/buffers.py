@@ -1,0 +1,262 @@
+"""The index of a file's buffers, and bringing buffers into memory.
+
+A file has no index of its own: each buffer says where the next one starts (etl-format.md, sections 1
+and 2), so the headers are stepped through once. Buffers are then loaded in any order into a reused,
+8-byte aligned arena, unpacked where they are compressed.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wnv.arrays import I64, U8, U16, U32, U64
+from wnv.diagnostics import Code, Log
+from wnv.etl import layout
+from wnv.etl.session import SessionHeader
+from wnv.etl.source import Source
+
+UNPACK_FACTOR = 256
+UNPACK_SPARE_BYTES = 256 * 2**20
+_HOLE_STEP_BYTES = 1024  # where the session's buffer size is unknown: every buffer size is a multiple of it
+_PADDING_WORDS = 32  # zeros behind the last buffer, so that whole header rows can be read near the end
+_COPY_BYTES = 8 * 2**20
+_FIELDS = struct.Struct("<II8xqq8xHHIIHH")
+
+
+@dataclass(frozen=True, slots=True)
+class BufferIndex:
+    """One row a buffer, in file order. 37 bytes a row; the walk adds counts and times (`order.Spans`)."""
+
+    offset: I64
+    """Where the buffer starts in its file."""
+    stored_bytes: U32
+    """Bytes on disk, header included, clipped to the file."""
+    used_bytes: U32
+    """Bytes in use, header included; in a compressed buffer after unpacking."""
+    cpu: U16
+    sequence: I64
+    timestamp: I64
+    """As stored: session clock, or FILETIME in merged and relogged files."""
+    flags: U16
+    kind: U8
+    """`BufferType`."""
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    @property
+    def is_compressed(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        return (self.flags & layout.FLAG_COMPRESSED) != 0
+
+
+def index_buffers(source: Source, header: SessionHeader, log: Log) -> BufferIndex:
+    """Step through the buffer headers of `source` to the end of the file (etl-format.md, sections 2, 11)."""
+    offsets, stamps, sequences = array("q"), array("q"), array("q")
+    stored, used_all = array("I"), array("I")
+    cpus, flags_all, kinds = array("H"), array("H"), array("B")
+    unpack_left = UNPACK_FACTOR * source.size + UNPACK_SPARE_BYTES
+    step = header.buffer_bytes if header.buffer_bytes >= layout.BUFFER_HEADER_BYTES else _HOLE_STEP_BYTES
+    raw = bytearray(layout.BUFFER_HEADER_BYTES)
+    view = memoryview(raw)
+    at = 0
+    while source.size - at >= layout.BUFFER_HEADER_BYTES:
+        if source.read_at(at, view) < layout.BUFFER_HEADER_BYTES:
+            log.record(Code.FILE_CHANGED, file=source.name, byte_offset=at)
+            break
+        size, saved, stamp, sequence, processor, _, _, offset, flags, kind = _FIELDS.unpack_from(raw)
+        if size < layout.BUFFER_HEADER_BYTES:
+            resume = _after_damage(source, header, at, step, is_hole=not any(raw), log=log)
+            if resume is None:
+                break
+            at = resume
+            continue
+        if size > layout.BUFFER_BYTES_MAX:
+            log.record(Code.BUFFER_TOO_LARGE, file=source.name, byte_offset=at, detail=f"{size:,} bytes")
+            if header.is_compressed or source.size - at <= step:
+                break
+            at += step
+            continue
+        here = min(size, source.size - at)
+        if here < size:
+            log.record(Code.BUFFER_CLIPPED, file=source.name, byte_offset=at, detail=f"{size - here:,} bytes are missing")
+        used = offset if offset >= layout.BUFFER_HEADER_BYTES else saved
+        used = max(used, layout.BUFFER_HEADER_BYTES)
+        if flags & layout.FLAG_COMPRESSED:
+            if used > layout.BUFFER_BYTES_MAX:
+                log.record(Code.BUFFER_TOO_LARGE, file=source.name, byte_offset=at, detail=f"unpacks to {used:,} bytes")
+                used = layout.BUFFER_HEADER_BYTES
+            elif used - layout.BUFFER_HEADER_BYTES > unpack_left:
+                log.record(Code.UNPACK_LIMIT, file=source.name, byte_offset=at)
+                break
+            unpack_left -= used - layout.BUFFER_HEADER_BYTES
+        elif used > size:
+            log.record(Code.BUFFER_USE_CLIPPED, file=source.name, byte_offset=at)
+            used = here
+        else:
+            used = min(used, here)
+        if kind in layout.TYPES_WITHOUT_EVENTS:
+            name = layout.BUFFER_TYPE_NAMES[kind]
+            log.record(Code.BUFFER_TYPE_SKIPPED, file=source.name, byte_offset=at, detail=name)
+            used = layout.BUFFER_HEADER_BYTES
+        offsets.append(at)
+        stored.append(here)
+        used_all.append(used)
+        cpus.append(processor & 0x7FF if flags & layout.FLAG_PROCESSOR_INDEX else processor & 0xFF)
+        sequences.append(sequence)
+        stamps.append(stamp)
+        flags_all.append(flags)
+        kinds.append(kind & 0xFF)
+        at += size
+    return BufferIndex(
+        offset=np.array(offsets, np.int64),
+        stored_bytes=np.array(stored, np.uint32),
+        used_bytes=np.array(used_all, np.uint32),
+        cpu=np.array(cpus, np.uint16),
+        sequence=np.array(sequences, np.int64),
+        timestamp=np.array(stamps, np.int64),
+        flags=np.array(flags_all, np.uint16),
+        kind=np.array(kinds, np.uint8),
+    )
+
+
+def _after_damage(
+    source: Source, header: SessionHeader, at: int, step: int, *, is_hole: bool, log: Log
+) -> int | None:
+    """Where reading can go on behind a header that states no possible size; None = nowhere."""
+    if not is_hole:
+        log.record(Code.BUFFER_SIZE_INVALID, file=source.name, byte_offset=at)
+        if header.is_compressed:
+            return None
+        # Buffers of a plain session lie at multiples of its size, counted from the start.
+        following = at + step - (at % step)
+        return following if following < source.size else None
+    log.record(Code.BUFFER_HOLE, file=source.name, byte_offset=at)
+    following = at + step
+    if not header.is_compressed and following < source.size:
+        following = _end_of_zeros(source, at) // step * step
+        return max(following, at + step) if following < source.size else None
+    return None
+
+
+def _end_of_zeros(source: Source, at: int) -> int:
+    """The first byte at or after `at` that is not zero, or the size of the file."""
+    while at < source.size:
+        data = source.bytes_at(at, _COPY_BYTES)
+        if not data:
+            break
+        rest = data.lstrip(b"\0")
+        if rest:
+            return at + len(data) - len(rest)
+        at += len(data)
+    return source.size
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    """One file of a recording, open, with the index of its buffers."""
+
+    source: Source
+    header: SessionHeader
+    index: BufferIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Buffers in memory. `words` and `data` are two views of one arena, valid until the next load."""
+
+    words: U64
+    data: U8
+    body: I64
+    """Where the events of each buffer start in `data`; a multiple of 8."""
+    end: I64
+    """Where its used bytes end."""
+
+
+class Arena:
+    """Memory for loaded buffers, reused and grown as needed."""
+
+    def __init__(self) -> None:
+        self._words: U64 = np.zeros(_PADDING_WORDS, np.uint64)
+        self._packed: U8 = np.zeros(0, np.uint8)
+
+    def take(self, n_bytes: int) -> U64:
+        """At least `n_bytes` of memory of undefined content, with zeros behind."""
+        n_words = -(-n_bytes // 8)
+        if len(self._words) < n_words + _PADDING_WORDS:
+            self._words = np.empty(n_words + n_words // 8 + _PADDING_WORDS, np.uint64)
+        words = self._words[: n_words + _PADDING_WORDS]
+        words[n_words:] = 0
+        return words
+
+    def take_packed(self, n_bytes: int) -> U8:
+        if len(self._packed) < n_bytes:
+            self._packed = np.empty(n_bytes + n_bytes // 8, np.uint8)
+        return self._packed[:n_bytes]
+
+
+def load_buffers(files: Sequence[IndexedFile], file_of: I64, row_of: I64, arena: Arena, log: Log | None) -> Loaded:
+    """Read the buffers `row_of[k]` of the files `file_of[k]` into `arena`, in that order.
+
+    Only used bytes are read. A buffer that cannot be unpacked, or is no longer there, is empty in the
+    result. Diagnostics are recorded where `log` is given (the first of the two passes over a file).
+    """
+    offset, stored, used = (np.empty(len(row_of), np.int64) for _ in range(3))
+    is_packed = np.zeros(len(row_of), np.bool_)
+    for number, file in enumerate(files):
+        mine = file_of == number
+        rows = row_of[mine]
+        offset[mine] = file.index.offset[rows]
+        stored[mine] = file.index.stored_bytes[rows]
+        used[mine] = file.index.used_bytes[rows]
+        is_packed[mine] = file.index.is_compressed[rows]
+    room = (used + 7) & ~7
+    stop = np.cumsum(room)
+    start = stop - room
+    words = arena.take(int(stop[-1]) if len(stop) else 0)
+    data = words.view(np.uint8)
+    end = start + used
+    for number, file in enumerate(files):
+        mine = file_of == number
+        plain = np.flatnonzero(mine & ~is_packed)
+        end[plain] = _read_plain(file, offset[plain], start[plain], end[plain], data, log)
+        packed = np.flatnonzero(mine & is_packed)
+        if len(packed):
+            end[packed] = _read_packed(file, offset[packed], stored[packed], start[packed], end[packed], data, arena, log)
+    return Loaded(words=words, data=data, body=start + layout.BUFFER_HEADER_BYTES, end=end)
+
+
+def _read_plain(file: IndexedFile, offset: I64, start: I64, end: I64, data: U8, log: Log | None) -> I64:
+    """Fill `data` with uncompressed buffers; returns where each really ends."""
+    end = end.copy()
+    target = memoryview(data)
+    places = zip(offset.tolist(), start.tolist(), end.tolist(), strict=True)
+    for k, (at, first, stop) in enumerate(places):
+        got = file.source.read_at(at, target[first:stop])
+        if got < stop - first:
+            end[k] = first + got
+            if log is not None:
+                log.record(Code.FILE_CHANGED, file=file.source.name, byte_offset=at)
+    return end
+
+
+def _read_packed(
+    file: IndexedFile, offset: I64, stored: I64, start: I64, end: I64, data: U8, arena: Arena, log: Log | None
+) -> I64:
+    """Fill `data` with compressed buffers, several unpacked at a time; returns where each really ends."""
+    from wnv.etl.compression import unpack_buffers
+
+    sizes = stored - layout.BUFFER_HEADER_BYTES
+    packed_stop = np.cumsum(sizes)
+    packed_start = packed_stop - sizes
+    scratch = arena.take_packed(int(packed_stop[-1]))
+    got = _read_plain(file, offset + layout.BUFFER_HEADER_BYTES, packed_start, packed_stop, scratch, log) - packed_start
+    body = start + layout.BUFFER_HEADER_BYTES
+    worked = unpack_buffers(scratch, packed_start, got, data, body, end - body, file.header.pack_format)
+    if log is not None:
+        log.record(Code.UNPACK_FAILED, file=file.source.name, byte_offset=offset[worked == 0])
+    return np.where(worked == 0, body, end)

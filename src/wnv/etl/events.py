@@ -1,0 +1,431 @@
+"""From buffers in memory to columns: one row an event (etl-format.md, sections 3 and 7).
+
+`walk_events` goes through all buffers at once: step k handles the k-th event of every buffer. The rest is
+copying whole headers at the found places and looking at their fields.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import numpy as np
+
+from wnv.arrays import BOOL, I32, I64, U8, U16, U32, U64
+from wnv.diagnostics import Code
+from wnv.etl import layout
+
+NULL_ID = 0xFFFFFFFF
+"""In `pid` and `tid`: the header has none. Windows reports the same value."""
+NO_PROVIDER = -1
+NO_HOOK = 0xFFFF
+_CHUNK = 1 << 16  # events decoded at a time: keeps temporaries in the processor's cache
+_FEW_LANES = 16
+_WORTH_A_KERNEL_BYTES = 1 << 20
+_GUIDS_TRIED = 8
+
+# Fixed size and size shift of a marker in one number: one lookup a step.
+_STEP_OF_MARKER: I64 = layout.FIXED_BYTES[layout.KIND_OF_MARKER] | (layout.SIZE_SHIFT[layout.KIND_OF_MARKER] << 8)
+
+
+# The search for events behind damage does without messages: half a byte marks them, which random data often has.
+_CHAIN_STEP_OF_MARKER: I64 = np.where(layout.KIND_OF_MARKER == layout.MESSAGE, 0, _STEP_OF_MARKER)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Buffers whose walk ended before their used bytes did, and where."""
+
+    code: Code
+    buffer: I64
+    position: I64
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where the events are, by buffer and then by position."""
+
+    position: I64
+    buffer: I64
+    """Which of the loaded buffers; not decreasing."""
+    stops: list[Stop]
+    n_recovered: I64
+    """For each buffer, events found behind a damaged place."""
+
+
+def walk_events(words: U64, body: I64, end: I64) -> Walk:
+    """Positions of all events of the buffers `[body, end)` of `words` (byte positions, `body` 8-aligned).
+
+    Damage stops a buffer's walk; it goes on where a chain of events reaches the end of the used bytes
+    exactly (section 11), and what is found there counts as recovered.
+    """
+    found, stops = _step_through(words, body, end)
+    n_recovered = np.zeros(len(body), np.int64)
+    if stops:
+        buffer = np.concatenate([stop.buffer for stop in stops])
+        behind = np.concatenate([stop.position for stop in stops]) + layout.ALIGN
+        again = _find_chains(words, behind, end[buffer])
+        usable = again < end[buffer]
+        buffer, again = buffer[usable], again[usable]
+        if len(buffer):
+            # A chain that was found cannot stop again: every event of it was checked.
+            rest, _ = _step_through(words, again, end[buffer])
+            n_recovered = np.bincount(np.searchsorted(body, rest, "right") - 1, minlength=len(body))
+            found = np.concatenate([found, rest])
+            found.sort()
+    return Walk(found, np.searchsorted(body, found, "right") - 1, stops, n_recovered)
+
+
+def _step_through(words: U64, body: I64, end: I64) -> tuple[I64, list[Stop]]:
+    """Positions, sorted, and the places where a walk ended early."""
+    lane = np.flatnonzero(body + 8 <= end)
+    position, stop_at = body[lane], end[lane]
+    found: list[I64] = []
+    stops: list[Stop] = []
+    is_walked = False
+    signed = words.view(np.int64)
+    while len(lane):
+        if not is_walked and len(lane) < _FEW_LANES and int((stop_at - position).sum()) > _WORTH_A_KERNEL_BYTES:
+            # What is left behind this is at its end or damaged; the next step finds out which.
+            rest, position = _walk_each(signed, position, stop_at)
+            found.append(rest)
+            is_walked = True
+        else:
+            word = signed[position >> 3]
+            step = _STEP_OF_MARKER[word >> 16 & 0xFFFF]
+            size = word >> (step >> 8) & 0xFFFF
+            fixed = step & 0xFF
+            is_event = (fixed > 0) & (size >= fixed) & (size <= stop_at - position)
+            if is_event.all():
+                found.append(position)
+            else:
+                broken = ~is_event
+                stops += _reasons(word[broken], fixed[broken], size[broken], lane[broken], position[broken])
+                found.append(position[is_event])
+                lane, position, size, stop_at = lane[is_event], position[is_event], size[is_event], stop_at[is_event]
+            position = position + ((size + 7) & ~7)
+        goes_on = position + 8 <= stop_at
+        if not goes_on.all():
+            lane, position, stop_at = lane[goes_on], position[goes_on], stop_at[goes_on]
+    if not found:
+        return np.zeros(0, np.int64), stops
+    everything = np.concatenate(found)
+    everything.sort()
+    return everything, stops
+
+
+def _walk_each(words: I64, position: I64, stop_at: I64) -> tuple[I64, I64]:
+    """Where few long buffers are left, one at a time is faster: a 16 MiB buffer has 100 000 steps."""
+    from wnv import kernels
+
+    out = np.empty(int(((stop_at - position) >> 3).sum()), np.int64)
+    n = 0
+    reached = position.copy()
+    for k in range(len(position)):
+        count, reached[k] = kernels.walk_buffer(words, int(position[k]), int(stop_at[k]), _STEP_OF_MARKER, out[n:])
+        n += count
+    return out[:n].copy(), reached
+
+
+def _reasons(word: I64, fixed: I64, size: I64, lane: I64, position: I64) -> list[Stop]:
+    marker = word & 0xFFFFFFFF
+    is_end = marker == 0xFFFFFFFF
+    is_zero = marker == 0
+    is_unknown = (fixed == 0) & ~is_end & ~is_zero
+    is_short = (fixed > 0) & (size < fixed)
+    is_long = (fixed > 0) & ~is_short
+    cases = (
+        (Code.EVENT_ZEROED, is_zero), (Code.EVENT_KIND_UNKNOWN, is_unknown),
+        (Code.EVENT_SIZE_INVALID, is_short), (Code.EVENT_OVERRUN, is_long),
+    )  # fmt: skip
+    return [Stop(code, lane[case], position[case]) for code, case in cases if case.any()]
+
+
+def _find_chains(words: U64, behind: I64, end: I64) -> I64:
+    """The first position at or after `behind` from which events lead exactly to `end`; `end` if there is none."""
+    from wnv import kernels
+
+    slots = np.zeros(int((end - behind).max()) // 8 + 1, np.uint8)
+    first = np.empty(len(behind), np.int64)
+    kernels.find_chains(words.view(np.int64), behind, end, _CHAIN_STEP_OF_MARKER, slots, first)
+    return first
+
+
+# --- columns ------------------------------------------------------------------------------------------
+
+
+def read_rows(data: U8, at: I64, kind: np.dtype[np.void]) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    """Copies of the structures `kind` that start at the byte positions `at` of `data`.
+
+    The caller checks that each lies inside; a last one may reach into the arena's padding.
+    """
+    n_bytes = kind.itemsize
+    windows: np.ndarray[tuple[int], np.dtype[np.void]] = np.ndarray(
+        (max(0, len(data) - n_bytes + 1),), np.dtype(f"V{n_bytes}"), data, strides=(1,)
+    )
+    return windows[at].view(kind)
+
+
+class Guids:
+    """Numbers for GUIDs, in order of first appearance; one for all slices of a run."""
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[int, int]] = []
+        self._code: dict[tuple[int, int], int] = {}
+        self.texts: list[str] = []
+        """Lower case, without braces."""
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def code(self, raw: bytes) -> int:
+        """The number of one GUID in its 16 stored bytes."""
+        return self._number(*np.frombuffer(raw, "<u8", 2).tolist())
+
+    def codes(self, raw: np.ndarray[tuple[int], np.dtype[np.void]]) -> I32:
+        """The number of each row of `raw` (V16)."""
+        pairs = np.ascontiguousarray(raw).view("<u8").reshape(-1, 2)
+        low, high = pairs[:, 0], pairs[:, 1]
+        codes = np.full(len(raw), NO_PROVIDER, np.int32)
+        left = len(raw)
+        for number, (known_low, known_high) in enumerate(self._pairs[:_GUIDS_TRIED]):
+            if not left:
+                return codes
+            same = (low == np.uint64(known_low)) & (high == np.uint64(known_high))
+            codes[same] = number
+            left -= int(same.sum())
+        if left:
+            rest = codes == NO_PROVIDER
+            distinct, inverse = np.unique(pairs[rest], axis=0, return_inverse=True)
+            numbers = np.array([self._number(a, b) for a, b in distinct.tolist()], np.int32)
+            codes[rest] = numbers[inverse.reshape(-1)]
+        return codes
+
+    def _number(self, low: int, high: int) -> int:
+        number = self._code.get((low, high))
+        if number is None:
+            number = self._code[low, high] = len(self.texts)
+            self._pairs.append((low, high))
+            self.texts.append(str(uuid.UUID(bytes_le=low.to_bytes(8, "little") + high.to_bytes(8, "little"))))
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Header columns of the events of one slice, in its order; the arena behind them is reused for the next.
+
+    `pid`, `tid`: `NULL_ID` where the header has none. `provider`: number in `guids`, `NO_PROVIDER` for hook
+    events. `hook_id`: `NO_HOOK` unless the event is identified by one. `event_id`: 0 for classic events.
+    """
+
+    data: U8
+    guids: Guids
+    buffer: I32
+    """Row in the recording's list of buffers (all its files)."""
+    position: I64
+    """Of the header, in `data`."""
+    kind: U8
+    ticks: I64
+    ts_ns: I64
+    cpu: U16
+    pid: U32
+    tid: U32
+    provider: I32
+    hook_id: U16
+    event_id: U16
+    version: U16
+    level: U8
+    opcode: U8
+    keyword: U64
+    has_items: BOOL
+    payload_start: I64
+    """In `data`."""
+    payload_bytes: I32
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    @property
+    def has_descriptor(self) -> BOOL:
+        """Events with an EVENT_HEADER: manifest, TraceLogging, EventSource."""
+        return (self.kind == layout.EVENT32) | (self.kind == layout.EVENT64)
+
+    @property
+    def pointer_bytes(self) -> I64:
+        """Size of a pointer in the payload (section 7: by the event's own header, not the file's)."""
+        return np.where(layout.BITS[self.kind] == 32, 4, 8)
+
+    def activity(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+        """ActivityId (V16) of each event; zeros where there is none. Read on demand: few uses need it."""
+        out = np.zeros(len(self), "V16")
+        mine = self.has_descriptor
+        out[mine] = read_rows(self.data, self.position[mine] + 0x40, np.dtype("V16"))
+        return out
+
+    def select(self, mask: BOOL | I64) -> Events:
+        """The rows of `mask`, in the same memory."""
+        columns = {name: getattr(self, name)[mask] for name in _COLUMNS}
+        return Events(data=self.data, guids=self.guids, **columns)
+
+
+_COLUMNS = tuple(name for name in Events.__slots__ if name not in ("data", "guids"))
+
+
+def read_kinds(words: U64, position: I64) -> tuple[U8, I64]:
+    """Header kind and size in bytes of the events at `position`."""
+    first = words.view(np.int64)[position >> 3]
+    kind = layout.KIND_OF_MARKER[first >> 16 & 0xFFFF]
+    return kind, first >> layout.SIZE_SHIFT[kind] & 0xFFFF
+
+
+def read_ticks(words: U64, position: I64, kind: U8) -> tuple[I64, BOOL]:
+    """Raw time of each event, and where there is one: messages may have none (section 7.6)."""
+    ticks = words[(position + layout.TIME_OFFSET[kind]) >> 3].view(np.int64)
+    has_time = np.ones(len(position), np.bool_)
+    message = np.flatnonzero(kind == layout.MESSAGE)
+    if len(message):
+        fields = _message_fields(position[message], words.view(np.int64)[position[message] >> 3])
+        has_time[message] = fields.has_time
+        timed = message[fields.has_time]
+        ticks[timed] = read_rows(words.view(np.uint8), fields.time_at[fields.has_time], np.dtype("V8")).view("<i8")
+    return ticks, has_time
+
+
+@dataclass(frozen=True, slots=True)
+class _MessageFields:
+    guid_at: I64
+    has_guid: BOOL
+    time_at: I64
+    has_time: BOOL
+    ids_at: I64
+    has_ids: BOOL
+    payload_at: I64
+
+
+def _message_fields(position: I64, word: I64) -> _MessageFields:
+    """Where the optional fields of WPP messages stand: packed, in this order (section 7.6)."""
+    flags = word >> 48
+    size = word & 0xFFFF
+
+    def has(bits: int) -> BOOL:
+        return (flags & bits) != 0
+
+    at = position + 8
+    at = at + 4 * has(layout.MESSAGE_SEQUENCE)
+    has_component = has(layout.MESSAGE_COMPONENT)
+    has_guid = has(layout.MESSAGE_GUID) & ~has_component
+    guid_at = at
+    at = at + 4 * has_component + 16 * has_guid
+    time_at = at
+    at = at + 8 * has(layout.MESSAGE_TIME | layout.MESSAGE_PERFTIME)
+    ids_at = at
+    at = at + 8 * has(layout.MESSAGE_SYSTEMINFO)
+    is_whole = at <= position + size
+    return _MessageFields(
+        guid_at=guid_at, has_guid=has_guid & is_whole,
+        time_at=time_at, has_time=has(layout.MESSAGE_TIME) & is_whole,
+        ids_at=ids_at, has_ids=has(layout.MESSAGE_SYSTEMINFO) & is_whole,
+        payload_at=np.where(is_whole, at, position + 8),
+    )  # fmt: skip
+
+
+def decode_headers(
+    words: U64, position: I64, ticks: I64, ts_ns: I64, buffer: I32, cpu: U16, guids: Guids
+) -> Events:
+    """All header columns of the events at `position`, in the order given. Payloads behind extended items
+    start behind the items where `items.place_payloads` is applied; here, where the fixed header ends."""
+    data = words.view(np.uint8)
+    n = len(position)
+    kind, size = read_kinds(words, position)
+    events = Events(
+        data=data, guids=guids, buffer=buffer, position=position, kind=kind, ticks=ticks, ts_ns=ts_ns, cpu=cpu,
+        pid=np.full(n, NULL_ID, np.uint32), tid=np.full(n, NULL_ID, np.uint32),
+        provider=np.full(n, NO_PROVIDER, np.int32), hook_id=np.full(n, NO_HOOK, np.uint16),
+        event_id=np.zeros(n, np.uint16), version=np.zeros(n, np.uint16), level=np.zeros(n, np.uint8),
+        opcode=np.zeros(n, np.uint8), keyword=np.zeros(n, np.uint64), has_items=np.zeros(n, np.bool_),
+        payload_start=position + layout.FIXED_BYTES[kind], payload_bytes=(size - layout.FIXED_BYTES[kind]).astype(np.int32),
+    )  # fmt: skip
+    for start in range(0, n, _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        present = kind[rows]
+        for kinds, fill in _FILL:
+            mine = np.isin(present, kinds)
+            if mine.all():
+                fill(events, rows, position[rows])
+            elif mine.any():
+                at = np.flatnonzero(mine) + start
+                fill(events, at, position[at])
+    return events
+
+
+_Rows = slice | I64
+
+
+def _fill_event(events: Events, rows: _Rows, position: I64) -> None:
+    head = read_rows(events.data, position, layout.EVENT_HEADER)
+    events.pid[rows] = head["pid"]
+    events.tid[rows] = head["tid"]
+    events.provider[rows] = events.guids.codes(head["provider"])
+    events.event_id[rows] = head["id"]
+    events.version[rows] = head["version"]
+    events.level[rows] = head["level"]
+    events.opcode[rows] = head["opcode"]
+    events.keyword[rows] = head["keyword"]
+    events.has_items[rows] = (head["flags"] & layout.EVENT_FLAG_EXTENDED) != 0
+
+
+def _fill_full(events: Events, rows: _Rows, position: I64) -> None:
+    head = read_rows(events.data, position, layout.FULL_HEADER)
+    events.pid[rows] = head["pid"]
+    events.tid[rows] = head["tid"]
+    events.provider[rows] = events.guids.codes(head["provider"])
+    events.version[rows] = head["version"]
+    events.level[rows] = head["level"]
+    events.opcode[rows] = head["opcode"]
+
+
+def _fill_system(events: Events, rows: _Rows, position: I64) -> None:
+    head = read_rows(events.data, position, layout.SYSTEM_HEADER)
+    events.pid[rows] = head["pid"]
+    events.tid[rows] = head["tid"]
+    events.version[rows] = head["version"]
+    events.opcode[rows] = head["opcode"]
+    events.hook_id[rows] = head["hook"]
+
+
+def _fill_perfinfo(events: Events, rows: _Rows, position: I64) -> None:
+    head = read_rows(events.data, position, layout.SYSTEM_HEADER)
+    events.version[rows] = head["version"]
+    events.opcode[rows] = head["opcode"]
+    events.hook_id[rows] = head["hook"]
+    flags = head["version_flags"]
+    counters = 8 * ((flags & layout.PERFINFO_HAS_PEBS != 0).astype(np.int32) + (flags & layout.PERFINFO_N_PMC))
+    counters = np.minimum(counters, events.payload_bytes[rows]).astype(np.int32)
+    events.payload_start[rows] += counters
+    events.payload_bytes[rows] -= counters
+
+
+def _fill_message(events: Events, rows: _Rows, position: I64) -> None:
+    word = events.data.view(np.int64)[position >> 3]
+    fields = _message_fields(position, word)
+    provider = np.full(len(position), NO_PROVIDER, np.int32)
+    raw = read_rows(events.data, fields.guid_at[fields.has_guid], np.dtype("V16"))
+    provider[fields.has_guid] = events.guids.codes(raw)
+    events.provider[rows] = provider
+    ids = np.full((len(position), 2), NULL_ID, np.uint32)
+    ids[fields.has_ids] = read_rows(events.data, fields.ids_at[fields.has_ids], np.dtype("V8")).view("<u4").reshape(-1, 2)
+    events.tid[rows] = ids[:, 0]
+    events.pid[rows] = ids[:, 1]
+    events.event_id[rows] = (word >> 32).astype(np.uint16)
+    end = events.payload_start[rows] + events.payload_bytes[rows]
+    events.payload_start[rows] = fields.payload_at
+    events.payload_bytes[rows] = end - fields.payload_at
+
+
+_FILL = (
+    ((layout.EVENT64, layout.EVENT32), _fill_event),
+    ((layout.PERFINFO64, layout.PERFINFO32), _fill_perfinfo),
+    ((layout.SYSTEM64, layout.SYSTEM32, layout.COMPACT64, layout.COMPACT32), _fill_system),
+    ((layout.FULL64, layout.FULL32, layout.INSTANCE64, layout.INSTANCE32), _fill_full),
+    ((layout.MESSAGE,), _fill_message),
+)

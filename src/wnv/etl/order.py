@@ -1,0 +1,150 @@
+"""One global order of time out of buffers that overlap, and what the order shows to be missing.
+
+Pass 1 leaves, for each buffer, how many events it has and between which times. From these the recording is
+cut into time windows: a slice holds every event of its window, sorted, whatever buffer it lies in, so the
+order is exact and memory does not grow with the file (etl-format.md, section 10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wnv.arrays import BOOL, I32, I64, U16
+
+SLICE_BYTES = 64 * 2**20
+SLICE_BYTES_MAX = 1024 * 2**20
+GAPS_LOCATED = 32
+_HOLE_RATIO = 4
+_SEQUENCE_MAX = 1 << 40
+_FIRST, _LAST = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """What the walk found in each buffer; times are sort keys (raw ticks, or FILETIME across clocks)."""
+
+    n_events: I32
+    first: I64
+    """Smallest key in the buffer; meaningless where `n_events` is 0."""
+    last: I64
+    """Greatest key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A slice to be: the buffers to load, and which of their events belong to it (`low <= key < high`)."""
+
+    rows: I64
+    low: int
+    high: int
+    """`_LAST` for the last window, which includes it."""
+
+    def holds(self, key: I64) -> BOOL:
+        if self.high == _LAST:
+            return key >= self.low
+        return (key >= self.low) & (key < self.high)
+
+
+def plan_windows(spans: Spans, used_bytes: I64, budget: int = SLICE_BYTES) -> tuple[list[Window], bool]:
+    """Windows that cover all events once, each with at most `budget` bytes of buffers where that is possible.
+
+    Buffers that overlap a window's start are loaded again. Where they alone take half the budget the window
+    gets more, so that no file is read more than about twice; beyond `SLICE_BYTES_MAX` of overlap (only a
+    hostile file, or one without usable times, has that) the order is given up: each window then takes whole
+    buffers. Returns the windows, and whether the order is global.
+    """
+    order = np.flatnonzero(spans.n_events > 0)
+    order = order[np.argsort(spans.first[order], kind="stable")]
+    if not len(order):
+        return [], True
+    first, last, size = spans.first[order], spans.last[order], used_bytes[order].astype(np.int64)
+    size_before = np.concatenate([[0], np.cumsum(size)])
+    windows: list[Window] = []
+    low = _FIRST
+    carried = np.zeros(0, np.int64)  # places in `order` that reach over `low`
+    start = 0
+    while start < len(order) or len(carried):
+        carried_bytes = int(size[carried].sum())
+        if carried_bytes > SLICE_BYTES_MAX:
+            return _whole_buffers(order, size, budget), False
+        room = max(budget, 2 * carried_bytes) - carried_bytes
+        stop = int(np.searchsorted(size_before, size_before[start] + room, "right")) - 1
+        stop = max(stop, min(start + 1, len(order)))
+        # A window ends before the first event of the first buffer that has no room; equal times stay together.
+        high = int(first[stop]) if stop < len(order) else _LAST
+        if high == low or (stop < len(order) and high == int(first[start])):
+            stop = start + int(np.searchsorted(first[start:], high, "right"))
+            high = int(first[stop]) if stop < len(order) else _LAST
+        taken = np.concatenate([carried, np.arange(start, stop)])
+        windows.append(Window(np.sort(order[taken]), low, high))
+        carried = taken[last[taken] >= high] if high != _LAST else taken[:0]
+        low, start = high, stop
+    return windows, True
+
+
+def _whole_buffers(order: I64, size: I64, budget: int) -> list[Window]:
+    number = (np.cumsum(size) - size) // budget
+    cuts = np.flatnonzero(np.diff(number)) + 1
+    return [Window(np.sort(rows), _FIRST, _LAST) for rows in np.split(order, cuts)]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Buffers that are missing in the sequence: between which times, and of which processor if that shows."""
+
+    first_missing: int
+    n_missing: int
+    low: int | None
+    """Key before which the neighbours of the gap end; None at the edge of the recording."""
+    high: int | None
+    cpu: int | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What is missing in a sequence; only the first `GAPS_LOCATED` gaps are looked at closely."""
+
+    located: list[Gap]
+    n_gaps: int
+    n_missing: int
+
+
+def find_gaps(sequence: I64, cpu: U16, spans: Spans) -> Gaps:
+    """Missing numbers between the smallest and the greatest of `sequence` (section 10).
+
+    A processor takes the next number when it starts a fresh buffer, so a lost buffer lies between the starts
+    of its neighbours in number, and its processor shows a hole there. `cpu` is given where one processor's
+    hole is at least four times every other's, with its share as confidence. Numbers that no session reaches
+    are left out: they come from damaged headers.
+    """
+    usable = np.flatnonzero((sequence > 0) & (sequence < _SEQUENCE_MAX))
+    order = usable[np.argsort(sequence[usable], kind="stable")]
+    numbers = sequence[order]
+    missing = np.diff(numbers) - 1
+    places = np.flatnonzero(missing > 0)
+    located = [
+        _locate(int(numbers[at]) + 1, int(missing[at]), order[: at + 1], order[at + 1 :], cpu, spans)
+        for at in places[:GAPS_LOCATED]
+    ]
+    return Gaps(located, len(places), int(missing[places].sum()))
+
+
+def _locate(first_missing: int, n_missing: int, before: I64, after: I64, cpu: U16, spans: Spans) -> Gap:
+    before, after = before[spans.n_events[before] > 0], after[spans.n_events[after] > 0]
+    holes: list[tuple[int, int, int, int]] = []
+    for processor in np.unique(cpu[after]).tolist():
+        mine_before, mine_after = before[cpu[before] == processor], after[cpu[after] == processor]
+        if len(mine_before) and len(mine_after):
+            low, high = int(spans.last[mine_before[-1]]), int(spans.first[mine_after[0]])
+            holes.append((max(0, high - low), processor, low, high))
+    holes.sort(reverse=True)
+    if holes and holes[0][0] > 0 and (len(holes) == 1 or holes[0][0] >= _HOLE_RATIO * holes[1][0]):
+        length, processor, low, high = holes[0]
+        rest = holes[1][0] if len(holes) > 1 else 0
+        return Gap(first_missing, n_missing, low, high, processor, round(length / (length + rest), 2))
+    low_edge = int(spans.first[before[-1]]) if len(before) else None
+    high_edge = int(spans.last[after[0]]) if len(after) else None
+    return Gap(first_missing, n_missing, low_edge, high_edge, None, 0.0)

@@ -1,0 +1,336 @@
+"""The few loops that NumPy cannot express, compiled by numba where it is installed.
+
+This is the only file that names numba. Without it (no wheel for the platform, or `WNV_NO_NUMBA` set in
+the environment) the same functions run as plain Python: same results, some hundred times slower. Import this
+module inside the function that needs it: importing numba takes 0.4 s.
+
+Compiled code does not check indexes, so every access here is guarded by a comparison that stands before it.
+Integers read from arrays are widened with `np.int64`, since in compiled code `uint8 << n` is unsigned and
+unsigned + signed a float, and then with `int`, since in plain Python NumPy's scalars are slow and overflow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from wnv.arrays import I64, U8
+
+_F = TypeVar("_F", bound=Callable[..., Any])  # Any: numba has no types, and the decorator keeps the caller's
+
+try:
+    if os.environ.get("WNV_NO_NUMBA"):
+        raise ImportError("numba is switched off by WNV_NO_NUMBA")
+    import numba
+except ImportError:
+    COMPILED = False
+
+    def njit(function: _F) -> _F:
+        return function
+else:
+    COMPILED = True
+
+    def njit(function: _F) -> _F:
+        """Compile at the first call for the argument types seen, release the GIL while running."""
+        try:
+            compiled: _F = numba.njit(cache=True, nogil=True)(function)
+        except RuntimeError:  # numba found no place it may write its cache to
+            compiled = numba.njit(nogil=True)(function)
+        return compiled
+
+
+BROKEN: Final = -1
+"""What an unpacker returns for a stream that does not yield exactly the wanted bytes."""
+
+
+@njit
+def _u8_at(data: U8, at: int) -> int:
+    """A byte as a signed 64-bit integer; the caller has checked that at < len(data)."""
+    return int(np.int64(data[at]))
+
+
+@njit
+def _u16_at(data: U8, at: int) -> int:
+    """Little-endian u16; the caller has checked that at + 2 <= len(data)."""
+    return _u8_at(data, at) | _u8_at(data, at + 1) << 8
+
+
+@njit
+def _u32_at(data: U8, at: int) -> int:
+    """Little-endian u32; the caller has checked that at + 4 <= len(data)."""
+    return _u16_at(data, at) | _u16_at(data, at + 2) << 16
+
+
+@njit
+def unpack_xpress(packed: U8, out: U8) -> int:
+    """Unpack plain XPRESS until `out` is full; len(out) or `BROKEN` (docs/formats/etl.md, section 4).
+
+    Format: MS-XCA 2.4. Input behind the last needed byte is not looked at. After `BROKEN` the content of
+    `out` is undefined.
+    """
+    n_in = packed.size
+    n_out = out.size
+    i = 0
+    o = 0
+    flags = 0
+    n_flags = 0
+    half = -1  # where a byte stands whose high nibble has not been used yet
+    while o < n_out:
+        if n_flags == 0:
+            if i + 4 > n_in:
+                return BROKEN
+            flags = _u32_at(packed, i)
+            i += 4
+            n_flags = 32
+        n_flags -= 1
+        if (flags >> n_flags) & 1 == 0:
+            if i >= n_in:
+                return BROKEN
+            out[o] = packed[i]
+            i += 1
+            o += 1
+            continue
+        if i + 2 > n_in:
+            return BROKEN
+        pair = _u16_at(packed, i)
+        i += 2
+        distance = (pair >> 3) + 1
+        length = pair & 7
+        if length == 7:
+            if half < 0:
+                if i >= n_in:
+                    return BROKEN
+                length = _u8_at(packed, i) & 15
+                half = i
+                i += 1
+            else:
+                length = _u8_at(packed, half) >> 4
+                half = -1
+            if length == 15:
+                if i >= n_in:
+                    return BROKEN
+                length = _u8_at(packed, i)
+                i += 1
+                if length == 255:
+                    if i + 2 > n_in:
+                        return BROKEN
+                    length = _u16_at(packed, i)
+                    i += 2
+                    if length == 0:
+                        if i + 4 > n_in:
+                            return BROKEN
+                        length = _u32_at(packed, i)
+                        i += 4
+                    if length < 22:
+                        return BROKEN
+                    length -= 22
+                length += 15
+            length += 7
+        length += 3
+        if distance > o or length > n_out - o:
+            return BROKEN
+        for k in range(o, o + length):
+            out[k] = out[k - distance]
+        o += length
+    return n_out
+
+
+HUFFMAN_TABLE_BYTES: Final = 256
+HUFFMAN_BLOCK_BYTES: Final = 65536
+
+
+@njit
+def unpack_huffman(packed: U8, out: U8) -> int:
+    """Unpack XPRESS_HUFF until `out` is full; len(out) or `BROKEN` (docs/formats/etl.md, section 4).
+
+    Format: MS-XCA 2.2. Input behind the last needed byte is not looked at. After `BROKEN` the content of
+    `out` is undefined.
+    """
+    n_in = packed.size
+    n_out = out.size
+    i = 0
+    o = 0
+    table = np.empty(1 << 15, np.uint16)  # the next 15 bits -> symbol << 4 | bits of its code
+    while o < n_out:
+        if i + HUFFMAN_TABLE_BYTES + 4 > n_in:
+            return BROKEN
+        n_filled = 0
+        for n_bits in range(1, 16):
+            step = 1 << (15 - n_bits)
+            for symbol in range(512):
+                if (_u8_at(packed, i + (symbol >> 1)) >> ((symbol & 1) * 4)) & 15 == n_bits:
+                    if n_filled + step > 1 << 15:
+                        return BROKEN
+                    table[n_filled : n_filled + step] = symbol << 4 | n_bits
+                    n_filled += step
+        if n_filled != 1 << 15:  # MS-XCA: a code with gaps is invalid; so every entry has been set
+            return BROKEN
+        i += HUFFMAN_TABLE_BYTES
+        bits = _u16_at(packed, i) << 16 | _u16_at(packed, i + 2)
+        i += 4
+        n_spare = 16  # bits loaded beyond the 16 that must always be there
+        block_end = min(o + HUFFMAN_BLOCK_BYTES, n_out)
+        while o < block_end:  # a match may run past the end of a block
+            entry = int(np.int64(table[bits >> 17]))
+            used = entry & 15
+            symbol = entry >> 4
+            bits = (bits << used) & 0xFFFFFFFF
+            n_spare -= used
+            if n_spare < 0:
+                if i + 2 > n_in:
+                    return BROKEN
+                bits |= _u16_at(packed, i) << -n_spare
+                n_spare += 16
+                i += 2
+            if symbol < 256:
+                out[o] = symbol
+                o += 1
+                continue
+            length = symbol & 15
+            n_distance_bits = (symbol >> 4) & 15
+            if length == 15:
+                if i >= n_in:
+                    return BROKEN
+                length = _u8_at(packed, i) + 15
+                i += 1
+                if length == 255 + 15:
+                    if i + 2 > n_in:
+                        return BROKEN
+                    length = _u16_at(packed, i)
+                    i += 2
+                    if length == 0:
+                        if i + 4 > n_in:
+                            return BROKEN
+                        length = _u32_at(packed, i)
+                        i += 4
+                    if length < 15:
+                        return BROKEN
+            length += 3
+            distance = (1 << n_distance_bits) + (bits >> (32 - n_distance_bits))
+            bits = (bits << n_distance_bits) & 0xFFFFFFFF
+            n_spare -= n_distance_bits
+            if n_spare < 0:
+                if i + 2 > n_in:
+                    return BROKEN
+                bits |= _u16_at(packed, i) << -n_spare
+                n_spare += 16
+                i += 2
+            if distance > o or length > n_out - o:
+                return BROKEN
+            for k in range(o, o + length):
+                out[k] = out[k - distance]
+            o += length
+    return n_out
+
+
+LZNT1_CHUNK_BYTES: Final = 4096
+
+
+@njit
+def unpack_lznt1(packed: U8, out: U8) -> int:
+    """Unpack LZNT1 until `out` is full; len(out) or `BROKEN` (docs/formats/etl.md, section 4).
+
+    Format: MS-XCA 2.5. Chunks behind the last needed one are not looked at. After `BROKEN` the content of
+    `out` is undefined.
+    """
+    n_in = packed.size
+    n_out = out.size
+    i = 0
+    o = 0
+    while o < n_out:
+        if i + 2 > n_in:
+            return BROKEN
+        head = _u16_at(packed, i)
+        i += 2
+        chunk_end = i + (head & 0xFFF) + 1
+        if (head >> 12) & 7 != 3 or chunk_end > n_in:  # includes the zero that may end a stream
+            return BROKEN
+        if head & 0x8000 == 0:
+            if chunk_end - i > n_out - o:
+                return BROKEN
+            for k in range(chunk_end - i):
+                out[o + k] = packed[i + k]
+            o += chunk_end - i
+            i = chunk_end
+            continue
+        start = o
+        limit = min(start + LZNT1_CHUNK_BYTES, n_out)
+        n_length_bits = 12
+        flags = 0
+        n_flags = 0
+        while i < chunk_end:
+            if n_flags == 0:
+                flags = _u8_at(packed, i)
+                n_flags = 8
+                i += 1
+                continue
+            is_match = flags & 1
+            flags >>= 1
+            n_flags -= 1
+            if is_match == 0:
+                if o >= limit:
+                    return BROKEN
+                out[o] = packed[i]
+                i += 1
+                o += 1
+                continue
+            if i + 2 > chunk_end:
+                return BROKEN
+            pair = _u16_at(packed, i)
+            i += 2
+            while o - start > 16 << (12 - n_length_bits):  # ends at 4 bits: o - start <= 4096
+                n_length_bits -= 1
+            distance = (pair >> n_length_bits) + 1
+            length = (pair & ((1 << n_length_bits) - 1)) + 3
+            if distance > o - start or length > limit - o:
+                return BROKEN
+            for k in range(o, o + length):
+                out[k] = out[k - distance]
+            o += length
+    return n_out
+
+
+@njit
+def walk_buffer(words: I64, position: int, end: int, step_of_marker: I64, out: I64) -> tuple[int, int]:
+    """Positions of the events of one buffer, into `out`; how many, and where the walk ended.
+
+    It ends at `end`, or at what is no whole event. `step_of_marker`: fixed size and size shift << 8 by bits
+    16 to 31 of an event's first dword; 0 = no event. `out` has room for (end - position) / 8 rows.
+    """
+    n = 0
+    while position + 8 <= end:
+        word = words[position >> 3]
+        step = step_of_marker[(word >> 16) & 0xFFFF]
+        fixed = step & 0xFF
+        size = (word >> (step >> 8)) & 0xFFFF
+        if fixed == 0 or size < fixed or size > end - position:
+            break
+        out[n] = position
+        n += 1
+        position += (size + 7) & ~7
+    return n, position
+
+
+@njit
+def find_chains(words: I64, start: I64, end: I64, step_of_marker: I64, leads_to_end: U8, first: I64) -> None:
+    """For each range, into `first`: the first position from which whole events lead exactly to its end, else its end.
+
+    `leads_to_end` is scratch, a byte for every 8 of the longest range and one more. Backwards, so that each
+    position is looked at once: it leads to the end if the position behind its event does.
+    """
+    for k in range(start.size):
+        n = (end[k] - start[k]) >> 3
+        first[k] = end[k]
+        for slot in range(n - 1, -1, -1):
+            word = words[(start[k] >> 3) + slot]
+            step = step_of_marker[(word >> 16) & 0xFFFF]
+            fixed = step & 0xFF
+            size = (word >> (step >> 8)) & 0xFFFF
+            behind = slot + ((size + 7) >> 3)
+            leads = fixed > 0 and size >= fixed and (behind == n or (behind < n and leads_to_end[behind] != 0))
+            leads_to_end[slot] = 1 if leads else 0
+            if leads:
+                first[k] = start[k] + slot * 8

@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+import importlib.util
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import xca
+from dissect.util.compression import lznt1, lzxpress, lzxpress_huffman
+from hypothesis import given
+from hypothesis import strategies as st
+from xca import Match
+
+from wnv import kernels
+from wnv.arrays import U8
+
+# dissect.util (Apache-2.0) is an independent reader of the same three formats, used by tests only.
+
+Unpack = Callable[[U8, U8], int]
+
+
+def load_plain() -> ModuleType:
+    """A second copy of the module, as it is where numba is not installed."""
+    spec = importlib.util.spec_from_file_location("plain_kernels", kernels.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WNV_NO_NUMBA", "1")
+        spec.loader.exec_module(module)
+    assert not module.COMPILED
+    return module
+
+
+PLAIN = load_plain()
+MODES = [
+    pytest.param(kernels, id="compiled", marks=pytest.mark.skipif(not kernels.COMPILED, reason="no numba here")),
+    pytest.param(PLAIN, id="plain"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    unpacker: str
+    pack: Callable[[bytes], bytes]
+    oracle: Callable[[bytes], bytes]
+
+    def unpack(self, mode: ModuleType, packed: bytes, size: int) -> tuple[int, bytes]:
+        """The return value and the output, which stands between guards."""
+        unpack: Unpack = getattr(mode, self.unpacker)
+        around = np.full(size + 64, 0xA5, np.uint8)
+        out = around[32 : 32 + size]
+        result = int(unpack(np.frombuffer(packed, np.uint8), out))
+        assert (around[:32] == 0xA5).all()
+        assert (around[32 + size :] == 0xA5).all()
+        assert result in (size, kernels.BROKEN)
+        return result, out.tobytes()
+
+
+def huffman_oracle(packed: bytes) -> bytes:
+    # dissect stops at the end of the input, though bits it has loaded are still to be used: one word more
+    return bytes(lzxpress_huffman.decompress(packed + bytes(2)))
+
+
+XPRESS = Codec("unpack_xpress", xca.pack_xpress, lzxpress.decompress)
+HUFFMAN = Codec("unpack_huffman", xca.pack_huffman, huffman_oracle)
+LZNT1 = Codec("unpack_lznt1", xca.pack_lznt1, lznt1.decompress)
+CODECS = [pytest.param(codec, id=codec.unpacker) for codec in (XPRESS, HUFFMAN, LZNT1)]
+
+
+class Fenced:
+    """An array that refuses every index outside, the negative ones that NumPy would accept among them."""
+
+    def __init__(self, data: U8) -> None:
+        self._data = data
+        self.size = data.size
+
+    def __getitem__(self, at: int) -> Any:  # Any: a NumPy scalar
+        assert 0 <= at < self.size
+        return self._data[at]
+
+    def __setitem__(self, at: int, value: int) -> None:
+        assert 0 <= at < self.size
+        self._data[at] = value
+
+
+def compressible(seed: int, size: int) -> bytes:
+    """Words of a small vocabulary and noise, as in events: near and far matches, short and long ones."""
+    rng = random.Random(seed)
+    words = [rng.randbytes(rng.choice((1, 3, 8, 24, 200))) for _ in range(60)]
+    data = bytearray()
+    while len(data) < size:
+        kind = rng.random()
+        if kind < 0.6:
+            data += rng.choice(words)
+        elif kind < 0.8:
+            data += rng.randbytes(rng.randrange(1, 12))
+        else:
+            data += bytes([rng.randrange(256)]) * rng.randrange(1, 500)
+    return bytes(data[:size])
+
+
+blobs = st.lists(
+    st.one_of(
+        st.binary(max_size=40),
+        st.tuples(st.binary(min_size=1, max_size=6), st.integers(2, 400)).map(lambda pair: pair[0] * pair[1]),
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+@st.composite
+def item_lists(draw: st.DrawFn, max_distance: int) -> list[xca.Item]:
+    """Literals and matches of every form of length; overlapping matches among them."""
+    items: list[xca.Item] = []
+    size = 0
+    edges = (3, 9, 10, 17, 18, 24, 25, 26, 272, 273, 274, 278, 279, 280, 281)
+    lengths = st.sampled_from(edges) | st.integers(3, 700)
+    for is_match, value, length in draw(
+        st.lists(st.tuples(st.booleans(), st.integers(0, 1 << 16), lengths), max_size=80)
+    ):
+        if is_match and size:
+            items.append(Match(1 + value % min(size, max_distance), length))
+            size += length
+        else:
+            items.append(value & 0xFF)
+            size += 1
+    return items
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("codec", CODECS)
+class TestEveryFormat:
+    @given(data=blobs)
+    def test_packed_then_unpacked_is_the_input(self, mode: ModuleType, codec: Codec, data: bytes) -> None:
+        assert codec.unpack(mode, codec.pack(data), len(data)) == (len(data), data)
+
+    @given(packed=st.binary(max_size=700), size=st.integers(0, 3000))
+    def test_random_bytes_stay_inside(self, mode: ModuleType, codec: Codec, packed: bytes, size: int) -> None:
+        codec.unpack(mode, packed, size)
+
+    @given(data=blobs.filter(len), cut=st.floats(0, 1))
+    def test_a_cut_stream_is_broken_or_was_not_needed(
+        self, mode: ModuleType, codec: Codec, data: bytes, cut: float
+    ) -> None:
+        packed = codec.pack(data)
+        result, out = codec.unpack(mode, packed[: int(cut * len(packed))], len(data))
+        assert result == kernels.BROKEN or out == data
+
+    @given(data=blobs.filter(len))
+    def test_more_output_than_the_stream_holds_is_broken(
+        self, mode: ModuleType, codec: Codec, data: bytes
+    ) -> None:
+        # 20 more: flags and end symbols behind the last item can pass for a few bytes
+        assert codec.unpack(mode, codec.pack(data), len(data) + 20)[0] == kernels.BROKEN
+
+    def test_nothing_wanted_needs_nothing(self, mode: ModuleType, codec: Codec) -> None:
+        assert codec.unpack(mode, b"", 0) == (0, b"")
+        assert codec.unpack(mode, b"", 1)[0] == kernels.BROKEN
+
+    @pytest.mark.parametrize(("seed", "size"), [(1, 100), (2, 4096), (3, 4097), (4, 9000), (5, 70_000)])
+    def test_agrees_with_dissect(self, mode: ModuleType, codec: Codec, seed: int, size: int) -> None:
+        data = compressible(seed, size)
+        packed = codec.pack(data)
+        assert codec.oracle(packed)[:size] == data
+        assert codec.unpack(mode, packed, size) == (size, data)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+class TestDamage:
+    """Valid streams with bytes changed get deeper into a decoder than random ones."""
+
+    @staticmethod
+    def damaged(codec: Codec, data: bytes, changes: list[tuple[int, int]]) -> bytes:
+        packed = bytearray(codec.pack(data))
+        start = 256 if codec is HUFFMAN else 0  # a changed code table is always refused
+        for place, value in changes:
+            packed[start + place % (len(packed) - start)] = value
+        return bytes(packed)
+
+    @given(data=blobs.filter(len), changes=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=6))
+    def test_both_modes_agree(self, codec: Codec, data: bytes, changes: list[tuple[int, int]]) -> None:
+        packed = self.damaged(codec, data, changes)
+        result, out = codec.unpack(kernels, packed, len(data))
+        plain_result, plain_out = codec.unpack(PLAIN, packed, len(data))
+        assert result == plain_result
+        if result != kernels.BROKEN:
+            assert out == plain_out
+
+    @given(data=blobs.filter(len), changes=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=6))
+    def test_no_index_is_outside(self, codec: Codec, data: bytes, changes: list[tuple[int, int]]) -> None:
+        packed = np.frombuffer(self.damaged(codec, data, changes), np.uint8)
+        unpack = getattr(PLAIN, codec.unpacker)
+        for size in (len(data), len(data) + 9, max(len(data) - 9, 0)):
+            unpack(Fenced(packed), Fenced(np.zeros(size, np.uint8)))
+
+    def test_no_index_is_outside_random_bytes(self, codec: Codec) -> None:
+        rng = random.Random(7)
+        unpack = getattr(PLAIN, codec.unpacker)
+        for _ in range(300):
+            packed = np.frombuffer(rng.randbytes(rng.randrange(300)), np.uint8)
+            unpack(Fenced(packed), Fenced(np.zeros(rng.randrange(2000), np.uint8)))
+
+
+@pytest.mark.parametrize("mode", MODES)
+class TestXpress:
+    @given(items=item_lists(max_distance=xca.XPRESS_DISTANCE))
+    def test_any_items(self, mode: ModuleType, items: list[xca.Item]) -> None:
+        data = xca.expand(items)
+        assert XPRESS.unpack(mode, xca.pack_xpress_items(items), len(data)) == (len(data), data)
+
+    @pytest.mark.parametrize("length", [9, 10, 24, 25, 279, 280, 65_537, 65_538, 65_539, 100_000])
+    @pytest.mark.parametrize("between", [0, 1, 40])
+    def test_each_form_of_length_in_both_nibbles(self, mode: ModuleType, length: int, between: int) -> None:
+        if mode is PLAIN and length > 65_539:
+            length = 65_539
+        again = [Match(3, length), *range(between), Match(2, 30), *range(between), Match(3, length)]
+        items = [1, 2, 3, *again, Match(1, 11)]
+        data = xca.expand(items)
+        packed = xca.pack_xpress_items(items)
+        assert lzxpress.decompress(packed) == data
+        assert XPRESS.unpack(mode, packed, len(data)) == (len(data), data)
+
+    @pytest.mark.parametrize("n", [31, 32, 33, 64, 65])
+    def test_flag_words_end_anywhere(self, mode: ModuleType, n: int) -> None:
+        data = bytes(range(n))
+        assert XPRESS.unpack(mode, XPRESS.pack(data), n) == (n, data)
+        assert XPRESS.unpack(mode, XPRESS.pack(data) + b"\xff\xff\xff\xff", n) == (n, data)
+
+    @pytest.mark.parametrize("total", [0, 1, 21])
+    def test_a_long_length_below_the_short_ones_is_broken(self, mode: ModuleType, total: int) -> None:
+        u16 = total.to_bytes(2, "little")
+        u32 = b"\0\0" + total.to_bytes(4, "little")
+        for form in (u16, u32) if total else (u32,):
+            packed = bytes.fromhex("ffffff7f 61 0700 0f ff") + form
+            assert XPRESS.unpack(mode, packed, 200)[0] == kernels.BROKEN
+
+    @pytest.mark.parametrize("distance", [2, 8192])
+    def test_a_distance_before_the_start_is_broken(self, mode: ModuleType, distance: int) -> None:
+        assert XPRESS.unpack(mode, xca.pack_xpress_items([65, Match(distance, 5)]), 6)[0] == kernels.BROKEN
+
+    def test_a_length_that_would_wrap_is_broken(self, mode: ModuleType) -> None:
+        packed = bytes.fromhex("ffffff7f 61 0700 0f ff 0000 ffffffff")
+        assert XPRESS.unpack(mode, packed, 200)[0] == kernels.BROKEN
+
+
+@pytest.mark.parametrize("mode", MODES)
+class TestHuffman:
+    @given(items=item_lists(max_distance=xca.HUFFMAN_DISTANCE))
+    def test_any_items(self, mode: ModuleType, items: list[xca.Item]) -> None:
+        data = xca.expand(items)
+        assert HUFFMAN.unpack(mode, xca.pack_huffman_items(items), len(data)) == (len(data), data)
+
+    @pytest.mark.parametrize("length", [17, 18, 272, 273, 65_538, 65_539, 66_000])
+    def test_each_form_of_length(self, mode: ModuleType, length: int) -> None:
+        items = [1, 2, 3, Match(3, length), 4, 5, Match(1, 40)]
+        data = xca.expand(items)
+        assert HUFFMAN.unpack(mode, xca.pack_huffman_items(items), len(data)) == (len(data), data)
+
+    @pytest.mark.parametrize("n_before", [65_533, 65_535, 65_536])
+    @pytest.mark.parametrize("length", [3, 5000])
+    def test_a_match_over_the_end_of_a_block(self, mode: ModuleType, n_before: int, length: int) -> None:
+        items = [7, Match(1, n_before - 1), Match(5, length), 8, 9, Match(65_535, 20), Match(2, 6)]
+        data = xca.expand(items)
+        packed = xca.pack_huffman_items(items)
+        assert huffman_oracle(packed)[: len(data)] == data
+        assert HUFFMAN.unpack(mode, packed, len(data)) == (len(data), data)
+
+    def test_codes_of_15_bits(self, mode: ModuleType) -> None:
+        counts = [1, 1]
+        while len(counts) < 18:
+            counts.append(counts[-1] + counts[-2])
+        data = b"".join(bytes([symbol]) * n for symbol, n in enumerate(counts))
+        packed = xca.pack_huffman_items(data)
+        assert 15 in {half for byte in packed[:256] for half in (byte & 15, byte >> 4)}
+        assert HUFFMAN.unpack(mode, packed, len(data)) == (len(data), data)
+
+    @pytest.mark.parametrize("table", [bytes(256), b"\x11\x01" + bytes(254), b"\x21" + bytes(255), b"\xff" * 256])
+    def test_a_code_with_gaps_or_overlaps_is_broken(self, mode: ModuleType, table: bytes) -> None:
+        assert HUFFMAN.unpack(mode, table + bytes(64), 8)[0] == kernels.BROKEN
+
+
+@pytest.mark.parametrize("mode", MODES)
+class TestLznt1:
+    @pytest.mark.parametrize("size", [1, 16, 17, 4095, 4096, 4097, 8192, 12_345])
+    def test_chunks(self, mode: ModuleType, size: int) -> None:
+        for data in (bytes(size), random.Random(size).randbytes(size), compressible(size, size)):
+            packed = LZNT1.pack(data)
+            assert lznt1.decompress(packed) == data
+            assert LZNT1.unpack(mode, packed, size) == (size, data)
+
+    def test_a_match_does_not_reach_into_the_chunk_before(self, mode: ModuleType) -> None:
+        first = bytes.fromhex("0330") + b"abcd"
+        assert LZNT1.unpack(mode, first + bytes.fromhex("02b0 01 0000"), 7)[0] == kernels.BROKEN
+
+    def test_a_chunk_yields_at_most_4096_bytes(self, mode: ModuleType) -> None:
+        assert LZNT1.unpack(mode, bytes.fromhex("03b0 02 61 fc0f"), 4096) == (4096, b"a" * 4096)
+        assert LZNT1.unpack(mode, bytes.fromhex("03b0 02 61 fd0f"), 4097)[0] == kernels.BROKEN
+
+    @pytest.mark.parametrize("head", ["0000", "0380", "0350", "ff3f", "ffbf"])
+    def test_a_wrong_chunk_header_is_broken(self, mode: ModuleType, head: str) -> None:
+        assert LZNT1.unpack(mode, bytes.fromhex(head) + b"\0abc", 3)[0] == kernels.BROKEN
+
+
+def huffman_table(**n_bits_of: str) -> bytes:
+    """Code lengths by byte position, as hexadecimal text."""
+    table = bytearray(256)
+    for place, text in n_bits_of.items():
+        part = bytes.fromhex(text)
+        table[int(place[2:]) : int(place[2:]) + len(part)] = part
+    return bytes(table)
+
+
+ALPHABET = b"abcdefghijklmnopqrstuvwxyz"
+TUNE = (
+    b"F# F# G A A G F# E D D E F# F# E E F# F# G A A G F# E D D E F# E D D E E F# D E F# G F# D E F# G F# "
+    b"E D E A F# F# G A A G F# E D D E F# E D D\0"
+)
+PUBLISHED = [
+    pytest.param(XPRESS, bytes.fromhex("3f000000") + ALPHABET, ALPHABET, id="xpress alphabet"),
+    pytest.param(XPRESS, bytes.fromhex("ffffff1f 616263 1700 0fff2601"), b"abc" * 100, id="xpress abc"),
+    pytest.param(
+        HUFFMAN,
+        huffman_table(at48="5055555555555555555555454404", at128="04")
+        + bytes.fromhex("d8523ed794115be9195ff9d67cdf8d0400000000"),
+        ALPHABET,
+        id="huffman alphabet",
+    ),
+    pytest.param(
+        HUFFMAN,
+        huffman_table(at48="3023", at128="02", at143="20") + bytes.fromhex("a8dc0000ff2601"),
+        b"abc" * 100,
+        id="huffman abc",
+    ),
+    pytest.param(
+        LZNT1,
+        bytes.fromhex(
+            "38b08846232000204720410010a24701a045204400084501507900c045200524138805b4024a44ef0358028c09160148"
+            "4500be009e000401189000"
+        ),
+        TUNE,
+        id="lznt1 tune",
+    ),
+]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("codec", "packed", "data"), PUBLISHED)
+def test_examples_of_ms_xca(mode: ModuleType, codec: Codec, packed: bytes, data: bytes) -> None:
+    assert codec.unpack(mode, packed, len(data)) == (len(data), data)
+
+
+@pytest.mark.parametrize(("codec", "packed", "data"), PUBLISHED)
+def test_our_compressors_write_the_examples_of_ms_xca(codec: Codec, packed: bytes, data: bytes) -> None:
+    if codec is LZNT1:
+        assert len(codec.pack(data)) <= len(packed) + 8  # Windows searches matches differently
+    else:
+        ours = codec.pack(data)
+        assert len(ours) == len(packed)
+        assert zlib.crc32(ours) == zlib.crc32(packed)
