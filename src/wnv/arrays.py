@@ -1,4 +1,4 @@
-"""Names for NumPy arrays by element type, so that every signature states its dtype."""
+"""Names for NumPy arrays by element type, so that every signature states its dtype; and reading structures."""
 
 from __future__ import annotations
 
@@ -23,3 +23,17 @@ I64: TypeAlias = NDArray[np.int64]
 """Offsets, counts, rows, ticks and times."""
 BOOL: TypeAlias = NDArray[np.bool_]
 """Masks."""
+Rows: TypeAlias = NDArray[np.void]
+"""Structures: a named field of it is a column."""
+
+
+def read_rows(data: U8, at: I64, kind: np.dtype[np.void]) -> Rows:
+    """Copies of the structures `kind` that start at the byte positions `at` of `data`.
+
+    Positions from which a whole structure does not fit are an `IndexError`: the caller checks first.
+    """
+    n_bytes = kind.itemsize
+    windows: Rows = np.ndarray(
+        (max(0, len(data) - n_bytes + 1),), np.dtype(f"V{n_bytes}"), data, strides=(1,)
+    )
+    return windows[at].view(kind)

@@ -231,6 +231,10 @@ def _computer_offset(unix_seconds: int) -> int:
         return -time.timezone
 
 
+SYSTEM_CLOCK = Clock(ClockKind.SYSTEM, 0, 0, _FILETIME_HZ)
+"""For what is stored as FILETIME, whatever clock the events have."""
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneRule:
     """When a zone changes over: a SYSTEMTIME of TIME_ZONE_INFORMATION, in the wall time that ends then.

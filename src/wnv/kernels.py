@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from wnv.arrays import I64, U8
+from wnv.arrays import BOOL, I64, U8, U32
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: numba has no types, and the decorator keeps the caller's
 
@@ -330,7 +330,246 @@ def find_chains(words: I64, start: I64, end: I64, step_of_marker: I64, leads_to_
             fixed = step & 0xFF
             size = (word >> (step >> 8)) & 0xFFFF
             behind = slot + ((size + 7) >> 3)
-            leads = fixed > 0 and size >= fixed and (behind == n or (behind < n and leads_to_end[behind] != 0))
+            leads = (
+                fixed > 0 and size >= fixed and (behind == n or (behind < n and leads_to_end[behind] != 0))
+            )
             leads_to_end[slot] = 1 if leads else 0
             if leads:
                 first[k] = start[k] + slot * 8
+
+
+# Enhanced Packet Block and its options (pcapng draft, sections 4.3 and 3.5): an option's first word is its
+# code and, in the upper half, the bytes of its value.
+_PACKET_BLOCK: Final = 6
+_FLAGS_OPTION: Final = 2 | 4 << 16
+_PACKET_ID_OPTION: Final = 5 | 8 << 16
+_THREAD_OPTION: Final = 8 | 8 << 16
+
+
+@njit
+def fill_packet_blocks(
+    words: U32,
+    first: int,
+    data: U8,
+    start: I64,
+    captured_bytes: I64,
+    original_bytes: I64,
+    ticks: I64,
+    interface: I64,
+    flags: U32,
+    packet_id: I64,
+    has_packet_id: BOOL,
+    pid: U32,
+    tid: U32,
+    has_thread: BOOL,
+    note: I64,
+    note_words: U32,
+    note_start: I64,
+) -> tuple[int, int]:
+    """Write pcapng blocks of the rows from `first` on, while they fit into `words`.
+
+    Returns the row behind the last one written and the number of words used. `ticks` are not negative; flags
+    0 = none; note -1 = none, k = the finished options `note_words[note_start[k] : note_start[k + 1]]`. The
+    caller has checked that all columns have the same length and that frames and notes exist.
+    """
+    out = words.view(np.uint8)
+    n = start.size
+    k = first
+    w = 0
+    while k < n:
+        n_data = int(np.int64(captured_bytes[k]))
+        n_data_words = (n_data + 3) >> 2
+        note_at = 0
+        n_note = 0
+        if note[k] >= 0:
+            note_at = int(np.int64(note_start[note[k]]))
+            n_note = int(np.int64(note_start[note[k] + 1])) - note_at
+        n_options = n_note
+        if flags[k] != 0:
+            n_options += 2
+        if has_packet_id[k]:
+            n_options += 3
+        if has_thread[k]:
+            n_options += 3
+        if n_options > 0:
+            n_options += 1  # the end of options
+        n_block = 8 + n_data_words + n_options
+        if n_block > words.size - w:
+            break
+        tick = int(np.int64(ticks[k]))
+        words[w] = _PACKET_BLOCK
+        words[w + 1] = n_block * 4
+        words[w + 2] = interface[k]
+        words[w + 3] = tick >> 32
+        words[w + 4] = tick & 0xFFFFFFFF
+        words[w + 5] = n_data
+        words[w + 6] = original_bytes[k]
+        w += 7
+        if n_data_words > 0:
+            words[w + n_data_words - 1] = 0  # the padding
+        data_at = int(np.int64(start[k]))
+        out[w * 4 : w * 4 + n_data] = data[data_at : data_at + n_data]
+        w += n_data_words
+        if flags[k] != 0:
+            words[w] = _FLAGS_OPTION
+            words[w + 1] = flags[k]
+            w += 2
+        if has_packet_id[k]:
+            number = int(np.int64(packet_id[k]))
+            words[w] = _PACKET_ID_OPTION
+            words[w + 1] = number & 0xFFFFFFFF
+            words[w + 2] = (number >> 32) & 0xFFFFFFFF
+            w += 3
+        if has_thread[k]:
+            words[w] = _THREAD_OPTION
+            words[w + 1] = pid[k]
+            words[w + 2] = tid[k]
+            w += 3
+        words[w : w + n_note] = note_words[note_at : note_at + n_note]
+        w += n_note
+        if n_options > 0:
+            words[w] = 0
+            w += 1
+        words[w] = n_block * 4
+        w += 1
+        k += 1
+    return k, w
+
+
+@njit
+def join_runs(data: U8, start: I64, n_bytes: I64, begin: I64, end: I64, out: U8, at: I64) -> None:
+    """Copy the pieces `begin[k]` to `end[k] - 1` (places in `data`) one behind the other to `out` from `at[k]`."""
+    for k in range(begin.size):
+        to = at[k]
+        for piece in range(begin[k], end[k]):
+            n = n_bytes[piece]
+            if to + n > out.size or start[piece] < 0 or start[piece] + n > data.size:
+                return
+            out[to : to + n] = data[start[piece] : start[piece] + n]
+            to += n
+
+
+@njit
+def skip_strings(data: U8, start: I64, end: I64, n_strings: int) -> I64:
+    """Where `n_strings` NUL-terminated UTF-16 strings that begin at `start` have ended; -1 if they do not by `end`."""
+    out = np.empty(start.size, np.int64)
+    for k in range(start.size):
+        at = start[k]
+        left = n_strings
+        limit = min(end[k], data.size)
+        if at < 0:
+            limit = 0
+        while left > 0 and at + 2 <= limit:
+            if data[at] == 0 and data[at + 1] == 0:
+                left -= 1
+            at += 2
+        out[k] = at if left == 0 and at <= limit else -1
+    return out
+
+
+@njit
+def _hash_range(data: U8, first: int, n_bytes: int, seed: int) -> int:
+    """FNV-1a in 37 bits, so that no product leaves an int64."""
+    key = np.int64(seed) & 0x1FFFFFFFFF
+    for i in range(first, first + n_bytes):
+        key = ((key ^ np.int64(data[i])) * 0x01000193) & 0x1FFFFFFFFF
+    return key ^ (key >> 17)
+
+
+@njit
+def rebuild_slots(pool: U8, pool_end: I64, n_known: int, seed: int, slots: I64) -> None:
+    """Fill a larger, empty hash table with the ranges already numbered (see `number_ranges`)."""
+    mask = slots.size - 1
+    for code in range(n_known):
+        slot = _hash_range(pool, pool_end[code], pool_end[code + 1] - pool_end[code], seed) & mask
+        while slots[slot] >= 0:
+            slot = (slot + 1) & mask
+        slots[slot] = code
+
+
+@njit
+def number_ranges(
+    data: U8,
+    start: I64,
+    n_bytes: I64,
+    seed: int,
+    slots: I64,
+    pool: U8,
+    pool_end: I64,
+    n_known: int,
+    codes: I64,
+) -> tuple[int, int]:
+    """Give equal byte ranges equal numbers, in order of first appearance.
+
+    Known ranges lie end to end in `pool`: number c is `pool[pool_end[c] : pool_end[c + 1]]`. `slots` (a power of
+    two, -1 = free) is a hash table of numbers, seeded so that no file can aim at it. Returns how many rows were
+    done and how many numbers exist; fewer rows than given means that the caller has to make room.
+    """
+    mask = slots.size - 1
+    for k in range(start.size):
+        first = start[k]
+        n = n_bytes[k]
+        slot = _hash_range(data, first, n, seed) & mask
+        code = slots[slot]
+        while code >= 0:
+            known = pool_end[code]
+            is_same = pool_end[code + 1] - known == n
+            i = 0
+            while is_same and i < n:
+                is_same = pool[known + i] == data[first + i]
+                i += 1
+            if is_same:
+                break
+            slot = (slot + 1) & mask
+            code = slots[slot]
+        if code < 0:
+            if (
+                2 * (n_known + 1) > slots.size
+                or n_known + 1 >= pool_end.size
+                or pool_end[n_known] + n > pool.size
+            ):
+                return k, n_known
+            known = pool_end[n_known]
+            for i in range(n):
+                pool[known + i] = data[first + i]
+            pool_end[n_known + 1] = known + n
+            slots[slot] = n_known
+            code = n_known
+            n_known += 1
+        codes[k] = code
+    return start.size, n_known
+
+
+@njit
+def find_sized_pair(data: U8, begin: I64, end: I64, more_than: int) -> I64:
+    """For each range, the first place p where `u32 n, n bytes, u32 m, m bytes` ends at its end, n > `more_than`; else -1."""
+    out = np.full(begin.size, -1, np.int64)
+    for k in range(begin.size):
+        stop = min(end[k], data.size)
+        at = max(begin[k], 0)
+        while at + 8 + more_than < stop and out[k] < 0:
+            n = (
+                np.int64(data[at])
+                | np.int64(data[at + 1]) << 8
+                | np.int64(data[at + 2]) << 16
+                | np.int64(data[at + 3]) << 24
+            )
+            behind = at + 4 + n
+            if n > more_than and behind + 4 <= stop:
+                m = (
+                    np.int64(data[behind])
+                    | np.int64(data[behind + 1]) << 8
+                    | np.int64(data[behind + 2]) << 16
+                    | np.int64(data[behind + 3]) << 24
+                )
+                if behind + 4 + m == stop:
+                    out[k] = at
+            at += 1
+    return out
+
+
+@njit
+def copy_pieces(data: U8, start: I64, n_bytes: I64, out: U8, at: I64) -> None:
+    """Copy each piece `data[start : start + n_bytes]` to `out[at : at + n_bytes]`; the caller has checked both."""
+    for k in range(start.size):
+        out[at[k] : at[k] + n_bytes[k]] = data[start[k] : start[k] + n_bytes[k]]

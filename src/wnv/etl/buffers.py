@@ -83,12 +83,22 @@ def index_buffers(source: Source, header: SessionHeader, log: Log) -> BufferInde
             continue
         here = min(size, source.size - at)
         if here < size:
-            log.record(Code.BUFFER_CLIPPED, file=source.name, byte_offset=at, detail=f"{size - here:,} bytes are missing")
+            log.record(
+                Code.BUFFER_CLIPPED,
+                file=source.name,
+                byte_offset=at,
+                detail=f"{size - here:,} bytes are missing",
+            )
         used = offset if offset >= layout.BUFFER_HEADER_BYTES else saved
         used = max(used, layout.BUFFER_HEADER_BYTES)
         if flags & layout.FLAG_COMPRESSED:
             if used > layout.BUFFER_BYTES_MAX:
-                log.record(Code.BUFFER_TOO_LARGE, file=source.name, byte_offset=at, detail=f"unpacks to {used:,} bytes")
+                log.record(
+                    Code.BUFFER_TOO_LARGE,
+                    file=source.name,
+                    byte_offset=at,
+                    detail=f"unpacks to {used:,} bytes",
+                )
                 used = layout.BUFFER_HEADER_BYTES
             elif used - layout.BUFFER_HEADER_BYTES > unpack_left:
                 log.record(Code.UNPACK_LIMIT, file=source.name, byte_offset=at)
@@ -199,7 +209,9 @@ class Arena:
         return self._packed[:n_bytes]
 
 
-def load_buffers(files: Sequence[IndexedFile], file_of: I64, row_of: I64, arena: Arena, log: Log | None) -> Loaded:
+def load_buffers(
+    files: Sequence[IndexedFile], file_of: I64, row_of: I64, arena: Arena, log: Log | None
+) -> Loaded:
     """Read the buffers `row_of[k]` of the files `file_of[k]` into `arena`, in that order.
 
     Only used bytes are read. A buffer that cannot be unpacked, or is no longer there, is empty in the
@@ -226,7 +238,9 @@ def load_buffers(files: Sequence[IndexedFile], file_of: I64, row_of: I64, arena:
         end[plain] = _read_plain(file, offset[plain], start[plain], end[plain], data, log)
         packed = np.flatnonzero(mine & is_packed)
         if len(packed):
-            end[packed] = _read_packed(file, offset[packed], stored[packed], start[packed], end[packed], data, arena, log)
+            end[packed] = _read_packed(
+                file, offset[packed], stored[packed], start[packed], end[packed], data, arena, log
+            )
     return Loaded(words=words, data=data, body=start + layout.BUFFER_HEADER_BYTES, end=end)
 
 
@@ -254,7 +268,10 @@ def _read_packed(
     packed_stop = np.cumsum(sizes)
     packed_start = packed_stop - sizes
     scratch = arena.take_packed(int(packed_stop[-1]))
-    got = _read_plain(file, offset + layout.BUFFER_HEADER_BYTES, packed_start, packed_stop, scratch, log) - packed_start
+    got = (
+        _read_plain(file, offset + layout.BUFFER_HEADER_BYTES, packed_start, packed_stop, scratch, log)
+        - packed_start
+    )
     body = start + layout.BUFFER_HEADER_BYTES
     worked = unpack_buffers(scratch, packed_start, got, data, body, end - body, file.header.pack_format)
     if log is not None:

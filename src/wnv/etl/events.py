@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wnv.arrays import BOOL, I32, I64, U8, U16, U32, U64
+from wnv.arrays import BOOL, I32, I64, U8, U16, U32, U64, Rows, read_rows
 from wnv.diagnostics import Code
 from wnv.etl import layout
 
@@ -25,7 +25,9 @@ _WORTH_A_KERNEL_BYTES = 1 << 20
 _GUIDS_TRIED = 8
 
 # Fixed size and size shift of a marker in one number: one lookup a step.
-_STEP_OF_MARKER: I64 = layout.FIXED_BYTES[layout.KIND_OF_MARKER] | (layout.SIZE_SHIFT[layout.KIND_OF_MARKER] << 8)
+_STEP_OF_MARKER: I64 = layout.FIXED_BYTES[layout.KIND_OF_MARKER] | (
+    layout.SIZE_SHIFT[layout.KIND_OF_MARKER] << 8
+)
 
 
 # The search for events behind damage does without messages: half a byte marks them, which random data often has.
@@ -85,7 +87,11 @@ def _step_through(words: U64, body: I64, end: I64) -> tuple[I64, list[Stop]]:
     is_walked = False
     signed = words.view(np.int64)
     while len(lane):
-        if not is_walked and len(lane) < _FEW_LANES and int((stop_at - position).sum()) > _WORTH_A_KERNEL_BYTES:
+        if (
+            not is_walked
+            and len(lane) < _FEW_LANES
+            and int((stop_at - position).sum()) > _WORTH_A_KERNEL_BYTES
+        ):
             # What is left behind this is at its end or damaged; the next step finds out which.
             rest, position = _walk_each(signed, position, stop_at)
             found.append(rest)
@@ -102,7 +108,12 @@ def _step_through(words: U64, body: I64, end: I64) -> tuple[I64, list[Stop]]:
                 broken = ~is_event
                 stops += _reasons(word[broken], fixed[broken], size[broken], lane[broken], position[broken])
                 found.append(position[is_event])
-                lane, position, size, stop_at = lane[is_event], position[is_event], size[is_event], stop_at[is_event]
+                lane, position, size, stop_at = (
+                    lane[is_event],
+                    position[is_event],
+                    size[is_event],
+                    stop_at[is_event],
+                )
             position = position + ((size + 7) & ~7)
         goes_on = position + 8 <= stop_at
         if not goes_on.all():
@@ -122,7 +133,9 @@ def _walk_each(words: I64, position: I64, stop_at: I64) -> tuple[I64, I64]:
     n = 0
     reached = position.copy()
     for k in range(len(position)):
-        count, reached[k] = kernels.walk_buffer(words, int(position[k]), int(stop_at[k]), _STEP_OF_MARKER, out[n:])
+        count, reached[k] = kernels.walk_buffer(
+            words, int(position[k]), int(stop_at[k]), _STEP_OF_MARKER, out[n:]
+        )
         n += count
     return out[:n].copy(), reached
 
@@ -154,18 +167,6 @@ def _find_chains(words: U64, behind: I64, end: I64) -> I64:
 # --- columns ------------------------------------------------------------------------------------------
 
 
-def read_rows(data: U8, at: I64, kind: np.dtype[np.void]) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-    """Copies of the structures `kind` that start at the byte positions `at` of `data`.
-
-    The caller checks that each lies inside; a last one may reach into the arena's padding.
-    """
-    n_bytes = kind.itemsize
-    windows: np.ndarray[tuple[int], np.dtype[np.void]] = np.ndarray(
-        (max(0, len(data) - n_bytes + 1),), np.dtype(f"V{n_bytes}"), data, strides=(1,)
-    )
-    return windows[at].view(kind)
-
-
 class Guids:
     """Numbers for GUIDs, in order of first appearance; one for all slices of a run."""
 
@@ -182,7 +183,7 @@ class Guids:
         """The number of one GUID in its 16 stored bytes."""
         return self._number(*np.frombuffer(raw, "<u8", 2).tolist())
 
-    def codes(self, raw: np.ndarray[tuple[int], np.dtype[np.void]]) -> I32:
+    def codes(self, raw: Rows) -> I32:
         """The number of each row of `raw` (V16)."""
         pairs = np.ascontiguousarray(raw).view("<u8").reshape(-1, 2)
         low, high = pairs[:, 0], pairs[:, 1]
@@ -255,7 +256,7 @@ class Events:
         """Size of a pointer in the payload (section 7: by the event's own header, not the file's)."""
         return np.where(layout.BITS[self.kind] == 32, 4, 8)
 
-    def activity(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    def activity(self) -> Rows:
         """ActivityId (V16) of each event; zeros where there is none. Read on demand: few uses need it."""
         out = np.zeros(len(self), "V16")
         mine = self.has_descriptor
@@ -287,7 +288,9 @@ def read_ticks(words: U64, position: I64, kind: U8) -> tuple[I64, BOOL]:
         fields = _message_fields(position[message], words.view(np.int64)[position[message] >> 3])
         has_time[message] = fields.has_time
         timed = message[fields.has_time]
-        ticks[timed] = read_rows(words.view(np.uint8), fields.time_at[fields.has_time], np.dtype("V8")).view("<i8")
+        ticks[timed] = read_rows(words.view(np.uint8), fields.time_at[fields.has_time], np.dtype("V8")).view(
+            "<i8"
+        )
     return ticks, has_time
 
 
@@ -384,25 +387,24 @@ def _fill_full(events: Events, rows: _Rows, position: I64) -> None:
     events.opcode[rows] = head["opcode"]
 
 
-def _fill_system(events: Events, rows: _Rows, position: I64) -> None:
-    head = read_rows(events.data, position, layout.SYSTEM_HEADER)
-    events.pid[rows] = head["pid"]
-    events.tid[rows] = head["tid"]
-    events.version[rows] = head["version"]
-    events.opcode[rows] = head["opcode"]
-    events.hook_id[rows] = head["hook"]
-
-
-def _fill_perfinfo(events: Events, rows: _Rows, position: I64) -> None:
+def _fill_hook(events: Events, rows: _Rows, position: I64) -> None:
     head = read_rows(events.data, position, layout.SYSTEM_HEADER)
     events.version[rows] = head["version"]
     events.opcode[rows] = head["opcode"]
     events.hook_id[rows] = head["hook"]
+    # Processor counters stand between header and payload (section 7.2).
     flags = head["version_flags"]
-    counters = 8 * ((flags & layout.PERFINFO_HAS_PEBS != 0).astype(np.int32) + (flags & layout.PERFINFO_N_PMC))
+    counters = 8 * ((flags & layout.HOOK_HAS_PEBS != 0).astype(np.int32) + (flags & layout.HOOK_N_PMC))
     counters = np.minimum(counters, events.payload_bytes[rows]).astype(np.int32)
     events.payload_start[rows] += counters
     events.payload_bytes[rows] -= counters
+
+
+def _fill_system(events: Events, rows: _Rows, position: I64) -> None:
+    _fill_hook(events, rows, position)
+    head = read_rows(events.data, position, layout.SYSTEM_HEADER)
+    events.pid[rows] = head["pid"]
+    events.tid[rows] = head["tid"]
 
 
 def _fill_message(events: Events, rows: _Rows, position: I64) -> None:
@@ -413,7 +415,9 @@ def _fill_message(events: Events, rows: _Rows, position: I64) -> None:
     provider[fields.has_guid] = events.guids.codes(raw)
     events.provider[rows] = provider
     ids = np.full((len(position), 2), NULL_ID, np.uint32)
-    ids[fields.has_ids] = read_rows(events.data, fields.ids_at[fields.has_ids], np.dtype("V8")).view("<u4").reshape(-1, 2)
+    ids[fields.has_ids] = (
+        read_rows(events.data, fields.ids_at[fields.has_ids], np.dtype("V8")).view("<u4").reshape(-1, 2)
+    )
     events.tid[rows] = ids[:, 0]
     events.pid[rows] = ids[:, 1]
     events.event_id[rows] = (word >> 32).astype(np.uint16)
@@ -424,7 +428,7 @@ def _fill_message(events: Events, rows: _Rows, position: I64) -> None:
 
 _FILL = (
     ((layout.EVENT64, layout.EVENT32), _fill_event),
-    ((layout.PERFINFO64, layout.PERFINFO32), _fill_perfinfo),
+    ((layout.PERFINFO64, layout.PERFINFO32), _fill_hook),
     ((layout.SYSTEM64, layout.SYSTEM32, layout.COMPACT64, layout.COMPACT32), _fill_system),
     ((layout.FULL64, layout.FULL32, layout.INSTANCE64, layout.INSTANCE32), _fill_full),
     ((layout.MESSAGE,), _fill_message),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wnv.arrays import BOOL, I32, I64, U8, U16
+from wnv.arrays import BOOL, I32, I64, U8, U16, read_rows
 from wnv.etl import layout
-from wnv.etl.events import NO_PROVIDER, Events, Guids, read_rows
+from wnv.etl.events import NO_PROVIDER, Events, Guids
 
 _ITEM = np.dtype([("total", "<u2"), ("type", "<u2"), ("more", "<u2"), ("size", "<u2")])
 _CONTAINER_TEXT_BYTES = {36: "utf-8", 38: "utf-8", 72: "utf-16-le", 76: "utf-16-le"}
@@ -66,9 +66,16 @@ def read_items(events: Events) -> tuple[Events, Items, BOOL]:
         is_whole = inside & (total >= layout.ITEM_HEADER_BYTES + size) & (at + total <= end)
         # The last item's padding may be left out by writers other than Windows.
         is_last = (head["more"] & 1) == 0
-        is_whole |= inside & is_last & (at + layout.ITEM_HEADER_BYTES + size <= end) & (total >= layout.ITEM_HEADER_BYTES + size)
+        is_whole |= (
+            inside
+            & is_last
+            & (at + layout.ITEM_HEADER_BYTES + size <= end)
+            & (total >= layout.ITEM_HEADER_BYTES + size)
+        )
         broken[event[~is_whole]] = True
-        found.append((event[is_whole], head["type"][is_whole], at[is_whole] + layout.ITEM_HEADER_BYTES, size[is_whole]))
+        found.append(
+            (event[is_whole], head["type"][is_whole], at[is_whole] + layout.ITEM_HEADER_BYTES, size[is_whole])
+        )
         at = np.minimum(at + total, end)
         done = is_whole & is_last
         payload_start[event[done]] = at[done]
@@ -96,7 +103,9 @@ def container_codes(items: Items, n_events: int, guids: Guids) -> tuple[I32, int
     codes = np.full(n_events, NO_PROVIDER, np.int32)
     n_known = 0
     binary = mine.n_bytes == _GUID_BYTES
-    codes[mine.event[binary]] = guids.codes(read_rows(mine.data, mine.start[binary], np.dtype(f"V{_GUID_BYTES}")))
+    codes[mine.event[binary]] = guids.codes(
+        read_rows(mine.data, mine.start[binary], np.dtype(f"V{_GUID_BYTES}"))
+    )
     n_known += int(binary.sum())
     for n_bytes, encoding in _CONTAINER_TEXT_BYTES.items():
         sized = np.flatnonzero(mine.n_bytes == n_bytes)

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from wnv.arrays import BOOL, I32, I64, U8, U16, U64
-from wnv.clock import NO_TIME, Clock
+from wnv.clock import NO_TIME, SYSTEM_CLOCK, Clock
 from wnv.diagnostics import Code, Log
 from wnv.etl import layout
 from wnv.etl.buffers import Arena, BufferIndex, IndexedFile, index_buffers, load_buffers
@@ -33,7 +33,6 @@ Progress = Callable[[int, int], None]
 _DAY = 864_000_000_000  # FILETIME units
 _FAR_FROM_SESSION = 2 * _DAY
 _FILETIME_MAX = int(np.iinfo(np.int64).max)
-_FILETIME_CLOCK = Clock.from_header(2, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ class Recording:
     def time_of(self, key: int) -> int | None:
         """`ts_ns` of a sort key (see `Spans`); None if it has no time."""
         keys = np.array([key], np.int64)
-        clock = self.clocks[0] if self._by_ticks else _FILETIME_CLOCK
+        clock = self.clocks[0] if self._by_ticks else SYSTEM_CLOCK
         ts_ns = int(clock.ts_ns(keys)[0])
         return None if ts_ns == NO_TIME else ts_ns
 
@@ -192,7 +191,11 @@ class Recording:
         for number, file in enumerate(self.files):
             mine = file_of == number
             name = file.source.name
-            self.log.record(Code.TIME_BACKWARDS, file=name, byte_offset=self._offsets(piece, np.flatnonzero(is_back & mine)))
+            self.log.record(
+                Code.TIME_BACKWARDS,
+                file=name,
+                byte_offset=self._offsets(piece, np.flatnonzero(is_back & mine)),
+            )
             if file.header.clock.kind is None or not mine.any():
                 continue
             extremes = np.array([piece.ticks[mine].min(), piece.ticks[mine].max()])
@@ -204,8 +207,12 @@ class Recording:
             filetime = self.clocks[number].filetime(piece.ticks)
             unknown = mine & (filetime == NO_TIME)
             far = mine & ~unknown & ((filetime < low) | (filetime > high))
-            self.log.record(Code.TIME_OUT_OF_RANGE, file=name, byte_offset=self._offsets(piece, np.flatnonzero(unknown)))
-            self.log.record(Code.TIME_FAR_FROM_SESSION, file=name, byte_offset=self._offsets(piece, np.flatnonzero(far)))
+            self.log.record(
+                Code.TIME_OUT_OF_RANGE, file=name, byte_offset=self._offsets(piece, np.flatnonzero(unknown))
+            )
+            self.log.record(
+                Code.TIME_FAR_FROM_SESSION, file=name, byte_offset=self._offsets(piece, np.flatnonzero(far))
+            )
 
     def _offsets(self, piece: _Piece, events: I64) -> I64:
         """Where the buffers of these events start in their file."""
@@ -260,7 +267,9 @@ class Recording:
             row = rows[buffer]
             inside = np.zeros(len(row), np.int64)
             if position is not None:
-                inside = np.where(self.buffers.is_packed[row], 0, position - body[buffer] + layout.BUFFER_HEADER_BYTES)
+                inside = np.where(
+                    self.buffers.is_packed[row], 0, position - body[buffer] + layout.BUFFER_HEADER_BYTES
+                )
             for number, file in enumerate(self.files):
                 mine = self.buffers.file[row] == number
                 places = (self.buffers.offset[row] + inside)[mine]
@@ -284,8 +293,12 @@ class Recording:
         has_behind = (behind < len(row)) & (buffer[np.minimum(behind, len(row) - 1)] == buffer)
         lender = np.where(has_before, before, np.where(has_behind, behind, -1))
         base = np.array([clock.base_ticks for clock in self.clocks], np.int64)[self.buffers.file[rows]]
-        is_relogged = np.array([bool(file.header.mode & layout.MODE_RELOG) for file in self.files])[self.buffers.file[rows]]
-        written = np.where(is_relogged | (self.buffers.timestamp[rows] <= 0), base, self.buffers.timestamp[rows])
+        is_relogged = np.array([bool(file.header.mode & layout.MODE_RELOG) for file in self.files])[
+            self.buffers.file[rows]
+        ]
+        written = np.where(
+            is_relogged | (self.buffers.timestamp[rows] <= 0), base, self.buffers.timestamp[rows]
+        )
         borrowed = np.where(lender >= 0, ticks[lender], written[buffer])
         ticks[~has_time] = borrowed[~has_time]
         if log is not None:
@@ -301,12 +314,21 @@ class Recording:
                 mine = self.buffers.file[row] == number
                 ts_ns[mine] = self.clocks[number].ts_ns(ticks[mine])
         events = decode_headers(
-            piece.words, piece.position[order], ticks, ts_ns, row.astype(np.int32), self.buffers.cpu[row], self.guids
+            piece.words,
+            piece.position[order],
+            ticks,
+            ts_ns,
+            row.astype(np.int32),
+            self.buffers.cpu[row],
+            self.guids,
         )
         events, items, is_broken = read_items(events)
         container, n_unknown = container_codes(items, len(events), self.guids)
         if log is not None:
-            for code, affected in ((Code.ITEM_INVALID, np.flatnonzero(is_broken)), (Code.ITEM_RAW, _raw_items(items))):
+            for code, affected in (
+                (Code.ITEM_INVALID, np.flatnonzero(is_broken)),
+                (Code.ITEM_RAW, _raw_items(items)),
+            ):
                 places = self.buffers.offset[events.buffer[affected]]
                 log.record(code, file=self.files[0].source.name, byte_offset=places)
             if n_unknown:

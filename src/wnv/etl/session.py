@@ -28,13 +28,21 @@ _OTHER_FILES: tuple[tuple[bytes, str, str], ...] = (
     (b"\x4d\x3c\xb2\xa1", "a pcap capture", "Open it with Wireshark."),
     (b"GMBU", "a Network Monitor capture", "Open it with Wireshark."),
     (b"ElfFile", "a Windows event log (.evtx)", "Open it with the Event Viewer; wnv reads .etl recordings."),
-    (b"MSCF", "a cabinet archive", "Unpack it (netsh trace puts a report beside the .etl) and give the .etl inside."),
+    (
+        b"MSCF",
+        "a cabinet archive",
+        "Unpack it (netsh trace puts a report beside the .etl) and give the .etl inside.",
+    ),
     (b"PK\x03\x04", "a zip archive", "Unpack it and give the .etl inside."),
     (b"\x1f\x8b", "a gzip archive", "Unpack it and give the .etl inside."),
     (b"7z\xbc\xaf", "a 7-Zip archive", "Unpack it and give the .etl inside."),
     (b"PAR1", "a Parquet file", "wnv reads .etl recordings."),
     (b"MZ", "a Windows program", "wnv reads .etl recordings."),
-    (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Run `git lfs pull` to get the recording."),
+    (
+        b"version https://git-lfs",
+        "a Git LFS pointer, not the file itself",
+        "Run `git lfs pull` to get the recording.",
+    ),
     (b"<?xml", "an XML text", "wnv reads the .etl recording, not what tracerpt made of it."),
 )
 
@@ -77,7 +85,9 @@ class SessionHeader:
 
     @property
     def clock(self) -> Clock:
-        return Clock.from_header(self.clock_type, self.start_filetime, self.base_ticks, self.perf_freq, self.cpu_mhz)
+        return Clock.from_header(
+            self.clock_type, self.start_filetime, self.base_ticks, self.perf_freq, self.cpu_mhz
+        )
 
     @property
     def is_circular(self) -> bool:
@@ -107,7 +117,11 @@ class SessionHeader:
 
     def shares_clock(self, other: SessionHeader) -> bool:
         """Whether raw ticks of both can be compared (section 10): one boot, QPC at one rate."""
-        return self.clock_type == other.clock_type == 1 and self.perf_freq == other.perf_freq and self.same_boot(other)
+        return (
+            self.clock_type == other.clock_type == 1
+            and self.perf_freq == other.perf_freq
+            and self.same_boot(other)
+        )
 
     def same_session(self, other: SessionHeader) -> bool:
         """Whether two files belong to one recording (DESIGN: boot ± 1 s, start, logger, PerfFreq)."""
@@ -140,7 +154,9 @@ def parse_session(head: bytes, name: str) -> SessionHeader:
     bits = 32 if marker[0] == 0xC001 else 64
     tail = _PAYLOAD_AT + _TAIL_AT[bits]
     if len(head) < tail + 0x20:
-        raise WnvError(f"{name}: ends inside its header event", advice="Copy the file again, or ask for the original.")
+        raise WnvError(
+            f"{name}: ends inside its header event", advice="Copy the file again, or ask for the original."
+        )
     event_bytes = struct.unpack_from("<H", head, HEADER_EVENT_AT + 4)[0]
     tid, pid, base_ticks = struct.unpack_from("<IIq", head, HEADER_EVENT_AT + 8)
     (

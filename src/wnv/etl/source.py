@@ -22,7 +22,12 @@ class Source:
         self.name = str(path)
         try:
             # O_NONBLOCK: opening a pipe without a writer would otherwise wait for ever.
-            flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            flags = (
+                os.O_RDONLY
+                | getattr(os, "O_BINARY", 0)
+                | getattr(os, "O_NONBLOCK", 0)
+                | getattr(os, "O_CLOEXEC", 0)
+            )
             self._fd = os.open(path, flags)
         except FileNotFoundError:
             raise WnvError(f"{path}: no such file") from None
@@ -34,7 +39,9 @@ class Source:
         if not stat.S_ISREG(found.st_mode):
             self.close()
             what = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe or device"
-            raise WnvError(f"{path}: is {what}, not a file", advice="Save the recording to a file and give its path.")
+            raise WnvError(
+                f"{path}: is {what}, not a file", advice="Save the recording to a file and give its path."
+            )
         self.size = found.st_size
 
     def read_at(self, offset: int, into: memoryview) -> int:
@@ -54,7 +61,9 @@ class Source:
                     break
                 done += n
         except OSError as error:
-            raise WnvError(f"{self.name}: reading failed at byte {offset + done:,} ({error.strerror})") from None
+            raise WnvError(
+                f"{self.name}: reading failed at byte {offset + done:,} ({error.strerror})"
+            ) from None
         return done
 
     def bytes_at(self, offset: int, count: int) -> bytes:
@@ -85,5 +94,8 @@ def find_recordings(path: Path) -> list[Path]:
         return [path]
     found = sorted(entry for entry in path.iterdir() if entry.suffix.lower() == ".etl" and entry.is_file())
     if not found:
-        raise WnvError(f"{path}: a folder without any .etl file", advice="Give an .etl file, or the folder that holds them.")
+        raise WnvError(
+            f"{path}: a folder without any .etl file",
+            advice="Give an .etl file, or the folder that holds them.",
+        )
     return found

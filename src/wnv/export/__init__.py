@@ -1,0 +1,1 @@
+"""Tables and frames to files that other programs read; knows nothing of ETW."""

@@ -1,0 +1,99 @@
+"""The places where packets are seen: numbered while a recording is read, named when all of it was seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from wnv.arrays import I32, I64
+
+POINTS_MAX = 16_384
+"""More capture points than any host has; what comes beyond shares the point `OTHER`."""
+
+LINK_ETHERNET, LINK_RAW, LINK_WIFI, LINK_UPPER_PDU = 1, 101, 105, 252
+LINK_UNKNOWN = 0xFFFF
+LINK_NAMES = {LINK_ETHERNET: "ethernet", LINK_RAW: "raw", LINK_WIFI: "wifi", LINK_UPPER_PDU: "payload"}
+"""Our words for pcap link types; used in file names, so short and plain."""
+
+IN, OUT, NO_DIRECTION = 1, 2, 0
+"""As seen from the owner of the point: into it, out of it, not known."""
+
+
+class PointKind(StrEnum):
+    """What a point is; DESIGN section 3."""
+
+    MINIPORT = "miniport"
+    FILTER = "filter"
+    PROTOCOL = "protocol"
+    SWITCH_PORT = "switch_port"
+    VM_NIC = "vm_nic"
+    HOST_VNIC = "host_vnic"
+    EXTERNAL_NIC = "external_nic"
+    SWITCH_EXTENSION = "switch_extension"
+    IP = "ip"
+    HTTP = "http"
+    VPN = "vpn"
+    OTHER = "other"
+
+
+@dataclass(slots=True)
+class Point:
+    """One capture point. `name` is short and unique in the recording; `description` is complete."""
+
+    key: Hashable
+    name: str = ""
+    kind: PointKind = PointKind.OTHER
+    description: str = ""
+    details: dict[str, str | int] = field(default_factory=dict)
+    """What the recording says of it: if_index, nic, port, vswitch, mac, component and such."""
+    mac: bytes | None = None
+    ipv4: tuple[bytes, ...] = ()
+    ipv6: tuple[bytes, ...] = ()
+
+
+class Points:
+    """Numbers for the points of one recording, in order of first appearance, whatever provider names them."""
+
+    def __init__(self) -> None:
+        self.rows: list[Point] = []
+        self._number: dict[Hashable, int] = {}
+        self.n_refused = 0
+        """Keys that came after `POINTS_MAX`."""
+
+    def number(self, key: Hashable) -> int:
+        number = self._number.get(key)
+        if number is None:
+            if len(self.rows) >= POINTS_MAX:
+                self.n_refused += 1
+                key = None
+                number = self._number.get(key)
+                if number is not None:
+                    return number
+            number = self._number[key] = len(self.rows)
+            self.rows.append(Point(key))
+        return number
+
+    def numbers(self, provider: str, keys: I64) -> I32:
+        """Numbers for integer keys of one provider, row by row."""
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        known = np.array([self.number((provider, key)) for key in distinct.tolist()], np.int32)
+        return known[inverse] if len(known) else np.zeros(0, np.int32)
+
+
+def unique_names(wanted: list[str]) -> list[str]:
+    """`wanted`, made fit for a file name and an option of a command, and told apart where equal: `#2`, `#3`."""
+    taken: set[str] = set()
+    names: list[str] = []
+    for text in wanted:
+        base = re.sub(r"[^\w:.\-#@+]+", "_", text, flags=re.ASCII).strip("_") or "point"
+        name, n = base, 1
+        while name.lower() in taken:
+            n += 1
+            name = f"{base}#{n}"
+        taken.add(name.lower())
+        names.append(name)
+    return names

@@ -1,0 +1,321 @@
+"""How the stages fit together; the only file that sees all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wnv import __version__
+from wnv.arrays import BOOL, I64
+from wnv.diagnostics import Code, Log
+from wnv.errors import UsageError, WnvError
+from wnv.etl.reader import Progress, Recording, Slice
+from wnv.export.capture import CaptureResult, CaptureWriter, Channel, PacketRows, plan_files, write_capture
+from wnv.overview import Census, Overview, PointCount, build_overview
+from wnv.packets.frames import Fragments, FrameJoiner
+from wnv.packets.headers import original_bytes
+from wnv.packets.points import IN, LINK_NAMES, LINK_UNKNOWN, OUT, Point, PointKind, Points, unique_names
+from wnv.providers.builds import windows_version
+from wnv.providers.ndiscap import Ndiscap
+from wnv.providers.pktmon import Pktmon
+from wnv.providers.ras import Ras
+from wnv.providers.reading import PacketProvider, Sightings
+from wnv.providers.sysconfig import GUID as SYSCONFIG
+from wnv.providers.sysconfig import HostFacts
+
+_PADDING_BYTES = 256
+
+
+class PacketReader:
+    """The packet providers of one recording, through both passes.
+
+    Pass 1 (`learn`) collects names and counts what is seen where; `name_points` ends it. Pass 2 (`packets`)
+    yields the sightings themselves.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.points = Points()
+        self.host = HostFacts()
+        self.ndiscap = Ndiscap(self.points)
+        self.pktmon = Pktmon(self.points)
+        self._providers: tuple[PacketProvider, ...] = (self.ndiscap, self.pktmon, Ras(self.points))
+        self._joiners = {provider.guid: FrameJoiner(log) for provider in self._providers}
+        self.n_sightings: dict[Channel, int] = {}
+        self.n_drops: dict[int, int] = {}
+        self.n_without_bytes = 0
+        self.n_other_link = 0
+
+    def learn(self, piece: Slice) -> None:
+        """Pass 1: names, and how many sightings each point has by link type."""
+        for provider, events_rows in self._by_provider(piece):
+            events = piece.events.select(events_rows)
+            provider.learn(events, self._log)
+            for found in provider.read(events, self._log):
+                self._count(found)
+        rows = self._rows_of(piece, SYSCONFIG)
+        if rows is not None:
+            self.host.learn(piece.events.select(rows), self._log)
+
+    def _count(self, found: Sightings) -> None:
+        self.n_without_bytes += found.n_without_bytes
+        last = found.fragments.is_last[found.observations.fragment]
+        fragment, point = found.observations.fragment[last], found.observations.point[last]
+        link = found.fragments.link_type[fragment].astype(np.int64)
+        keys, counts = np.unique(point.astype(np.int64) << 16 | link, return_counts=True)
+        for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
+            if key & 0xFFFF == LINK_UNKNOWN:
+                self.n_other_link += count
+            channel = Channel(key >> 16, key & 0xFFFF)
+            self.n_sightings[channel] = self.n_sightings.get(channel, 0) + count
+        points, drops = np.unique(point[found.fragments.is_drop[fragment]], return_counts=True)
+        for number, count in zip(points.tolist(), drops.tolist(), strict=True):
+            self.n_drops[number] = self.n_drops.get(number, 0) + count
+
+    def name_points(self) -> None:
+        """Give every point its names, once all rundown events were seen."""
+        self._log.record(Code.FRAME_HEADER_ONLY, count=self.n_without_bytes)
+        self._log.record(Code.FRAME_LINK_TYPE_UNKNOWN, count=self.n_other_link)
+        link_types = self.link_types()
+        for provider in self._providers:
+            provider.name_points(self.points, link_types)
+        for point in self.points.rows:
+            if_index = point.details.get(
+                "miniport_if_index", point.details.get("if_index", point.details.get("IfIndex"))
+            )
+            host = self.host.interfaces.get(if_index) if isinstance(if_index, int) else None
+            if host is not None:
+                point.details.setdefault("nic", host.alias)
+                point.description = f"{host.alias}, {point.description}" if host.alias else point.description
+                point.mac = point.mac or (host.mac if len(host.mac) == 6 else None)
+        for point, name in zip(
+            self.points.rows, unique_names([p.name for p in self.points.rows]), strict=True
+        ):
+            point.name = name
+
+    def link_types(self) -> dict[int, int]:
+        """The commonest link type of each point."""
+        best: dict[int, tuple[int, int]] = {}
+        for channel, count in self.n_sightings.items():
+            if count > best.get(channel.point, (0, 0))[0]:
+                best[channel.point] = (count, channel.link_type)
+        return {point: link for point, (_, link) in best.items()}
+
+    def packets(self, piece: Slice) -> PacketRows | None:
+        """Pass 2: the sightings of whole packets in a slice, in order of time; None where there are none."""
+        parts = [
+            self._whole(provider.guid, found, rows, piece)
+            for provider, rows in self._by_provider(piece)
+            for found in provider.read(piece.events.select(rows), None)
+        ]
+        parts = [part for part in parts if len(part)]
+        if not parts:
+            return None
+        together = parts[0] if len(parts) == 1 else _merge(parts)
+        order = np.argsort(together.event_row, kind="stable")
+        if (np.diff(order) == 1).all():
+            return together
+        return together.take(order)
+
+    def _whole(self, guid: str, found: Sightings, rows: I64, piece: Slice) -> PacketRows:
+        """Join fragments, and put what is known of frame, event and point side by side."""
+        frames = self._joiners[guid].join(found.fragments, found.data)
+        frame_of = np.full(len(found.fragments), -1, np.int64)
+        frame_of[frames.fragment] = np.arange(len(frames))
+        frame = frame_of[found.observations.fragment]
+        seen = found.observations.take(frame >= 0)
+        frame = frame[frame >= 0]
+        fragments = replace(
+            found.fragments.take(seen.fragment), start=frames.start[frame], n_bytes=frames.n_bytes[frame]
+        )
+        event = rows[fragments.event]
+        events = piece.events
+        return PacketRows(
+            data=frames.data, event_row=piece.first_row + event, ts_ns=events.ts_ns[event], pid=events.pid[event],
+            tid=events.tid[event], fragments=fragments,
+            original_bytes=original_bytes(
+                frames.data, fragments.start, fragments.n_bytes, fragments.stated_bytes, fragments.link_type
+            ),
+            point=seen.point.astype(np.int64), direction=seen.direction,
+        )  # fmt: skip
+
+    def finish(self) -> None:
+        for joiner in self._joiners.values():
+            joiner.finish()
+
+    def _by_provider(self, piece: Slice) -> Iterator[tuple[PacketProvider, I64]]:
+        for provider in self._providers:
+            rows = self._rows_of(piece, provider.guid)
+            if rows is not None:
+                yield provider, rows
+
+    @staticmethod
+    def _rows_of(piece: Slice, guid: str) -> I64 | None:
+        texts = piece.events.guids.texts
+        if guid not in texts:
+            return None
+        rows = np.flatnonzero(piece.events.provider == texts.index(guid))
+        return rows if len(rows) else None
+
+
+def _merge(parts: Sequence[PacketRows]) -> PacketRows:
+    """Rows of several providers in one buffer; their own where they share it."""
+    if all(part.data is parts[0].data for part in parts):
+        data, moved = parts[0].data, [part.fragments for part in parts]
+    else:
+        from wnv import kernels
+
+        total = sum(int(part.fragments.n_bytes.sum()) for part in parts)
+        data = np.zeros(total + _PADDING_BYTES, np.uint8)
+        moved, used = [], 0
+        for part in parts:
+            n_bytes = part.fragments.n_bytes
+            at = used + np.cumsum(n_bytes) - n_bytes
+            kernels.copy_pieces(part.data, part.fragments.start, n_bytes, data, at)
+            moved.append(replace(part.fragments, start=at))
+            used += int(n_bytes.sum())
+
+    def column(name: str) -> I64:
+        joined: I64 = np.concatenate([getattr(part, name) for part in parts])
+        return joined
+
+    return PacketRows(
+        data=data, event_row=column("event_row"), ts_ns=column("ts_ns"), pid=column("pid"), tid=column("tid"),  # type: ignore[arg-type] # columns by name
+        fragments=Fragments.concatenate(moved), original_bytes=column("original_bytes"), point=column("point"),
+        direction=column("direction"),  # type: ignore[arg-type] # columns by name
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Scanned:
+    """A recording after its first pass."""
+
+    recording: Recording
+    packets: PacketReader
+    overview: Overview
+
+
+def scan(recording: Recording, progress: Progress | None = None) -> Scanned:
+    """Pass 1: walk all buffers, count events, learn names; then what the recording holds and lost."""
+    packets = PacketReader(recording.log)
+    census = Census()
+
+    def visit(piece: Slice) -> None:
+        census.add(piece)
+        packets.learn(piece)
+
+    recording.scan(visit, progress)
+    packets.name_points()
+    points = [
+        PointCount(number, point, LINK_NAMES.get(link, "other"), n, packets.n_drops.get(number, 0))
+        for number, point in enumerate(packets.points.rows)
+        for link, n in [_of_point(packets, number)]
+    ]
+    return Scanned(
+        recording, packets, build_overview(recording, census, packets.host, points, packets.n_without_bytes)
+    )
+
+
+def _of_point(packets: PacketReader, number: int) -> tuple[int, int]:
+    link = packets.link_types().get(number, LINK_UNKNOWN)
+    return link, sum(n for channel, n in packets.n_sightings.items() if channel.point == number)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """What of the packets to convert. `points` are names of capture points; empty = all."""
+
+    points: tuple[str, ...] = ()
+    is_once: bool = False
+    per_interface: bool = False
+
+
+def convert_to_pcapng(
+    scanned: Scanned,
+    out: str,
+    options: CaptureOptions,
+    *,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> CaptureResult:
+    """Write the packets to `out` (`-` = standard output). Raises `WnvError` if there are none."""
+    packets, recording = scanned.packets, scanned.recording
+    points = packets.points.rows
+    wanted = _wanted_points(points, options.points)
+    channels = {
+        c: n for c, n in packets.n_sightings.items() if c.link_type != LINK_UNKNOWN and wanted[c.point]
+    }
+    if not channels:
+        raise WnvError(
+            f"{scanned.overview.source}: no packets to convert", advice=scanned.overview.why_no_packets()
+        )
+    files, left_out = plan_files(out, channels, points, per_interface=options.per_interface)
+    if packets.n_other_link:
+        left_out["of a kind no capture file can carry"] = packets.n_other_link
+    if packets.n_without_bytes:
+        left_out["with headers only, no bytes"] = packets.n_without_bytes
+    header = recording.files[0].header
+    writer = CaptureWriter(
+        files, points, comment=scanned.overview.section_comment(), application=f"wnv {__version__}",
+        os=windows_version(header.build, header.os_major, header.os_minor),
+        inputs=[file.source.path for file in recording.files], build=header.build, remarks=packets.ndiscap.remarks,
+    )  # fmt: skip
+    batches = _batches(scanned, wanted, is_once=options.is_once, progress=progress)
+    result = CaptureResult(files, left_out)
+    result.is_partial = write_capture(batches, writer, should_stop)
+    packets.finish()
+    return result
+
+
+def _batches(
+    scanned: Scanned, wanted: BOOL, *, is_once: bool, progress: Progress | None
+) -> Iterator[PacketRows]:
+    first_sight = _FirstSight(scanned.packets.points.rows)
+    for piece in scanned.recording.slices(progress):
+        rows = scanned.packets.packets(piece)
+        if rows is None:
+            continue
+        keep = wanted[rows.point] if not wanted.all() else np.ones(len(rows), np.bool_)
+        if is_once:
+            keep &= first_sight.of(rows)
+        yield rows if keep.all() else rows.take(keep)
+
+
+class _FirstSight:
+    """Which sighting stands for its packet: pktmon's first appearance; with ndiscap the one at the miniport, or,
+    where only a switch was recorded, the one on the way in."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        is_layer = np.array(
+            [point.key is not None and point.key[0] == "ndiscap" for point in points], np.bool_
+        )  # type: ignore[index] # keys are tuples
+        is_port = np.array(
+            [point.key is not None and str(point.key[0]).startswith("ndiscap.") for point in points], np.bool_
+        )  # type: ignore[index] # keys are tuples
+        is_miniport = np.array([point.kind is PointKind.MINIPORT for point in points], np.bool_)
+        is_external = np.array([point.kind is PointKind.EXTERNAL_NIC for point in points], np.bool_)
+        self._inward = np.where(is_external, IN, OUT)
+        has_miniport = bool((is_layer & is_miniport).any())
+        self._never = (is_layer & ~is_miniport) | (is_port & has_miniport)
+        self._by_ingress = is_port & ~self._never
+
+    def of(self, rows: PacketRows) -> BOOL:
+        first = np.where(rows.fragments.has_group, rows.fragments.appearance == 1, ~self._never[rows.point])
+        first &= ~self._by_ingress[rows.point] | (rows.direction == self._inward[rows.point])
+        return first
+
+
+def _wanted_points(points: Sequence[Point], names: tuple[str, ...]) -> BOOL:
+    if not names:
+        return np.ones(len(points), np.bool_)
+    known = {point.name.lower(): number for number, point in enumerate(points)}
+    wanted = np.zeros(len(points), np.bool_)
+    for name in names:
+        number = known.get(name.lower())
+        if number is None:
+            listed = ", ".join(point.name for point in points[:20]) or "none"
+            raise UsageError(f"no capture point {name!r} in this recording", advice=f"There are: {listed}.")
+        wanted[number] = True
+    return wanted

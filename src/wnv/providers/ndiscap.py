@@ -1,0 +1,434 @@
+"""Microsoft-Windows-NDIS-PacketCapture: what `netsh trace` and NetEventPacketCapture record.
+
+Layouts, and how sure each is: docs/formats/ndis-packetcapture.md. No public recording has these events, so
+nothing behind the frame's bytes is demanded.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from wnv.arrays import BOOL, I32, I64, U8, U16, U64, read_rows
+from wnv.diagnostics import Code, Log
+from wnv.etl.events import Events
+from wnv.packets.frames import NO_VLAN_RECORDED, Fragments, Observations
+from wnv.packets.numbering import RangeNumbers
+from wnv.packets.points import (
+    IN, LINK_ETHERNET, LINK_RAW, LINK_WIFI, NO_DIRECTION, OUT, Point, PointKind, Points,
+)  # fmt: skip
+from wnv.providers.reading import Sightings, mix, payload, read_u32, refuse, wide_text
+
+GUID = "2ed6006e-4729-4609-b423-3ee7bcd678ef"
+
+FRAGMENT, METADATA, SWITCH_FRAGMENT = 1001, 1002, 1003
+ATTACHED, EVENT_SOURCE, CAPTURE_RULE = 1014, 5101, 1016
+
+KEYWORD_WIRELESS_WAN, KEYWORD_TUNNEL, KEYWORD_WIFI = 0x200, 0x8000, 0x10000
+KEYWORD_START, KEYWORD_END = 0x40000000, 0x80000000
+KEYWORD_SEND, KEYWORD_RECEIVE = 0x100000000, 0x200000000
+
+_HEAD = np.dtype([("miniport", "<u4"), ("lower", "<u4"), ("size", "<u4")])
+_SWITCH_STRINGS = 3  # PortName, NicName, NicType
+_DESTINATION_BYTES_MIN = 4 + 2 * _SWITCH_STRINGS
+_SMALLEST_FRAME = 13  # a guessed place of the frame must hold more (ndis-packetcapture.md, 1003)
+_OOB_LARGE_SEND, _OOB_VLAN = 2, 4  # entries of the NetBufferListInfo array
+_WIFI_PROTECTED = 0x40
+_RADIO_CONTEXT = struct.Struct("<BBHIIIHxxiB3xI")
+_RADIO_BYTES = 48
+_PHY_NAMES = (
+    "",
+    "FHSS",
+    "DSSS",
+    "infrared",
+    "802.11a",
+    "802.11b",
+    "802.11g",
+    "802.11n",
+    "802.11ac",
+    "802.11ad",
+    "802.11ax",
+)
+_MEDIUM_LINKS = {0: LINK_ETHERNET, 16: LINK_WIFI, 19: LINK_RAW}  # NdisMedium of event 1014
+_RULE_TRUNCATE = 0x11
+
+# Who owns a port decides what ingress is: from the owner's side, a VM sends into the switch, while what comes
+# in by the external port arrives from the wire (DESIGN, section 5).
+_NIC_KINDS = {
+    "external": PointKind.EXTERNAL_NIC, "internal": PointKind.HOST_VNIC, "synthetic": PointKind.VM_NIC,
+    "emulated": PointKind.VM_NIC,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Port:
+    """A switch port as a 1003 event describes it."""
+
+    port_id: int
+    port: str
+    nic: str
+    nic_type: str
+
+    @classmethod
+    def parse(cls, raw: bytes) -> _Port:
+        """`u32, text, text, text`, whose bounds were checked before."""
+        port, at = wide_text(raw, 4)
+        nic, at = wide_text(raw, at)
+        nic_type, _ = wide_text(raw, at)
+        return cls(int.from_bytes(raw[:4], "little"), port, nic, nic_type)
+
+    @property
+    def kind(self) -> PointKind:
+        return _NIC_KINDS.get(self.nic_type.lower(), PointKind.SWITCH_PORT)
+
+
+class Ndiscap:
+    """Reader of the provider; see `PacketProvider`."""
+
+    guid = GUID
+    packet_ids = frozenset({FRAGMENT, SWITCH_FRAGMENT})
+
+    def __init__(self, points: Points) -> None:
+        self._points = points
+        self._ports = RangeNumbers()
+        self._parsed_ports: list[_Port] = []
+        self._mediums: dict[tuple[int, int], int] = {}
+        self._sources: dict[int, str] = {}
+        self._layers: dict[tuple[int, int], str] = {}
+        self._remarks: dict[str, int] = {}
+        self.remarks: list[str] = []
+        self.truncate_bytes: int | None = None
+        """The packet length that a capture rule asked for; None if no rule says."""
+
+    # --- names ----------------------------------------------------------------------------------------
+
+    def learn(self, events: Events, log: Log) -> None:
+        parsers: dict[int, Callable[[bytes], bool]] = {
+            ATTACHED: self._learn_medium, EVENT_SOURCE: self._learn_source, CAPTURE_RULE: self._learn_rule,
+        }  # fmt: skip
+        for event_id, parse in parsers.items():
+            rows = np.flatnonzero(events.event_id == event_id)
+            bad = sum(not parse(payload(events, row)) for row in rows)
+            log.record(Code.RUNDOWN_INVALID, count=bad, detail=f"NDIS-PacketCapture {event_id}")
+
+    def _learn_medium(self, raw: bytes) -> bool:
+        if len(raw) < 12:
+            return False
+        miniport, lower, medium = struct.unpack_from("<III", raw)
+        if medium in _MEDIUM_LINKS:
+            self._mediums[miniport, lower] = _MEDIUM_LINKS[medium]
+        return True
+
+    def _learn_source(self, raw: bytes) -> bool:
+        name, at = wide_text(raw, 1)
+        if at < 0 or at + 6 > len(raw):
+            return False
+        if_index, n_layers = struct.unpack_from("<IH", raw, at)
+        self._sources[if_index] = name
+        at += 6
+        for _ in range(n_layers):
+            layer, behind = wide_text(raw, at + 4)
+            if behind < 0:
+                return False
+            self._layers[if_index, int.from_bytes(raw[at : at + 4], "little")] = layer
+            at = behind
+        return True
+
+    def _learn_rule(self, raw: bytes) -> bool:
+        """RuleId u8, Directive u8, then a length of 2 or 4 bytes: the one with which the value ends at the end."""
+        for width in (2, 4):
+            size = int.from_bytes(raw[2 : 2 + width], "little")
+            if len(raw) == 2 + width + size:
+                if raw[0] == _RULE_TRUNCATE and size in (1, 2, 4):
+                    self.truncate_bytes = int.from_bytes(raw[2 + width :], "little")
+                return True
+        return False
+
+    def name_points(self, points: Points, link_types: dict[int, int]) -> None:
+        for number, point in enumerate(points.rows):
+            match point.key:
+                case ("ndiscap", int(key)):
+                    self._name_layer(
+                        point, key >> 32, key & 0xFFFFFFFF, link_types.get(number, LINK_ETHERNET)
+                    )
+                case ("ndiscap.port", int(key)):
+                    self._name_port(point, key >> 32, self._port(key & 0xFFFFFFFF))
+                case ("ndiscap.switch", int(lower)):
+                    point.name, point.kind = f"vswitch:{lower}", PointKind.SWITCH_PORT
+                    point.description = f"virtual switch, ifIndex {lower}, ports not decoded"
+                    point.details = {"if_index": lower}
+                case _:
+                    continue
+
+    def _name_layer(self, point: Point, miniport: int, lower: int, link_type: int) -> None:
+        prefix = {LINK_WIFI: "wifi", LINK_RAW: "mbb"}.get(link_type, "eth")
+        point.name = f"{prefix}:{lower}"
+        point.kind = PointKind.MINIPORT if lower == miniport else PointKind.FILTER
+        source, layer = self._sources.get(miniport, ""), self._layers.get((miniport, lower), "")
+        where = (
+            f"ifIndex {lower}"
+            if lower == miniport
+            else f"above layer ifIndex {lower} of miniport ifIndex {miniport}"
+        )
+        point.description = ", ".join(part for part in (source, layer, where) if part)
+        point.details = {"miniport_if_index": miniport, "if_index": lower}
+        if source:
+            point.details["nic"] = source
+        if layer:
+            point.details["layer"] = layer
+
+    def _name_port(self, point: Point, lower: int, port: _Port) -> None:
+        short = _short(port.port) or str(port.port_id)
+        point.name = f"vNIC:{port.nic_type or 'port'}:{short}:{lower}"
+        point.kind = port.kind
+        switch = self._sources.get(lower, "")
+        parts = [f"NIC {port.nic}" if port.nic else "", port.nic_type, f"port {port.port} (id {port.port_id})",
+                 f"switch {switch}" if switch else "", f"ifIndex {lower}"]  # fmt: skip
+        point.description = ", ".join(part for part in parts if part)
+        point.details = {"if_index": lower, "port_id": port.port_id, "port": port.port, "nic": port.nic,
+                         "nic_type": port.nic_type}  # fmt: skip
+        if switch:
+            point.details["vswitch"] = switch
+
+    def _port(self, number: int) -> _Port:
+        while len(self._parsed_ports) <= number:
+            self._parsed_ports.append(_Port.parse(self._ports[len(self._parsed_ports)]))
+        return self._parsed_ports[number]
+
+    # --- packets --------------------------------------------------------------------------------------
+
+    def read(self, events: Events, log: Log | None) -> list[Sightings]:
+        layer = self._read_layer(events, np.flatnonzero(events.event_id == FRAGMENT), log)
+        switch = self._read_switch(events, np.flatnonzero(events.event_id == SWITCH_FRAGMENT), log)
+        fragments = Fragments.concatenate([layer[0], switch[0]])
+        observations = Observations(
+            np.concatenate([layer[1].fragment, switch[1].fragment + len(layer[0])]),
+            np.concatenate([layer[1].point, switch[1].point]),
+            np.concatenate([layer[1].direction, switch[1].direction]),
+        )
+        self._attach_radio(events, fragments)
+        return [Sightings(fragments, observations, events.data)]
+
+    def _read_layer(self, events: Events, rows: I64, log: Log | None) -> tuple[Fragments, Observations]:
+        """1001: three numbers, the bytes, and from Server 2019 on two more numbers that nothing needs."""
+        fits = events.payload_bytes[rows] >= _HEAD.itemsize
+        head = read_rows(events.data, events.payload_start[rows[fits]], _HEAD)
+        whole = head["size"] <= events.payload_bytes[rows[fits]] - _HEAD.itemsize
+        broken = ~fits
+        broken[np.flatnonzero(fits)[~whole]] = True
+        refuse(log, broken, FRAGMENT)
+        rows, head = rows[~broken], head[whole]
+        miniport, lower = head["miniport"].astype(np.int64), head["lower"].astype(np.int64)
+        keyword = events.keyword[rows]
+        link_type = _link_types(keyword)
+        for (one, other), medium in self._mediums.items():
+            silent = (link_type == LINK_ETHERNET) & (miniport == one) & (lower == other)
+            link_type[silent] = medium
+        start = events.payload_start[rows] + _HEAD.itemsize
+        n_bytes = head["size"].astype(np.int64)
+        is_first, is_last = _has(keyword, KEYWORD_START), _has(keyword, KEYWORD_END)
+        # Wi-Fi frames are logged decrypted with the bit still set, which would hide them from every reader.
+        wifi = start[(link_type == LINK_WIFI) & is_first & (n_bytes >= 2)]
+        events.data[wifi + 1] &= 0xFF ^ _WIFI_PROTECTED
+        direction = _path_direction(keyword)
+        fragments = Fragments.whole(
+            rows, start, n_bytes, link_type, is_first=is_first, is_last=is_last,
+            stream=_stream(events, rows, miniport, lower, direction),
+        )  # fmt: skip
+        point = self._points.numbers("ndiscap", miniport << 32 | lower)
+        return fragments, Observations(np.arange(len(rows)), point, direction)
+
+    def _read_switch(self, events: Events, rows: I64, log: Log | None) -> tuple[Fragments, Observations]:
+        """1003: numbers, the source port, the destination ports, the bytes, the out-of-band data."""
+        data = events.data
+        if not len(rows):
+            none = np.zeros(0, np.int64)
+            return Fragments.whole(none, none, none, none.astype(np.uint16)), _no_observations()
+        from wnv import kernels
+
+        start = events.payload_start[rows]
+        end = start + events.payload_bytes[rows]
+        source_at = start + 8
+        at = kernels.skip_strings(data, source_at + 4, end, _SWITCH_STRINGS)
+        source_end = at
+        count = read_u32(data, at, end)
+        usable = (at >= 0) & (count >= 0)
+        at = np.where(usable, at + 4, end)
+        behind_count = at
+        places: list[tuple[I64, I64, I64]] = []
+        counted = usable & (count * _DESTINATION_BYTES_MIN <= end - at)
+        left = np.where(counted, count, 0)
+        while left.any():
+            here = np.flatnonzero(left > 0)
+            behind = kernels.skip_strings(data, at[here] + 4, end[here], _SWITCH_STRINGS)
+            ok = behind >= 0
+            counted[here[~ok]] = False
+            left[here[~ok]] = 0
+            here, behind = here[ok], behind[ok]
+            places.append((here, at[here], behind))
+            at[here] = behind
+            left[here] -= 1
+        size_at = np.where(counted, at, -1)
+        fits = counted & _closes(data, size_at, end)
+        size_at[~fits] = -1
+        # Destinations laid out in a way nobody has seen yet: the first place from which sizes lead to the end.
+        odd = np.flatnonzero(usable & ~fits)
+        size_at[odd] = kernels.find_sized_pair(data, behind_count[odd], end[odd], _SMALLEST_FRAME)
+        broken = size_at < 0
+        refuse(log, broken, SWITCH_FRAGMENT)
+        good = np.flatnonzero(~broken)
+        n_bytes = read_u32(data, size_at[good], end[good])
+        frame_at = size_at[good] + 4
+        keyword = events.keyword[rows[good]]
+        head = read_rows(data, start[good], _HEAD)
+        miniport, lower = head["miniport"].astype(np.int64), head["lower"].astype(np.int64)
+        oob_at = frame_at + n_bytes + 4
+        vlan, priority, is_large = _out_of_band(data, oob_at, end[good], events.pointer_bytes[rows[good]])
+        fragments = Fragments.whole(
+            rows[good], frame_at, n_bytes, np.full(len(good), LINK_ETHERNET, np.uint16),
+            is_first=_has(keyword, KEYWORD_START), is_last=_has(keyword, KEYWORD_END),
+            stream=_stream(events, rows[good], miniport, lower, _path_direction(keyword)),
+            vlan=vlan, priority=priority, is_large_send=is_large,
+        )  # fmt: skip
+        number_of = np.full(len(rows), -1, np.int64)
+        number_of[good] = np.arange(len(good))
+        return fragments, self._see_ports(
+            data, lower, number_of, good, source_at, source_end, np.where(usable, count, 0), fits, places
+        )
+
+    def _see_ports(
+        self, data: U8, lower: I64, number_of: I64, good: I64, source_at: I64, source_end: I64, count: I64,
+        has_places: BOOL, places: list[tuple[I64, I64, I64]],
+    ) -> Observations:  # fmt: skip
+        """Ingress is seen at the source port, egress at every destination port: rows in order of fragment."""
+        ingress = good[count[good] == 0]
+        unknown = good[(count[good] > 0) & ~has_places[good]]
+        row = [ingress, *(here[has_places[here]] for here, _, _ in places)]
+        start = [source_at[ingress], *(at[has_places[here]] for here, at, _ in places)]
+        stop = [source_end[ingress], *(behind[has_places[here]] for here, _, behind in places)]
+        rows, first, last = (np.concatenate(part) for part in (row, start, stop))
+        is_egress = np.arange(len(rows)) >= len(ingress)
+        port = self._ports.number(data, first, last - first)
+        n_ports = len(self._ports)
+        outward = np.array([self._outward(number) for number in range(n_ports)] or [NO_DIRECTION], np.uint8)
+        sending = outward[port] if n_ports else np.zeros(len(port), np.uint8)
+        opposite = np.where(sending == OUT, IN, np.where(sending == IN, OUT, NO_DIRECTION))
+        direction = np.where(is_egress, opposite, sending).astype(np.uint8)
+        fragment = number_of[rows]
+        key = lower[fragment] << 32 | (port & 0xFFFFFFFF)
+        point = self._points.numbers("ndiscap.port", key)
+        lost = number_of[unknown]
+        fragment = np.concatenate([fragment, lost])
+        point = np.concatenate([point, self._points.numbers("ndiscap.switch", lower[lost])])
+        direction = np.concatenate([direction, np.zeros(len(lost), np.uint8)])
+        order = np.argsort(fragment, kind="stable")
+        return Observations(fragment[order], point[order], direction[order])
+
+    def _outward(self, number: int) -> int:
+        """Direction of ingress at a port, as its owner sees it."""
+        kind = self._port(number).kind
+        return {PointKind.SWITCH_PORT: NO_DIRECTION, PointKind.EXTERNAL_NIC: IN}.get(kind, OUT)
+
+    # --- Wi-Fi ----------------------------------------------------------------------------------------
+
+    def _attach_radio(self, events: Events, fragments: Fragments) -> None:
+        """1002 describes the next frame of its thread and layer (ndis-packetcapture.md, 1002)."""
+        rows = np.flatnonzero(
+            (events.event_id == METADATA) & (events.payload_bytes >= _HEAD.itemsize + _RADIO_BYTES)
+        )
+        targets = np.flatnonzero((fragments.link_type == LINK_WIFI) & fragments.is_first)
+        if not len(rows) or not len(targets):
+            return
+        lower = read_rows(events.data, events.payload_start[rows], _HEAD)["lower"].astype(np.int64)
+        event = fragments.event[targets]
+        lower_of_target = read_rows(events.data, events.payload_start[event], _HEAD)["lower"].astype(np.int64)
+        key = np.concatenate([mix(events.tid[rows], lower), mix(events.tid[event], lower_of_target)])
+        order = np.lexsort((np.concatenate([rows, event]), key))
+        is_target = order >= len(rows)
+        follows = ~is_target[:-1] & is_target[1:] & (key[order[:-1]] == key[order[1:]])
+        source, target = order[:-1][follows], targets[order[1:][follows] - len(rows)]
+        start = events.payload_start[rows[source]] + _HEAD.itemsize
+        raw, inverse = np.unique(
+            read_rows(events.data, start, np.dtype("V36")).view("S36"), return_inverse=True
+        )
+        numbers = np.array(
+            [self._remark(_radio_text(one.ljust(_RADIO_BYTES, b"\0"))) for one in raw.tolist()], np.int32
+        )
+        if len(numbers):
+            fragments.remark[target] = numbers[inverse]
+
+    def _remark(self, text: str) -> int:
+        number = self._remarks.setdefault(text, len(self.remarks))
+        if number == len(self.remarks):
+            self.remarks.append(text)
+        return number
+
+
+def _radio_text(raw: bytes) -> str:
+    """A DOT11_EXTSTA_RECV_CONTEXT in words."""
+    _, _, _, _, phy, frequency, _, rssi, rate, _ = _RADIO_CONTEXT.unpack_from(raw)
+    name = _PHY_NAMES[phy] if phy < len(_PHY_NAMES) else f"PHY {phy}"
+    parts = [
+        name,
+        f"{frequency} MHz" if frequency else "",
+        f"RSSI {rssi} dBm",
+        f"{rate / 2:g} Mbit/s" if rate else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _no_observations() -> Observations:
+    none = np.zeros(0, np.int64)
+    return Observations(none, none.astype(np.int32), none.astype(np.uint8))
+
+
+def _has(keyword: U64, bits: int) -> BOOL:
+    return (keyword & np.uint64(bits)) != 0
+
+
+def _link_types(keyword: U64) -> U16:
+    """By the medium's keyword; Ethernet where none is set (ndis-packetcapture.md, Keywords)."""
+    link_type = np.full(len(keyword), LINK_ETHERNET, np.uint16)
+    link_type[_has(keyword, KEYWORD_WIRELESS_WAN | KEYWORD_TUNNEL)] = LINK_RAW
+    link_type[_has(keyword, KEYWORD_WIFI)] = LINK_WIFI
+    return link_type
+
+
+def _path_direction(keyword: U64) -> U8:
+    send, receive = _has(keyword, KEYWORD_SEND), _has(keyword, KEYWORD_RECEIVE)
+    return np.where(send & ~receive, OUT, np.where(receive & ~send, IN, NO_DIRECTION)).astype(np.uint8)
+
+
+def _stream(events: Events, rows: I64, miniport: I64, lower: I64, direction: U8) -> U64:
+    return mix(events.cpu[rows], events.tid[rows], miniport, lower, direction, events.event_id[rows])
+
+
+def _closes(data: U8, at: I64, end: I64) -> BOOL:
+    """Whether `u32 n, n bytes, u32 m, m bytes` from `at` ends exactly at `end`."""
+    n_bytes = read_u32(data, at, end)
+    oob_at = np.where(n_bytes >= 0, at + 4 + n_bytes, -1)
+    n_oob = read_u32(data, oob_at, end)
+    return (n_bytes >= 0) & (n_oob >= 0) & (oob_at + 4 + n_oob == end)
+
+
+def _out_of_band(data: U8, at: I64, end: I64, pointer_bytes: I64) -> tuple[I32, U8, BOOL]:
+    """VLAN id, priority and large-send mark from the NetBufferListInfo array, an entry a pointer."""
+
+    def entry(index: int) -> I64:
+        place = at + index * pointer_bytes
+        return read_u32(data, place, np.where(place + pointer_bytes <= end, end, -1))
+
+    tag = entry(_OOB_VLAN)
+    vlan = np.where(tag < 0, NO_VLAN_RECORDED, tag >> 4 & 0xFFF).astype(np.int32)
+    priority = np.where(tag < 0, 0, tag & 7).astype(np.uint8)
+    return vlan, priority, entry(_OOB_LARGE_SEND) > 0
+
+
+def _short(name: str) -> str:
+    """The first block of a GUID, or the name itself."""
+    bare = name.strip("{}")
+    is_guid = len(bare) >= 36 and bare[8] == bare[13] == bare[18] == bare[23] == "-"
+    return bare[:8].lower() if is_guid else name[:40]

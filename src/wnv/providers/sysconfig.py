@@ -1,0 +1,78 @@
+"""What merging adds about the host: SystemConfigEx events (etl-format.md, section 9.4).
+
+`pktmon` and `netsh trace stop` merge their files, so these stand in most recordings. Opcode 0x24 is not in the
+specification: in every real file that has it, it is a MIB_IF_ROW2 for each network interface, with the names
+that people know them by (docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wnv.diagnostics import Code, Log
+from wnv.etl.events import Events
+from wnv.providers.reading import payload, wide_text
+
+GUID = "9b79ee91-b5fd-41c0-a243-4248e266e9d0"
+_BUILD, _PATHS, _INTERFACE = 0x20, 0x21, 0x24
+
+# MIB_IF_ROW2 (netioapi.h): LUID, index, GUID, two texts of 257 characters, the MAC with its length.
+_IF_ROW_BYTES = 1352
+_TEXT_BYTES = 2 * 257
+_INDEX_AT, _ALIAS_AT, _MAC_SIZE_AT, _MTU_AT = 8, 28, 1056, 1124
+_DESCRIPTION_AT = _ALIAS_AT + _TEXT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class HostInterface:
+    """A network interface, or a filter on one: each has an ifIndex of its own."""
+
+    if_index: int
+    alias: str
+    """The name in `Get-NetAdapter`: `Ethernet 2`, `vEthernet (nat)`."""
+    description: str
+    mac: bytes
+    mtu: int
+
+
+@dataclass(slots=True)
+class HostFacts:
+    """What the recording says of the machine it was made on. Nothing in an ETL names the host."""
+
+    build_text: str = ""
+    """Such as `20348.2461.amd64fre.fe_release.210507-1500`."""
+    product: str = ""
+    """Such as `Windows Server 2022 Datacenter`."""
+    windows_folder: str = ""
+    interfaces: dict[int, HostInterface] = field(default_factory=dict)
+
+    def learn(self, events: Events, log: Log) -> None:
+        """Take what the events of the provider say; the last of several files wins."""
+        for row in np.flatnonzero(np.isin(events.opcode, (_BUILD, _PATHS, _INTERFACE))):
+            raw, opcode = payload(events, row), int(events.opcode[row])
+            if opcode == _INTERFACE:
+                self._learn_interface(raw, log)
+            elif opcode == _BUILD:
+                self.build_text, at = wide_text(raw, 8)
+                self.product, _ = wide_text(raw, at) if at > 0 else ("", -1)
+            else:
+                _, at = wide_text(raw, 0)
+                self.windows_folder, _ = wide_text(raw, at) if at > 0 else ("", -1)
+
+    def _learn_interface(self, raw: bytes, log: Log) -> None:
+        if len(raw) < _IF_ROW_BYTES:
+            log.record(Code.RUNDOWN_INVALID, detail="network interface of the host")
+            return
+        (if_index,) = struct.unpack_from("<I", raw, _INDEX_AT)
+        n_mac, mtu = struct.unpack_from("<I", raw, _MAC_SIZE_AT)[0], struct.unpack_from("<I", raw, _MTU_AT)[0]
+        self.interfaces[if_index] = HostInterface(
+            if_index=if_index, alias=_fixed_text(raw, _ALIAS_AT), description=_fixed_text(raw, _DESCRIPTION_AT),
+            mac=raw[_MAC_SIZE_AT + 4 : _MAC_SIZE_AT + 4 + min(n_mac, 32)], mtu=mtu,
+        )  # fmt: skip
+
+
+def _fixed_text(raw: bytes, at: int) -> str:
+    return raw[at : at + _TEXT_BYTES].decode("utf-16-le", "replace").split("\0", 1)[0]
