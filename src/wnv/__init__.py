@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wnv.errors import WnvError
-    from wnv.trace import Trace, open_trace
+    from wnv.trace import Trace, open_trace, sample_path
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["Trace", "WnvError", "__version__", "open_trace"]
+__all__ = ["Trace", "WnvError", "__version__", "open_trace", "sample_path"]
 
-_HOMES = {"Trace": "wnv.trace", "WnvError": "wnv.errors", "open_trace": "wnv.trace"}
+_HOMES = {"Trace": "wnv.trace", "WnvError": "wnv.errors", "open_trace": "wnv.trace", "sample_path": "wnv.trace"}
 """The module that each lazy name comes from."""
 
 if not TYPE_CHECKING:  # a checker reads the imports above, and so finds misspelt names

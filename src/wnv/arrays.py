@@ -33,7 +33,5 @@ def read_rows(data: U8, at: I64, kind: np.dtype[np.void]) -> Rows:
     Positions from which a whole structure does not fit are an `IndexError`: the caller checks first.
     """
     n_bytes = kind.itemsize
-    windows: Rows = np.ndarray(
-        (max(0, len(data) - n_bytes + 1),), np.dtype(f"V{n_bytes}"), data, strides=(1,)
-    )
+    windows: Rows = np.ndarray((max(0, len(data) - n_bytes + 1),), np.dtype(f"V{n_bytes}"), data, strides=(1,))
     return windows[at].view(kind)

@@ -63,9 +63,7 @@ class Clock:
     """Ticks per second; 0 if unknown."""
 
     @classmethod
-    def from_header(
-        cls, clock_type: int, start_filetime: int, base_ticks: int, perf_freq: int, cpu_mhz: int
-    ) -> Clock:
+    def from_header(cls, clock_type: int, start_filetime: int, base_ticks: int, perf_freq: int, cpu_mhz: int) -> Clock:
         """The clock that a header event describes, with its integers as they stand in the file."""
         unknown = cls(None, start_filetime, base_ticks, 0)
         if clock_type not in tuple(ClockKind):
@@ -562,15 +560,11 @@ def _seconds_texts(units: I64) -> list[str]:
 _OFFSET = r" ?(?P<offset>Z|UTC|[+-]\d\d(?::?\d\d)?)?"
 _TIME_OF_DAY = r"(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
 _FLAGS = re.ASCII | re.IGNORECASE
-_WALL_TIME = re.compile(
-    r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?:[T ]" + _TIME_OF_DAY + _OFFSET + ")?", _FLAGS
-)
+_WALL_TIME = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?:[T ]" + _TIME_OF_DAY + _OFFSET + ")?", _FLAGS)
 _DAY_TIME = re.compile(_TIME_OF_DAY + _OFFSET, _FLAGS)
 _RAW_NS = re.compile(r"\d{18,19}", re.ASCII)
 _NUMBER = r"\d+(?:\.\d+)?"
-_SPAN = re.compile(
-    rf"(?P<sign>[+-]?)(?:(?P<seconds>{_NUMBER})|(?P<parts>(?:{_NUMBER}(?:h|ms|us|µs|ns|m|s))+))", _FLAGS
-)
+_SPAN = re.compile(rf"(?P<sign>[+-]?)(?:(?P<seconds>{_NUMBER})|(?P<parts>(?:{_NUMBER}(?:h|ms|us|µs|ns|m|s))+))", _FLAGS)
 _SPAN_PART = re.compile(r"(\d+)(?:\.(\d+))?([a-zµ]+)")
 _UNIT_NS = {
     "h": 3600 * _NS_PER_S, "m": 60 * _NS_PER_S, "s": _NS_PER_S, "ms": 1_000_000,
@@ -587,9 +581,7 @@ _ACCEPTED = (
 )
 
 
-def parse_time(
-    text: str, *, zone: HostZone | None, start_ns: int, end_ns: int | None, style: TimeStyle
-) -> int:
+def parse_time(text: str, *, zone: HostZone | None, start_ns: int, end_ns: int | None, style: TimeStyle) -> int:
     """The instant (UTC ns) that a person typed for `--from` or `--to`.
 
     `start_ns` and `end_ns` bound the recording; `NO_TIME` and null mean unknown. Times without an

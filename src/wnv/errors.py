@@ -9,6 +9,9 @@ class WnvError(Exception):
     The text says what was found and what was expected; `advice`, when there is one, says what to try.
     """
 
+    is_quiet = False
+    """Nothing that a person has to be told of."""
+
     def __init__(self, text: str, *, advice: str = "") -> None:
         super().__init__(text)
         self.text = text

@@ -330,9 +330,7 @@ def find_chains(words: I64, start: I64, end: I64, step_of_marker: I64, leads_to_
             fixed = step & 0xFF
             size = (word >> (step >> 8)) & 0xFFFF
             behind = slot + ((size + 7) >> 3)
-            leads = (
-                fixed > 0 and size >= fixed and (behind == n or (behind < n and leads_to_end[behind] != 0))
-            )
+            leads = fixed > 0 and size >= fixed and (behind == n or (behind < n and leads_to_end[behind] != 0))
             leads_to_end[slot] = 1 if leads else 0
             if leads:
                 first[k] = start[k] + slot * 8
@@ -473,7 +471,7 @@ def _hash_range(data: U8, first: int, n_bytes: int, seed: int) -> int:
     key = np.int64(seed) & 0x1FFFFFFFFF
     for i in range(first, first + n_bytes):
         key = ((key ^ np.int64(data[i])) * 0x01000193) & 0x1FFFFFFFFF
-    return key ^ (key >> 17)
+    return int(key ^ (key >> 17))
 
 
 @njit
@@ -523,11 +521,7 @@ def number_ranges(
             slot = (slot + 1) & mask
             code = slots[slot]
         if code < 0:
-            if (
-                2 * (n_known + 1) > slots.size
-                or n_known + 1 >= pool_end.size
-                or pool_end[n_known] + n > pool.size
-            ):
+            if 2 * (n_known + 1) > slots.size or n_known + 1 >= pool_end.size or pool_end[n_known] + n > pool.size:
                 return k, n_known
             known = pool_end[n_known]
             for i in range(n):
@@ -542,7 +536,8 @@ def number_ranges(
 
 @njit
 def find_sized_pair(data: U8, begin: I64, end: I64, more_than: int) -> I64:
-    """For each range, the first place p where `u32 n, n bytes, u32 m, m bytes` ends at its end, n > `more_than`; else -1."""
+    """For each range, the first place where `u32 n, n bytes, u32 m, m bytes` ends at its end, n > `more_than`."""
+    # -1 where there is none
     out = np.full(begin.size, -1, np.int64)
     for k in range(begin.size):
         stop = min(end[k], data.size)

@@ -94,15 +94,8 @@ class Census:
             [events.has_descriptor, layout.IS_HOOK[events.kind], events.kind == layout.MESSAGE],
             [_DESCRIBED, _HOOK, _MESSAGE], _CLASSIC,
         ).astype(np.int64)  # fmt: skip
-        number = np.where(
-            kind == _HOOK, events.hook_id, np.where(kind == _CLASSIC, events.opcode, events.event_id)
-        )
-        key = (
-            (events.provider.astype(np.int64) + 1) << 40
-            | kind << 36
-            | number.astype(np.int64) << 16
-            | events.version
-        )
+        number = np.where(kind == _HOOK, events.hook_id, np.where(kind == _CLASSIC, events.opcode, events.event_id))
+        key = (events.provider.astype(np.int64) + 1) << 40 | kind << 36 | number.astype(np.int64) << 16 | events.version
         keys, counts = np.unique(key, return_counts=True)
         for one, count in zip(keys.tolist(), counts.tolist(), strict=True):
             self._counts[one] = self._counts.get(one, 0) + count
@@ -137,9 +130,7 @@ class Census:
                 if name:
                     self.names[guid] = name
         if _EVENT_METADATA in self._guids:
-            is_info = (events.provider == self._guids.index(_EVENT_METADATA)) & (
-                events.opcode == _EVENT_INFO_OPCODE
-            )
+            is_info = (events.provider == self._guids.index(_EVENT_METADATA)) & (events.opcode == _EVENT_INFO_OPCODE)
             for row in np.flatnonzero(is_info)[:_SCHEMAS_MAX]:
                 start = int(events.payload_start[row])
                 self._learn_schema(events.data[start : start + int(events.payload_bytes[row])].tobytes())
@@ -235,7 +226,9 @@ class Overview:
         names = {one.guid for one in self.providers}
         recorded = [one for one in self.providers if one.kind is not ProviderKind.METADATA]
         if self.n_without_bytes:
-            return "pktmon recorded headers only (its log level 0x4); start it with `pktmon start --capture --flags 0x10`"
+            return (
+                "pktmon recorded headers only (its log level 0x4); start it with `pktmon start --capture --flags 0x10`"
+            )
         if not recorded:
             if any(session.loss.n_events or session.loss.n_buffers for session in self.sessions):
                 return "everything was lost; use more and larger buffers"
@@ -252,7 +245,7 @@ class Overview:
             return "no packet provider is in what is left of the ring; record with a larger maxSize"
         wpp = [one for one in recorded if one.kind is ProviderKind.WPP]
         if wpp and len(wpp) == len(recorded):
-            return "it holds WPP messages only, which need Microsoft's TMF files; record with `netsh trace start capture=yes`"
+            return "it holds WPP messages only, which need Microsoft's TMF files; record with `pktmon start --capture`"
         if any(one.kind is ProviderKind.KERNEL for one in recorded):
             return (
                 "it is a performance recording (kernel events, as of WPR or xperf) without a packet provider; "
@@ -276,16 +269,10 @@ class Overview:
         if unnamed:
             n = sum(one.n_events for one in unnamed)
             found.append(f"{n:,} events of {len(unnamed)} providers that wnv does not know by name")
-        others = [
-            one
-            for one in self.providers
-            if one.kind in (ProviderKind.NETWORK, ProviderKind.OTHER) and one.name
-        ]
+        others = [one for one in self.providers if one.kind in (ProviderKind.NETWORK, ProviderKind.OTHER) and one.name]
         if others:
             n = sum(one.n_events for one in others)
-            found.append(
-                f"{n:,} events of {len(others)} other providers: their headers are read, their fields not yet"
-            )
+            found.append(f"{n:,} events of {len(others)} other providers: their headers are read, their fields not yet")
         return found
 
     def losses(self) -> list[str]:
@@ -295,11 +282,11 @@ class Overview:
     def section_comment(self) -> str:
         """What a capture file says of where it comes from."""
         first = self.sessions[0]
+        windows = first.row["product"] or first.row["os_name"]
         lines = [
             f"wnv {__version__} from {self.source}",
-            f"recorded by {first.row['logger'] or 'an unnamed session'} on {first.row['product'] or first.row['os_name']}"
-            f" (build {first.row['os_build']})",
-            f"{self.n_packets:,} sightings of packets at {len(self.points):,} points; the same packet is seen at several",
+            f"recorded by {first.row['logger'] or 'an unnamed session'} on {windows} (build {first.row['os_build']})",
+            f"{self.n_packets:,} sightings at {len(self.points):,} points; the same packet is seen at several",
         ]
         losses = self.losses()
         lines += [f"lost: {line}" for line in losses] or ["nothing is known to be lost"]
@@ -328,9 +315,9 @@ class Overview:
             "n_packets": self.n_packets,
             "n_packets_without_bytes": self.n_without_bytes,
             "points": [
-                {"point_id": one.point_id, "name": one.point.name, "kind": one.point.kind.value, "link_type": one.link_type,
-                 "description": one.point.description, "n_packets": one.n_packets, "n_drops": one.n_drops,
-                 **{"details": one.point.details}} for one in self.points
+                {"point_id": one.point_id, "name": one.point.name, "kind": one.point.kind.value,
+                 "link_type": one.link_type, "description": one.point.description, "n_packets": one.n_packets,
+                 "n_drops": one.n_drops, "details": one.point.details} for one in self.points
             ],
             "why_no_packets": self.why_no_packets() or None,
             "undecoded": self.undecoded(),
@@ -412,11 +399,7 @@ def _ring_line(session: SessionOverview) -> str:
         session.row["end_ns"] or session.row["last_event_ns"],
     )
     known = [one for one in loss.coverage if one.start_ns is not None and one.end_ns is not None]
-    how = (
-        "the ring wrapped"
-        if loss.wrap_confidence == 1.0
-        else f"the ring probably wrapped ({loss.wrap_reason})"
-    )
+    how = "the ring wrapped" if loss.wrap_confidence == 1.0 else f"the ring probably wrapped ({loss.wrap_reason})"
     if not known or start is None or end is None:
         return f"{how}: the start of the recording is gone"
     first = min(one.start_ns for one in known if one.start_ns is not None)
@@ -427,8 +410,7 @@ def _ring_line(session: SessionOverview) -> str:
     spans = {duration_text(max(0, end - (one.start_ns or 0))) for one in known}
     if len(known) > 1 and len(spans) > 1:
         shown = ", ".join(
-            f"processor {one.cpu} the last {duration_text(max(0, end - (one.start_ns or 0)))}"
-            for one in known[:8]
+            f"processor {one.cpu} the last {duration_text(max(0, end - (one.start_ns or 0)))}" for one in known[:8]
         )
         line += f" ({shown}{', …' if len(known) > 8 else ''})"
     return line
@@ -452,8 +434,9 @@ def build_overview(
     sessions = []
     for session_id, files in enumerate(recording.sessions):
         sessions.append(_session(recording, census, host, session_id, files))
+    names = [file.source.path.name for file in recording.files]
     return Overview(
-        source=", ".join(file.source.path.name for file in recording.files[:3]) + (", …" if len(recording.files) > 3 else ""),
+        source=", ".join(names[:3]) + (", …" if len(names) > 3 else ""),
         sessions=sessions, providers=providers, points=[one for one in points if one.n_packets],
         n_without_bytes=n_without_bytes,
         items={layout.ITEM_NAMES.get(item, f"type_{item}"): n for item, n in sorted(census.item_counts.items())},
@@ -477,8 +460,9 @@ def _session(
         "os_name": windows_version(header.build, header.os_major, header.os_minor), "product": host.product or None,
         "logger": header.logger, "start_ns": start_ns, "end_ns": end_ns,
         "first_event_ns": _optional(census.first_ns), "last_event_ns": _optional(census.last_ns),
-        "clock": clock.resolution(old_steps), "zone": header.zone.label(start_ns or 0), "pointer_size": header.pointer_size,
-        "n_processors": header.n_processors, "n_events": int(recording.spans.n_events[mine].sum()),
+        "clock": clock.resolution(old_steps), "zone": header.zone.label(start_ns or 0),
+        "pointer_size": header.pointer_size, "n_processors": header.n_processors,
+        "n_events": int(recording.spans.n_events[mine].sum()),
         "n_events_lost": header.events_lost, "n_buffers_lost": header.buffers_lost,
         "source": ", ".join(str(recording.files[number].source.path) for number in files),
     }  # fmt: skip

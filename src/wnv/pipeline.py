@@ -15,7 +15,7 @@ from wnv.etl.reader import Progress, Recording, Slice
 from wnv.export.capture import CaptureResult, CaptureWriter, Channel, PacketRows, plan_files, write_capture
 from wnv.overview import Census, Overview, PointCount, build_overview
 from wnv.packets.frames import Fragments, FrameJoiner
-from wnv.packets.headers import original_bytes
+from wnv.packets.headers import original_bytes, summarize
 from wnv.packets.points import IN, LINK_NAMES, LINK_UNKNOWN, OUT, Point, PointKind, Points, unique_names
 from wnv.providers.builds import windows_version
 from wnv.providers.ndiscap import Ndiscap
@@ -90,9 +90,7 @@ class PacketReader:
                 point.details.setdefault("nic", host.alias)
                 point.description = f"{host.alias}, {point.description}" if host.alias else point.description
                 point.mac = point.mac or (host.mac if len(host.mac) == 6 else None)
-        for point, name in zip(
-            self.points.rows, unique_names([p.name for p in self.points.rows]), strict=True
-        ):
+        for point, name in zip(self.points.rows, unique_names([p.name for p in self.points.rows]), strict=True):
             point.name = name
 
     def link_types(self) -> dict[int, int]:
@@ -213,9 +211,7 @@ def scan(recording: Recording, progress: Progress | None = None) -> Scanned:
         for number, point in enumerate(packets.points.rows)
         for link, n in [_of_point(packets, number)]
     ]
-    return Scanned(
-        recording, packets, build_overview(recording, census, packets.host, points, packets.n_without_bytes)
-    )
+    return Scanned(recording, packets, build_overview(recording, census, packets.host, points, packets.n_without_bytes))
 
 
 def _of_point(packets: PacketReader, number: int) -> tuple[int, int]:
@@ -244,13 +240,9 @@ def convert_to_pcapng(
     packets, recording = scanned.packets, scanned.recording
     points = packets.points.rows
     wanted = _wanted_points(points, options.points)
-    channels = {
-        c: n for c, n in packets.n_sightings.items() if c.link_type != LINK_UNKNOWN and wanted[c.point]
-    }
+    channels = {c: n for c, n in packets.n_sightings.items() if c.link_type != LINK_UNKNOWN and wanted[c.point]}
     if not channels:
-        raise WnvError(
-            f"{scanned.overview.source}: no packets to convert", advice=scanned.overview.why_no_packets()
-        )
+        raise WnvError(f"{scanned.overview.source}: no packets to convert", advice=scanned.overview.why_no_packets())
     files, left_out = plan_files(out, channels, points, per_interface=options.per_interface)
     if packets.n_other_link:
         left_out["of a kind no capture file can carry"] = packets.n_other_link
@@ -269,9 +261,7 @@ def convert_to_pcapng(
     return result
 
 
-def _batches(
-    scanned: Scanned, wanted: BOOL, *, is_once: bool, progress: Progress | None
-) -> Iterator[PacketRows]:
+def _batches(scanned: Scanned, wanted: BOOL, *, is_once: bool, progress: Progress | None) -> Iterator[PacketRows]:
     first_sight = _FirstSight(scanned.packets.points.rows)
     for piece in scanned.recording.slices(progress):
         rows = scanned.packets.packets(piece)
@@ -283,17 +273,52 @@ def _batches(
         yield rows if keep.all() else rows.take(keep)
 
 
+def longest_sightings(scanned: Scanned) -> list[dict[str, object]]:
+    """The sightings of one pktmon packet, in order: of those seen most often, the first.
+
+    Keys: packet, appearance, ts_ns, point, description, direction, original_bytes, summary. Raises `WnvError`
+    where nothing in the recording says which sightings belong together.
+    """
+    best: list[dict[str, object]] = []
+    for piece in scanned.recording.slices():
+        rows = scanned.packets.packets(piece)
+        if rows is None or not rows.fragments.has_group.any():
+            continue
+        rows = rows.take(rows.fragments.has_group)
+        key = np.stack([rows.fragments.group, rows.fragments.number.astype(np.uint64)], axis=1)
+        _, inverse, counts = np.unique(key, axis=0, return_inverse=True, return_counts=True)
+        mine = np.flatnonzero(inverse.reshape(-1) == np.argmax(counts))
+        if len(mine) > len(best):
+            mine = mine[np.argsort(rows.fragments.appearance[mine], kind="stable")]
+            best = [_sighting(scanned, rows, int(row)) for row in mine]
+    if not best:
+        raise WnvError("no packet of this recording carries a number of its own", advice="Only pktmon numbers packets.")
+    return best
+
+
+def _sighting(scanned: Scanned, rows: PacketRows, row: int) -> dict[str, object]:
+    fragments, point = rows.fragments, scanned.packets.points.rows[int(rows.point[row])]
+    start = int(fragments.start[row])
+    frame = rows.data[start : start + int(fragments.n_bytes[row])].tobytes()
+    return {
+        "packet": f"{int(fragments.group[row])}.{int(fragments.number[row])}",
+        "appearance": int(fragments.appearance[row]),
+        "ts_ns": int(rows.ts_ns[row]),
+        "point": point.name,
+        "description": point.description,
+        "direction": {IN: "in", OUT: "out"}.get(int(rows.direction[row]), ""),
+        "original_bytes": int(rows.original_bytes[row]),
+        "summary": summarize(frame, int(fragments.link_type[row])),
+    }
+
+
 class _FirstSight:
     """Which sighting stands for its packet: pktmon's first appearance; with ndiscap the one at the miniport, or,
     where only a switch was recorded, the one on the way in."""
 
     def __init__(self, points: Sequence[Point]) -> None:
-        is_layer = np.array(
-            [point.key is not None and point.key[0] == "ndiscap" for point in points], np.bool_
-        )  # type: ignore[index] # keys are tuples
-        is_port = np.array(
-            [point.key is not None and str(point.key[0]).startswith("ndiscap.") for point in points], np.bool_
-        )  # type: ignore[index] # keys are tuples
+        is_layer = np.array([point.key[0] == "ndiscap" for point in points], np.bool_)
+        is_port = np.array([point.key[0].startswith("ndiscap.") for point in points], np.bool_)
         is_miniport = np.array([point.kind is PointKind.MINIPORT for point in points], np.bool_)
         is_external = np.array([point.kind is PointKind.EXTERNAL_NIC for point in points], np.bool_)
         self._inward = np.where(is_external, IN, OUT)

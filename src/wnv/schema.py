@@ -73,7 +73,7 @@ EVENTS = Table("events", "One event, by its header.", (
     _SESSION_ID,
     Column("ts_ns", _TIME, "When it was logged.", True),
     Column("ticks", _INTEGER, "The same in the session's own clock."),
-    Column("header_kind", _TEXT, "Layout of its header: event64, full64, system64, perfinfo64, message, …"),
+    Column("header_kind", _TEXT, "Layout of its header: EVENT_HEADER64, FULL_HEADER64, SYSTEM64, MESSAGE, …"),
     Column("hook_id", _INTEGER, "Group and type of a kernel event; null for events identified by a GUID.", True),
     Column("cpu", _INTEGER, "Processor that logged it."),
     Column("pid", _INTEGER, "Process that was running; often not the owner of the traffic.", True),

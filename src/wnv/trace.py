@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from wnv.diagnostics import Log
-from wnv.etl.reader import Progress, Recording, Slice, find_recordings
+from wnv.etl.reader import Progress, Recording, Slice
+from wnv.etl.source import find_recordings
 from wnv.export.capture import CaptureResult
 from wnv.overview import Overview
-from wnv.pipeline import CaptureOptions, Scanned, convert_to_pcapng, scan
+from wnv.pipeline import CaptureOptions, Scanned, convert_to_pcapng, longest_sightings, scan
 
 
 class Trace:
@@ -61,6 +63,10 @@ class Trace:
             self.scanned(), out, options or CaptureOptions(), progress=self._progress, should_stop=should_stop
         )
 
+    def longest_sightings(self) -> list[dict[str, object]]:
+        """The sightings of the pktmon packet that was seen most often, the last such one; see `pipeline.sightings`."""
+        return longest_sightings(self.scanned())
+
     def close(self) -> None:
         self._recording.close()
 
@@ -79,3 +85,8 @@ def open_trace(*paths: str | Path, progress: Progress | None = None) -> Trace:
     Raises `WnvError` if there is nothing to read.
     """
     return Trace([file for path in paths for file in find_recordings(Path(path))], progress)
+
+
+def sample_path() -> Path:
+    """The recording that comes with wnv: a ping on an Azure VM, by pktmon (microsoft/demikernel, MIT)."""
+    return Path(str(files("wnv") / "data" / "pktmon-demikernel.etl"))

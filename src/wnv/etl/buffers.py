@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wnv.arrays import I64, U8, U16, U32, U64
+from wnv.arrays import BOOL, I64, U8, U16, U32, U64
 from wnv.diagnostics import Code, Log
 from wnv.etl import layout
 from wnv.etl.session import SessionHeader
@@ -50,8 +50,9 @@ class BufferIndex:
         return len(self.offset)
 
     @property
-    def is_compressed(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        return (self.flags & layout.FLAG_COMPRESSED) != 0
+    def is_compressed(self) -> BOOL:
+        is_set: BOOL = (self.flags & layout.FLAG_COMPRESSED) != 0
+        return is_set
 
 
 def index_buffers(source: Source, header: SessionHeader, log: Log) -> BufferIndex:
@@ -134,9 +135,7 @@ def index_buffers(source: Source, header: SessionHeader, log: Log) -> BufferInde
     )
 
 
-def _after_damage(
-    source: Source, header: SessionHeader, at: int, step: int, *, is_hole: bool, log: Log
-) -> int | None:
+def _after_damage(source: Source, header: SessionHeader, at: int, step: int, *, is_hole: bool, log: Log) -> int | None:
     """Where reading can go on behind a header that states no possible size; None = nowhere."""
     if not is_hole:
         log.record(Code.BUFFER_SIZE_INVALID, file=source.name, byte_offset=at)
@@ -209,9 +208,7 @@ class Arena:
         return self._packed[:n_bytes]
 
 
-def load_buffers(
-    files: Sequence[IndexedFile], file_of: I64, row_of: I64, arena: Arena, log: Log | None
-) -> Loaded:
+def load_buffers(files: Sequence[IndexedFile], file_of: I64, row_of: I64, arena: Arena, log: Log | None) -> Loaded:
     """Read the buffers `row_of[k]` of the files `file_of[k]` into `arena`, in that order.
 
     Only used bytes are read. A buffer that cannot be unpacked, or is no longer there, is empty in the
@@ -247,7 +244,7 @@ def load_buffers(
 def _read_plain(file: IndexedFile, offset: I64, start: I64, end: I64, data: U8, log: Log | None) -> I64:
     """Fill `data` with uncompressed buffers; returns where each really ends."""
     end = end.copy()
-    target = memoryview(data)
+    target = data.data
     places = zip(offset.tolist(), start.tolist(), end.tolist(), strict=True)
     for k, (at, first, stop) in enumerate(places):
         got = file.source.read_at(at, target[first:stop])
@@ -268,10 +265,7 @@ def _read_packed(
     packed_stop = np.cumsum(sizes)
     packed_start = packed_stop - sizes
     scratch = arena.take_packed(int(packed_stop[-1]))
-    got = (
-        _read_plain(file, offset + layout.BUFFER_HEADER_BYTES, packed_start, packed_stop, scratch, log)
-        - packed_start
-    )
+    got = _read_plain(file, offset + layout.BUFFER_HEADER_BYTES, packed_start, packed_stop, scratch, log) - packed_start
     body = start + layout.BUFFER_HEADER_BYTES
     worked = unpack_buffers(scratch, packed_start, got, data, body, end - body, file.header.pack_format)
     if log is not None:

@@ -25,9 +25,7 @@ _WORTH_A_KERNEL_BYTES = 1 << 20
 _GUIDS_TRIED = 8
 
 # Fixed size and size shift of a marker in one number: one lookup a step.
-_STEP_OF_MARKER: I64 = layout.FIXED_BYTES[layout.KIND_OF_MARKER] | (
-    layout.SIZE_SHIFT[layout.KIND_OF_MARKER] << 8
-)
+_STEP_OF_MARKER: I64 = layout.FIXED_BYTES[layout.KIND_OF_MARKER] | (layout.SIZE_SHIFT[layout.KIND_OF_MARKER] << 8)
 
 
 # The search for events behind damage does without messages: half a byte marks them, which random data often has.
@@ -87,11 +85,7 @@ def _step_through(words: U64, body: I64, end: I64) -> tuple[I64, list[Stop]]:
     is_walked = False
     signed = words.view(np.int64)
     while len(lane):
-        if (
-            not is_walked
-            and len(lane) < _FEW_LANES
-            and int((stop_at - position).sum()) > _WORTH_A_KERNEL_BYTES
-        ):
+        if not is_walked and len(lane) < _FEW_LANES and int((stop_at - position).sum()) > _WORTH_A_KERNEL_BYTES:
             # What is left behind this is at its end or damaged; the next step finds out which.
             rest, position = _walk_each(signed, position, stop_at)
             found.append(rest)
@@ -133,9 +127,7 @@ def _walk_each(words: I64, position: I64, stop_at: I64) -> tuple[I64, I64]:
     n = 0
     reached = position.copy()
     for k in range(len(position)):
-        count, reached[k] = kernels.walk_buffer(
-            words, int(position[k]), int(stop_at[k]), _STEP_OF_MARKER, out[n:]
-        )
+        count, reached[k] = kernels.walk_buffer(words, int(position[k]), int(stop_at[k]), _STEP_OF_MARKER, out[n:])
         n += count
     return out[:n].copy(), reached
 
@@ -225,6 +217,8 @@ class Events:
     """Row in the recording's list of buffers (all its files)."""
     position: I64
     """Of the header, in `data`."""
+    offset: U32
+    """Of the header, in its buffer after unpacking."""
     kind: U8
     ticks: I64
     ts_ns: I64
@@ -249,7 +243,8 @@ class Events:
     @property
     def has_descriptor(self) -> BOOL:
         """Events with an EVENT_HEADER: manifest, TraceLogging, EventSource."""
-        return (self.kind == layout.EVENT32) | (self.kind == layout.EVENT64)
+        is_described: BOOL = (self.kind == layout.EVENT32) | (self.kind == layout.EVENT64)
+        return is_described
 
     @property
     def pointer_bytes(self) -> I64:
@@ -288,9 +283,7 @@ def read_ticks(words: U64, position: I64, kind: U8) -> tuple[I64, BOOL]:
         fields = _message_fields(position[message], words.view(np.int64)[position[message] >> 3])
         has_time[message] = fields.has_time
         timed = message[fields.has_time]
-        ticks[timed] = read_rows(words.view(np.uint8), fields.time_at[fields.has_time], np.dtype("V8")).view(
-            "<i8"
-        )
+        ticks[timed] = read_rows(words.view(np.uint8), fields.time_at[fields.has_time], np.dtype("V8")).view("<i8")
     return ticks, has_time
 
 
@@ -311,7 +304,8 @@ def _message_fields(position: I64, word: I64) -> _MessageFields:
     size = word & 0xFFFF
 
     def has(bits: int) -> BOOL:
-        return (flags & bits) != 0
+        is_set: BOOL = (flags & bits) != 0
+        return is_set
 
     at = position + 8
     at = at + 4 * has(layout.MESSAGE_SEQUENCE)
@@ -333,20 +327,21 @@ def _message_fields(position: I64, word: I64) -> _MessageFields:
 
 
 def decode_headers(
-    words: U64, position: I64, ticks: I64, ts_ns: I64, buffer: I32, cpu: U16, guids: Guids
+    words: U64, position: I64, offset: U32, ticks: I64, ts_ns: I64, buffer: I32, cpu: U16, guids: Guids
 ) -> Events:
     """All header columns of the events at `position`, in the order given. Payloads behind extended items
     start behind the items where `items.place_payloads` is applied; here, where the fixed header ends."""
     data = words.view(np.uint8)
     n = len(position)
     kind, size = read_kinds(words, position)
+    fixed = layout.FIXED_BYTES[kind]
     events = Events(
-        data=data, guids=guids, buffer=buffer, position=position, kind=kind, ticks=ticks, ts_ns=ts_ns, cpu=cpu,
-        pid=np.full(n, NULL_ID, np.uint32), tid=np.full(n, NULL_ID, np.uint32),
+        data=data, guids=guids, buffer=buffer, position=position, offset=offset, kind=kind, ticks=ticks, ts_ns=ts_ns,
+        cpu=cpu, pid=np.full(n, NULL_ID, np.uint32), tid=np.full(n, NULL_ID, np.uint32),
         provider=np.full(n, NO_PROVIDER, np.int32), hook_id=np.full(n, NO_HOOK, np.uint16),
         event_id=np.zeros(n, np.uint16), version=np.zeros(n, np.uint16), level=np.zeros(n, np.uint8),
         opcode=np.zeros(n, np.uint8), keyword=np.zeros(n, np.uint64), has_items=np.zeros(n, np.bool_),
-        payload_start=position + layout.FIXED_BYTES[kind], payload_bytes=(size - layout.FIXED_BYTES[kind]).astype(np.int32),
+        payload_start=position + fixed, payload_bytes=(size - fixed).astype(np.int32),
     )  # fmt: skip
     for start in range(0, n, _CHUNK):
         rows = slice(start, start + _CHUNK)

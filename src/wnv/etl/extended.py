@@ -14,7 +14,6 @@ from wnv.etl.events import NO_PROVIDER, Events, Guids
 _ITEM = np.dtype([("total", "<u2"), ("type", "<u2"), ("more", "<u2"), ("size", "<u2")])
 _CONTAINER_TEXT_BYTES = {36: "utf-8", 38: "utf-8", 72: "utf-16-le", 76: "utf-16-le"}
 _GUID_BYTES = 16
-_STACK_WORD_BYTES = {layout.ITEM_STACK32: 4, layout.ITEM_STACK64: 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +72,7 @@ def read_items(events: Events) -> tuple[Events, Items, BOOL]:
             & (total >= layout.ITEM_HEADER_BYTES + size)
         )
         broken[event[~is_whole]] = True
-        found.append(
-            (event[is_whole], head["type"][is_whole], at[is_whole] + layout.ITEM_HEADER_BYTES, size[is_whole])
-        )
+        found.append((event[is_whole], head["type"][is_whole], at[is_whole] + layout.ITEM_HEADER_BYTES, size[is_whole]))
         at = np.minimum(at + total, end)
         done = is_whole & is_last
         payload_start[event[done]] = at[done]
@@ -103,9 +100,7 @@ def container_codes(items: Items, n_events: int, guids: Guids) -> tuple[I32, int
     codes = np.full(n_events, NO_PROVIDER, np.int32)
     n_known = 0
     binary = mine.n_bytes == _GUID_BYTES
-    codes[mine.event[binary]] = guids.codes(
-        read_rows(mine.data, mine.start[binary], np.dtype(f"V{_GUID_BYTES}"))
-    )
+    codes[mine.event[binary]] = guids.codes(read_rows(mine.data, mine.start[binary], np.dtype(f"V{_GUID_BYTES}")))
     n_known += int(binary.sum())
     for n_bytes, encoding in _CONTAINER_TEXT_BYTES.items():
         sized = np.flatnonzero(mine.n_bytes == n_bytes)
@@ -135,7 +130,7 @@ def sid_text(raw: bytes) -> str | None:
 
 def stack_addresses(raw: bytes, item_type: int) -> tuple[int, list[int]]:
     """Match id and return addresses, innermost first, of a stack item."""
-    word = _STACK_WORD_BYTES[item_type]
+    word = layout.STACK_WORD_BYTES[item_type]
     n = max(0, len(raw) - 8) // word
     match_id = int.from_bytes(raw[:8], "little")
     return match_id, np.frombuffer(raw, f"<u{word}", n, min(8, len(raw))).tolist()

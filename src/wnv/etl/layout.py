@@ -73,13 +73,13 @@ class Header:
 HEADERS: Final = tuple(
     Header(*row)
     for row in (
-        (SYSTEM32, "system32", 32, 0x20, 32, 0x10, True), (SYSTEM64, "system64", 64, 0x20, 32, 0x10, True),
-        (COMPACT32, "compact32", 32, 0x18, 32, 0x10, True), (COMPACT64, "compact64", 64, 0x18, 32, 0x10, True),
-        (PERFINFO32, "perfinfo32", 32, 0x10, 32, 0x08, True), (PERFINFO64, "perfinfo64", 64, 0x10, 32, 0x08, True),
-        (FULL32, "full32", 32, 0x30, 0, 0x10), (FULL64, "full64", 64, 0x30, 0, 0x10),
-        (INSTANCE32, "instance32", 32, 0x48, 0, 0x10), (INSTANCE64, "instance64", 64, 0x48, 0, 0x10),
-        (EVENT32, "event32", 32, 0x50, 0, 0x10), (EVENT64, "event64", 64, 0x50, 0, 0x10),
-        (ERROR, "error", 0, 0x08, 0, 0x00), (MESSAGE, "message", 0, 0x08, 0, 0x00),
+        (SYSTEM32, "SYSTEM32", 32, 0x20, 32, 0x10, True), (SYSTEM64, "SYSTEM64", 64, 0x20, 32, 0x10, True),
+        (COMPACT32, "COMPACT32", 32, 0x18, 32, 0x10, True), (COMPACT64, "COMPACT64", 64, 0x18, 32, 0x10, True),
+        (PERFINFO32, "PERFINFO32", 32, 0x10, 32, 0x08, True), (PERFINFO64, "PERFINFO64", 64, 0x10, 32, 0x08, True),
+        (FULL32, "FULL_HEADER32", 32, 0x30, 0, 0x10), (FULL64, "FULL_HEADER64", 64, 0x30, 0, 0x10),
+        (INSTANCE32, "INSTANCE32", 32, 0x48, 0, 0x10), (INSTANCE64, "INSTANCE64", 64, 0x48, 0, 0x10),
+        (EVENT32, "EVENT_HEADER32", 32, 0x50, 0, 0x10), (EVENT64, "EVENT_HEADER64", 64, 0x50, 0, 0x10),
+        (ERROR, "ERROR", 0, 0x08, 0, 0x00), (MESSAGE, "MESSAGE", 0, 0x08, 0, 0x00),
     )
 )  # fmt: skip
 
@@ -147,6 +147,7 @@ ITEM_NAMES: Final = {
     12: "provider_traits", 13: "process_start_key", 14: "control_guid", 15: "qpc_delta", 16: "container_id",
     17: "stack_key32", 18: "stack_key64",
 }  # fmt: skip
+STACK_WORD_BYTES: Final = {ITEM_STACK32: 4, ITEM_STACK64: 8}
 ITEMS_DECODED: Final = frozenset({
     ITEM_RELATED_ACTIVITY, ITEM_SID, ITEM_STACK32, ITEM_STACK64, ITEM_SCHEMA, ITEM_TRAITS, ITEM_CONTAINER,
 })  # fmt: skip

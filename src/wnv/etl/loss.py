@@ -112,9 +112,7 @@ def find_losses(recording: Recording, files: list[int], log: Log) -> Loss:
     return loss
 
 
-def _wrapped(
-    recording: Recording, header: SessionHeader, rows: I64, spans: Spans, first: int
-) -> tuple[float, str]:
+def _wrapped(recording: Recording, header: SessionHeader, rows: I64, spans: Spans, first: int) -> tuple[float, str]:
     """How sure it is that a ring overwrote its start, and why.
 
     `pktmon stop` and `netsh trace stop` merge the file: that numbers the buffers anew and drops the mode bit, but
@@ -128,11 +126,7 @@ def _wrapped(
     used = int(recording.buffers.used_bytes[rows].sum())
     start_ns = int(header.clock.ts_ns(np.array([header.base_ticks], np.int64))[0])
     begins_ns = recording.time_of(int(np.sort(spans.first[with_events])[0]))
-    if (
-        begins_ns is None
-        or begins_ns - start_ns < _LATE_START_NS
-        or used < _FULL_SHARE * header.max_file_bytes
-    ):
+    if begins_ns is None or begins_ns - start_ns < _LATE_START_NS or used < _FULL_SHARE * header.max_file_bytes:
         return 0.0, ""
     return (
         0.8,

@@ -24,7 +24,7 @@ from wnv.etl.buffers import Arena, BufferIndex, IndexedFile, index_buffers, load
 from wnv.etl.events import Events, Guids, Walk, decode_headers, read_kinds, read_ticks, walk_events
 from wnv.etl.extended import Items, container_codes, read_items
 from wnv.etl.order import SLICE_BYTES, Spans, plan_windows
-from wnv.etl.session import HEADER_READ_BYTES, SessionHeader, parse_session
+from wnv.etl.session import HEADER_READ_BYTES, parse_session
 from wnv.etl.source import Source, find_recordings
 
 Progress = Callable[[int, int], None]
@@ -67,7 +67,8 @@ class Buffers:
 
     @property
     def is_packed(self) -> BOOL:
-        return (self.flags & layout.FLAG_COMPRESSED) != 0
+        is_set: BOOL = (self.flags & layout.FLAG_COMPRESSED) != 0
+        return is_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class _Piece:
     rows: I64
     """Of the buffers, in `Recording.buffers`."""
     words: U64
+    body: I64
+    """Where the events of each buffer start, in bytes of `words`."""
     position: I64
     buffer: I64
     """Which of `rows`."""
@@ -104,7 +107,8 @@ class Recording:
         self.clocks = self._shared_clocks()
         self._by_ticks = all(clock == self.clocks[0] for clock in self.clocks)
         self.buffers = _join([file.index for file in self.files])
-        self.spans = Spans(*(np.zeros(len(self.buffers), kind) for kind in (np.int32, np.int64, np.int64)))
+        n = len(self.buffers)
+        self.spans = Spans(np.zeros(n, np.int32), np.zeros(n, np.int64), np.zeros(n, np.int64))
         self._cached: _Piece | None = None
 
     def _open(self, path: Path) -> IndexedFile:
@@ -258,7 +262,7 @@ class Recording:
             for number, clock in enumerate(self.clocks):
                 mine = self.buffers.file[rows][buffer] == number
                 key[mine] = clock.filetime(ticks[mine])
-        return _Piece(rows, loaded.words, position, buffer, ticks, key)
+        return _Piece(rows, loaded.words, loaded.body, position, buffer, ticks, key)
 
     def _record_damage(self, walk: Walk, rows: I64, body: I64, kind: U8, log: Log) -> None:
         """Stops, recoveries and error headers, with their place in the file (of the buffer, if it is packed)."""
@@ -267,9 +271,7 @@ class Recording:
             row = rows[buffer]
             inside = np.zeros(len(row), np.int64)
             if position is not None:
-                inside = np.where(
-                    self.buffers.is_packed[row], 0, position - body[buffer] + layout.BUFFER_HEADER_BYTES
-                )
+                inside = np.where(self.buffers.is_packed[row], 0, position - body[buffer] + layout.BUFFER_HEADER_BYTES)
             for number, file in enumerate(self.files):
                 mine = self.buffers.file[row] == number
                 places = (self.buffers.offset[row] + inside)[mine]
@@ -296,9 +298,7 @@ class Recording:
         is_relogged = np.array([bool(file.header.mode & layout.MODE_RELOG) for file in self.files])[
             self.buffers.file[rows]
         ]
-        written = np.where(
-            is_relogged | (self.buffers.timestamp[rows] <= 0), base, self.buffers.timestamp[rows]
-        )
+        written = np.where(is_relogged | (self.buffers.timestamp[rows] <= 0), base, self.buffers.timestamp[rows])
         borrowed = np.where(lender >= 0, ticks[lender], written[buffer])
         ticks[~has_time] = borrowed[~has_time]
         if log is not None:
@@ -306,8 +306,8 @@ class Recording:
 
     def _decode(self, first_row: int, piece: _Piece, order: I64, log: Log | None) -> Slice:
         """Columns of the events `order` of `piece`, in that order."""
-        ticks = piece.ticks[order]
-        row = piece.rows[piece.buffer[order]]
+        ticks, position, buffer = piece.ticks[order], piece.position[order], piece.buffer[order]
+        row = piece.rows[buffer]
         ts_ns = self.clocks[0].ts_ns(ticks)
         for number in range(1, len(self.clocks)):
             if self.clocks[number] != self.clocks[0]:
@@ -315,7 +315,8 @@ class Recording:
                 ts_ns[mine] = self.clocks[number].ts_ns(ticks[mine])
         events = decode_headers(
             piece.words,
-            piece.position[order],
+            position,
+            (position - piece.body[buffer] + layout.BUFFER_HEADER_BYTES).astype(np.uint32),
             ticks,
             ts_ns,
             row.astype(np.int32),

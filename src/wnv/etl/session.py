@@ -85,9 +85,7 @@ class SessionHeader:
 
     @property
     def clock(self) -> Clock:
-        return Clock.from_header(
-            self.clock_type, self.start_filetime, self.base_ticks, self.perf_freq, self.cpu_mhz
-        )
+        return Clock.from_header(self.clock_type, self.start_filetime, self.base_ticks, self.perf_freq, self.cpu_mhz)
 
     @property
     def is_circular(self) -> bool:
@@ -117,11 +115,7 @@ class SessionHeader:
 
     def shares_clock(self, other: SessionHeader) -> bool:
         """Whether raw ticks of both can be compared (section 10): one boot, QPC at one rate."""
-        return (
-            self.clock_type == other.clock_type == 1
-            and self.perf_freq == other.perf_freq
-            and self.same_boot(other)
-        )
+        return self.clock_type == other.clock_type == 1 and self.perf_freq == other.perf_freq and self.same_boot(other)
 
     def same_session(self, other: SessionHeader) -> bool:
         """Whether two files belong to one recording (DESIGN: boot ± 1 s, start, logger, PerfFreq)."""
@@ -154,9 +148,7 @@ def parse_session(head: bytes, name: str) -> SessionHeader:
     bits = 32 if marker[0] == 0xC001 else 64
     tail = _PAYLOAD_AT + _TAIL_AT[bits]
     if len(head) < tail + 0x20:
-        raise WnvError(
-            f"{name}: ends inside its header event", advice="Copy the file again, or ask for the original."
-        )
+        raise WnvError(f"{name}: ends inside its header event", advice="Copy the file again, or ask for the original.")
     event_bytes = struct.unpack_from("<H", head, HEADER_EVENT_AT + 4)[0]
     tid, pid, base_ticks = struct.unpack_from("<IIq", head, HEADER_EVENT_AT + 8)
     (
@@ -202,7 +194,8 @@ def _not_a_recording(head: bytes, name: str) -> WnvError:
             advice="Give the .etl itself, not what `pktmon etl2txt`, `netsh` or `tracerpt` made of it.",
         )
     return WnvError(
-        f"{name}: not an ETL recording (no trace header at byte {HEADER_EVENT_AT:#x}; found {head[0x48:0x50].hex() or 'nothing'})",
+        f"{name}: not an ETL recording (no trace header at byte {HEADER_EVENT_AT:#x}; "
+        f"found {head[HEADER_EVENT_AT : HEADER_EVENT_AT + 8].hex() or 'nothing'})",
         advice="Recordings come from `netsh trace`, `pktmon`, `New-NetEventSession`, `logman` or `wpr`.",
     )
 

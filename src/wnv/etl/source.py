@@ -23,10 +23,7 @@ class Source:
         try:
             # O_NONBLOCK: opening a pipe without a writer would otherwise wait for ever.
             flags = (
-                os.O_RDONLY
-                | getattr(os, "O_BINARY", 0)
-                | getattr(os, "O_NONBLOCK", 0)
-                | getattr(os, "O_CLOEXEC", 0)
+                os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
             )
             self._fd = os.open(path, flags)
         except FileNotFoundError:
@@ -39,9 +36,7 @@ class Source:
         if not stat.S_ISREG(found.st_mode):
             self.close()
             what = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe or device"
-            raise WnvError(
-                f"{path}: is {what}, not a file", advice="Save the recording to a file and give its path."
-            )
+            raise WnvError(f"{path}: is {what}, not a file", advice="Save the recording to a file and give its path.")
         self.size = found.st_size
 
     def read_at(self, offset: int, into: memoryview) -> int:
@@ -61,9 +56,7 @@ class Source:
                     break
                 done += n
         except OSError as error:
-            raise WnvError(
-                f"{self.name}: reading failed at byte {offset + done:,} ({error.strerror})"
-            ) from None
+            raise WnvError(f"{self.name}: reading failed at byte {offset + done:,} ({error.strerror})") from None
         return done
 
     def bytes_at(self, offset: int, count: int) -> bytes:

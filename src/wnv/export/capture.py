@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wnv.arrays import BOOL, I64, U8, U32, U64
+from wnv.arrays import BOOL, I64, U8, U32
 from wnv.clock import NO_TIME
 from wnv.errors import UsageError
 from wnv.export.pcapng import VERDICT_DROP, Interface, Note, Packets, PcapngWriter, Statistics
@@ -61,8 +61,8 @@ class PacketRows:
 
     def take(self, rows: I64 | BOOL) -> PacketRows:
         return PacketRows(
-            self.data, self.event_row[rows], self.ts_ns[rows], self.pid[rows], self.tid[rows], self.fragments.take(rows),
-            self.original_bytes[rows], self.point[rows], self.direction[rows],
+            self.data, self.event_row[rows], self.ts_ns[rows], self.pid[rows], self.tid[rows],
+            self.fragments.take(rows), self.original_bytes[rows], self.point[rows], self.direction[rows],
         )  # fmt: skip
 
 
@@ -134,9 +134,9 @@ def plan_files(
     for place, link in enumerate(order or [1]):
         mine = [channel for channel in ordered if channel.link_type == link]
         if place and out == STDOUT:
-            left_out[
-                f"of link type {_link_name(link)}, which one stream cannot hold beside {_link_name(order[0])}"
-            ] = by_link[link]
+            left_out[f"of link type {_link_name(link)}, which one stream cannot hold beside {_link_name(order[0])}"] = (
+                by_link[link]
+            )
         else:
             files.append(CaptureFile(_beside(out, _link_name(link)) if place else out, link, mine))
     return files, left_out
@@ -248,9 +248,7 @@ class CaptureWriter:
     def _notes(self, writer: PcapngWriter, fragments: Fragments) -> I64:
         """What is said about each packet beside its bytes; most have nothing."""
         note = np.full(len(fragments), -1, np.int64)
-        told = (
-            fragments.is_drop | (fragments.vlan > 0) | fragments.is_large_send | (fragments.n_coalesced > 1)
-        )
+        told = fragments.is_drop | (fragments.vlan > 0) | fragments.is_large_send | (fragments.n_coalesced > 1)
         told |= (fragments.source_port >= 0) | (fragments.remark >= 0)
         rows = np.flatnonzero(told)
         if not len(rows):
@@ -261,10 +259,7 @@ class CaptureWriter:
         distinct, inverse = np.unique(facts, return_inverse=True)
         numbers = [writer.add_note(self._note(one)) for one in distinct[:NOTES_MAX]]
         # Only a hostile file says so many different things; what is beyond gets the verdict alone.
-        numbers += [
-            writer.add_note(Note("", VERDICT_DROP if one["is_drop"] else None))
-            for one in distinct[NOTES_MAX:]
-        ]
+        numbers += [writer.add_note(Note("", VERDICT_DROP if one["is_drop"] else None)) for one in distinct[NOTES_MAX:]]
         note[rows] = np.array(numbers, np.int64)[inverse]
         return note
 
@@ -273,9 +268,7 @@ class CaptureWriter:
         if facts["is_drop"]:
             parts.append(drop_words(int(facts["drop_reason"]), int(facts["drop_location"]), self._build))
         if facts["vlan"] > 0:
-            parts.append(
-                f"VLAN {facts['vlan']}" + (f" priority {facts['priority']}" if facts["priority"] else "")
-            )
+            parts.append(f"VLAN {facts['vlan']}" + (f" priority {facts['priority']}" if facts["priority"] else ""))
         if facts["is_large_send"]:
             parts.append("large send")
         if facts["n_coalesced"] > 1:
@@ -304,9 +297,7 @@ def drop_words(reason: int, location: int, build: int) -> str:
     return f"{text} at {where.text} ({location:#x})" if location else text
 
 
-def write_capture(
-    batches: Iterable[PacketRows], writer: CaptureWriter, should_stop: Callable[[], bool]
-) -> bool:
+def write_capture(batches: Iterable[PacketRows], writer: CaptureWriter, should_stop: Callable[[], bool]) -> bool:
     """Write all batches; whether it was stopped before the end. The files are ended either way."""
     with writer:
         for rows in batches:

@@ -29,6 +29,8 @@ _CLOSED_PIPE: Final = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" els
 class OutputClosed(WnvError):
     """The program that read our output went away, as `head` does: no reason to complain."""
 
+    is_quiet = True
+
 
 def _open_descriptor(descriptor: int) -> BinaryIO:
     return os.fdopen(descriptor, "wb")

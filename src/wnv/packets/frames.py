@@ -78,9 +78,7 @@ class Fragments:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Fragments]) -> Fragments:
-        return cls(
-            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FRAGMENT_COLUMNS}
-        )
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FRAGMENT_COLUMNS})
 
 
 _FRAGMENT_COLUMNS = tuple(column.name for column in fields(Fragments))
@@ -176,10 +174,7 @@ class FrameJoiner:
                 is_open[run] = False
                 continue
             rows = order[begin[run] : end[run]].tolist()
-            pieces = [
-                data[a : a + n].tobytes()
-                for a, n in ((fragments.start[r], fragments.n_bytes[r]) for r in rows)
-            ]
+            pieces = [data[a : a + n].tobytes() for a, n in ((fragments.start[r], fragments.n_bytes[r]) for r in rows)]
             self._pending[int(stream[begin[run]])] = b"".join([heads.get(run, b""), *pieces])
         n_incomplete += int((~is_whole & ~is_open & ~is_too_long).sum())
         self._log.record(Code.FRAME_INCOMPLETE, count=n_incomplete)
@@ -191,9 +186,7 @@ class FrameJoiner:
         length = (run_bytes + head_bytes)[runs]
         start = np.cumsum(length) - length
         out = np.zeros(int(length.sum()) + _PADDING_BYTES, np.uint8)
-        kernels.join_runs(
-            data, fragments.start[order], n_bytes, begin[runs], end[runs], out, start + head_bytes[runs]
-        )
+        kernels.join_runs(data, fragments.start[order], n_bytes, begin[runs], end[runs], out, start + head_bytes[runs])
         for run, at in zip(runs.tolist(), start.tolist(), strict=True):
             if run in heads:
                 out[at : at + len(heads[run])] = np.frombuffer(heads[run], np.uint8)

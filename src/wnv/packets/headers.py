@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import numpy as np
 
@@ -13,6 +14,9 @@ ETHER_BYTES, VLAN_BYTES, IPV6_BYTES = 14, 4, 40
 ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD
 _TAGS = (0x8100, 0x88A8, 0x9100)
 _TAGS_MAX = 2
+_PROTOCOL_NAMES = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
+_WITH_PORTS = (6, 17, 132)
+_ECHO = {(1, 8): "echo request", (1, 0): "echo reply", (58, 128): "echo request", (58, 129): "echo reply"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +74,34 @@ def original_bytes(data: U8, start: I64, n_bytes: I64, stated: I64, link_type: U
     layer = find_network_layer(data, start, n_bytes, link_type)
     inferred = np.where(layer.total_bytes > 0, layer.offset + layer.total_bytes, 0)
     return np.maximum(n_bytes, np.where(stated > 0, stated, inferred))
+
+
+def summarize(frame: bytes, link_type: int) -> str:
+    """One frame in a few words: `ICMP 10.0.0.4 → 10.0.0.5`, with ports where there are any."""
+    padded = np.frombuffer(frame + bytes(64), np.uint8)
+    one = np.zeros(1, np.int64)
+    layer = find_network_layer(padded, one, one + len(frame), np.array([link_type], np.uint16))
+    at, version = int(layer.offset[0]), int(layer.version[0])
+    if version == 4:
+        addresses, protocol, behind = (
+            (frame[at + 12 : at + 16], frame[at + 16 : at + 20]),
+            frame[at + 9],
+            at + 4 * (frame[at] & 15),
+        )
+    elif version == 6:
+        addresses, protocol, behind = (
+            (frame[at + 8 : at + 24], frame[at + 24 : at + 40]),
+            frame[at + 6],
+            at + IPV6_BYTES,
+        )
+    else:
+        return f"{len(frame)} bytes that are not IP"
+    texts = [str(ip_address(address)) for address in addresses]
+    if protocol in _WITH_PORTS and len(frame) >= behind + 4:
+        ports = int.from_bytes(frame[behind : behind + 2], "big"), int.from_bytes(frame[behind + 2 : behind + 4], "big")
+        texts = [
+            f"[{text}]:{port}" if version == 6 else f"{text}:{port}" for text, port in zip(texts, ports, strict=True)
+        ]
+    name = _PROTOCOL_NAMES.get(protocol, f"IP protocol {protocol}")
+    echo = _ECHO.get((protocol, frame[behind])) if len(frame) > behind else None
+    return f"{name} {texts[0]} → {texts[1]}" + (f", {echo}" if echo else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,7 +11,7 @@ import numpy as np
 from wnv.arrays import I32, I64
 
 POINTS_MAX = 16_384
-"""More capture points than any host has; what comes beyond shares the point `OTHER`."""
+"""More capture points than any host has; what comes beyond shares the point `OVERFLOW`."""
 
 LINK_ETHERNET, LINK_RAW, LINK_WIFI, LINK_UPPER_PDU = 1, 101, 105, 252
 LINK_UNKNOWN = 0xFFFF
@@ -21,6 +20,11 @@ LINK_NAMES = {LINK_ETHERNET: "ethernet", LINK_RAW: "raw", LINK_WIFI: "wifi", LIN
 
 IN, OUT, NO_DIRECTION = 1, 2, 0
 """As seen from the owner of the point: into it, out of it, not known."""
+
+
+PointKey = tuple[str, int]
+"""Provider (or a kind of point of it) and a number of its own."""
+OVERFLOW: PointKey = ("", 0)
 
 
 class PointKind(StrEnum):
@@ -44,7 +48,7 @@ class PointKind(StrEnum):
 class Point:
     """One capture point. `name` is short and unique in the recording; `description` is complete."""
 
-    key: Hashable
+    key: PointKey
     name: str = ""
     kind: PointKind = PointKind.OTHER
     description: str = ""
@@ -60,16 +64,16 @@ class Points:
 
     def __init__(self) -> None:
         self.rows: list[Point] = []
-        self._number: dict[Hashable, int] = {}
+        self._number: dict[PointKey, int] = {}
         self.n_refused = 0
         """Keys that came after `POINTS_MAX`."""
 
-    def number(self, key: Hashable) -> int:
+    def number(self, key: PointKey) -> int:
         number = self._number.get(key)
         if number is None:
             if len(self.rows) >= POINTS_MAX:
                 self.n_refused += 1
-                key = None
+                key = OVERFLOW
                 number = self._number.get(key)
                 if number is not None:
                     return number

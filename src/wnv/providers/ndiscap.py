@@ -18,7 +18,15 @@ from wnv.etl.events import Events
 from wnv.packets.frames import NO_VLAN_RECORDED, Fragments, Observations
 from wnv.packets.numbering import RangeNumbers
 from wnv.packets.points import (
-    IN, LINK_ETHERNET, LINK_RAW, LINK_WIFI, NO_DIRECTION, OUT, Point, PointKind, Points,
+    IN,
+    LINK_ETHERNET,
+    LINK_RAW,
+    LINK_WIFI,
+    NO_DIRECTION,
+    OUT,
+    Point,
+    PointKind,
+    Points,
 )  # fmt: skip
 from wnv.providers.reading import Sightings, mix, payload, read_u32, refuse, wide_text
 
@@ -111,7 +119,7 @@ class Ndiscap:
         }  # fmt: skip
         for event_id, parse in parsers.items():
             rows = np.flatnonzero(events.event_id == event_id)
-            bad = sum(not parse(payload(events, row)) for row in rows)
+            bad = sum(not parse(payload(events, int(row))) for row in rows)
             log.record(Code.RUNDOWN_INVALID, count=bad, detail=f"NDIS-PacketCapture {event_id}")
 
     def _learn_medium(self, raw: bytes) -> bool:
@@ -151,9 +159,7 @@ class Ndiscap:
         for number, point in enumerate(points.rows):
             match point.key:
                 case ("ndiscap", int(key)):
-                    self._name_layer(
-                        point, key >> 32, key & 0xFFFFFFFF, link_types.get(number, LINK_ETHERNET)
-                    )
+                    self._name_layer(point, key >> 32, key & 0xFFFFFFFF, link_types.get(number, LINK_ETHERNET))
                 case ("ndiscap.port", int(key)):
                     self._name_port(point, key >> 32, self._port(key & 0xFFFFFFFF))
                 case ("ndiscap.switch", int(lower)):
@@ -169,9 +175,7 @@ class Ndiscap:
         point.kind = PointKind.MINIPORT if lower == miniport else PointKind.FILTER
         source, layer = self._sources.get(miniport, ""), self._layers.get((miniport, lower), "")
         where = (
-            f"ifIndex {lower}"
-            if lower == miniport
-            else f"above layer ifIndex {lower} of miniport ifIndex {miniport}"
+            f"ifIndex {lower}" if lower == miniport else f"above layer ifIndex {lower} of miniport ifIndex {miniport}"
         )
         point.description = ", ".join(part for part in (source, layer, where) if part)
         point.details = {"miniport_if_index": miniport, "if_index": lower}
@@ -336,9 +340,7 @@ class Ndiscap:
 
     def _attach_radio(self, events: Events, fragments: Fragments) -> None:
         """1002 describes the next frame of its thread and layer (ndis-packetcapture.md, 1002)."""
-        rows = np.flatnonzero(
-            (events.event_id == METADATA) & (events.payload_bytes >= _HEAD.itemsize + _RADIO_BYTES)
-        )
+        rows = np.flatnonzero((events.event_id == METADATA) & (events.payload_bytes >= _HEAD.itemsize + _RADIO_BYTES))
         targets = np.flatnonzero((fragments.link_type == LINK_WIFI) & fragments.is_first)
         if not len(rows) or not len(targets):
             return
@@ -351,9 +353,7 @@ class Ndiscap:
         follows = ~is_target[:-1] & is_target[1:] & (key[order[:-1]] == key[order[1:]])
         source, target = order[:-1][follows], targets[order[1:][follows] - len(rows)]
         start = events.payload_start[rows[source]] + _HEAD.itemsize
-        raw, inverse = np.unique(
-            read_rows(events.data, start, np.dtype("V36")).view("S36"), return_inverse=True
-        )
+        raw, inverse = np.unique(read_rows(events.data, start, np.dtype("V36")).view("S36"), return_inverse=True)
         numbers = np.array(
             [self._remark(_radio_text(one.ljust(_RADIO_BYTES, b"\0"))) for one in raw.tolist()], np.int32
         )
@@ -386,7 +386,8 @@ def _no_observations() -> Observations:
 
 
 def _has(keyword: U64, bits: int) -> BOOL:
-    return (keyword & np.uint64(bits)) != 0
+    is_set: BOOL = (keyword & np.uint64(bits)) != 0
+    return is_set
 
 
 def _link_types(keyword: U64) -> U16:
@@ -411,7 +412,8 @@ def _closes(data: U8, at: I64, end: I64) -> BOOL:
     n_bytes = read_u32(data, at, end)
     oob_at = np.where(n_bytes >= 0, at + 4 + n_bytes, -1)
     n_oob = read_u32(data, oob_at, end)
-    return (n_bytes >= 0) & (n_oob >= 0) & (oob_at + 4 + n_oob == end)
+    closes: BOOL = (n_bytes >= 0) & (n_oob >= 0) & (oob_at + 4 + n_oob == end)
+    return closes
 
 
 def _out_of_band(data: U8, at: I64, end: I64, pointer_bytes: I64) -> tuple[I32, U8, BOOL]:

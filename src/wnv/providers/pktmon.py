@@ -10,12 +10,22 @@ from uuid import UUID
 
 import numpy as np
 
-from wnv.arrays import BOOL, I32, I64, U8, U16, U64, Rows, read_rows
+from wnv.arrays import BOOL, I32, I64, U8, U16, Rows, read_rows
 from wnv.diagnostics import Code, Log
 from wnv.etl.events import Events
 from wnv.packets.frames import NO_VLAN_RECORDED, Fragments, Observations
 from wnv.packets.points import (
-    IN, LINK_ETHERNET, LINK_RAW, LINK_UNKNOWN, LINK_UPPER_PDU, LINK_WIFI, NO_DIRECTION, OUT, Point, PointKind, Points,
+    IN,
+    LINK_ETHERNET,
+    LINK_RAW,
+    LINK_UNKNOWN,
+    LINK_UPPER_PDU,
+    LINK_WIFI,
+    NO_DIRECTION,
+    OUT,
+    Point,
+    PointKind,
+    Points,
 )  # fmt: skip
 from wnv.providers import words
 from wnv.providers.reading import Sightings, payload, refuse, wide_text
@@ -116,7 +126,7 @@ class Pktmon:
         """Components, their properties and edges; they stand at the end of the file."""
         for event_id, parse in _RUNDOWN.items():
             rows = np.flatnonzero(events.event_id == event_id)
-            bad = sum(not parse(self, payload(events, row)) for row in rows)
+            bad = sum(not parse(self, payload(events, int(row))) for row in rows)
             log.record(Code.RUNDOWN_INVALID, count=bad, detail=f"PktMon {event_id}")
 
     def _component(self, number: int) -> Component:
@@ -190,9 +200,7 @@ class Pktmon:
         name, at = wide_text(raw, 2)
         if at < 0 or at + 2 > len(raw):
             return False
-        self._component(int.from_bytes(raw[:2], "little")).edges[
-            int.from_bytes(raw[at : at + 2], "little")
-        ] = name
+        self._component(int.from_bytes(raw[:2], "little")).edges[int.from_bytes(raw[at : at + 2], "little")] = name
         return True
 
     def name_points(self, points: Points, link_types: dict[int, int]) -> None:
@@ -214,9 +222,7 @@ class Pktmon:
         if stem in ("", "NULL"):
             stem = component.description or "component"
         side = component.edges.get(edge, f"edge {edge}" if edge else "")
-        point.name = f"{stem[:24].strip()}:{number}" + (
-            f":{side.lower()}" if len(component.edges) > 1 and side else ""
-        )
+        point.name = f"{stem[:24].strip()}:{number}" + (f":{side.lower()}" if len(component.edges) > 1 and side else "")
         point.kind = _KIND_OF_COMPONENT.get(component.component_type, PointKind.OTHER)
         kind = words.component_type(component.component_type)
         if_index = component.properties.get(words.property_type(_PROPERTY_IF_INDEX))
@@ -311,9 +317,7 @@ class Pktmon:
         source_port[found] = np.where(port > 0, port, -1)
         return vlan, priority, is_large, n_coalesced, source_port
 
-    def _read_transport(
-        self, events: Events, version: int, ids: tuple[int, int], log: Log | None
-    ) -> Sightings:
+    def _read_transport(self, events: Events, version: int, ids: tuple[int, int], log: Log | None) -> Sightings:
         """200 to 230: payload with addresses and ports beside it, which become tags before it, in a fresh buffer."""
         kind = _TRANSPORT[version]
         rows = np.flatnonzero(np.isin(events.event_id, ids))
@@ -403,6 +407,6 @@ _PADDING_BYTES = 256
 _TRANSPORT_IDS = ((4, PAYLOAD_IPV4_IDS), (6, PAYLOAD_IPV6_IDS))
 _RUNDOWN: dict[int, Callable[[Pktmon, bytes], bool]] = {
     20: Pktmon._learn_component, 270: Pktmon._learn_component, 30: Pktmon._learn_number, 50: Pktmon._learn_number,
-    40: Pktmon._learn_guid, 60: Pktmon._learn_medium, 65: Pktmon._learn_ipv4, 66: Pktmon._learn_ipv6, 70: Pktmon._learn_mac,
-    73: Pktmon._learn_text, 90: Pktmon._learn_edge,
+    40: Pktmon._learn_guid, 60: Pktmon._learn_medium, 65: Pktmon._learn_ipv4, 66: Pktmon._learn_ipv6,
+    70: Pktmon._learn_mac, 73: Pktmon._learn_text, 90: Pktmon._learn_edge,
 }  # fmt: skip

@@ -38,9 +38,7 @@ class Ras:
                     domain, at = wide_text(raw, 0)
                     user, _ = wide_text(raw, max(at, 0))
                     point.name, point.kind = f"Rras:{domain[:13]}:{user[:32]}", PointKind.VPN
-                    point.description = (
-                        f"VPN connection of {user or 'nobody named'}, routing domain {domain or 'none'}"
-                    )
+                    point.description = f"VPN connection of {user or 'nobody named'}, routing domain {domain or 'none'}"
                     point.details = {"routing_domain": domain, "user": user}
                 case _:
                     continue

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from wnv.arrays import BOOL, I64, U8, U64, read_rows
+from wnv.arrays import BOOL, I64, U8, U16, U32, U64, read_rows
 from wnv.diagnostics import Code, Log
 from wnv.etl.events import Events
 from wnv.packets.frames import Fragments, Observations
@@ -54,7 +54,7 @@ def read_u32(data: U8, at: I64, end: I64) -> I64:
     return out
 
 
-def mix(*columns: I64) -> U64:
+def mix(*columns: I64 | U32 | U16 | U8) -> U64:
     """One number a row out of several columns: equal rows get equal ones, others hardly ever."""
     out = np.zeros(len(columns[0]), np.uint64)
     for column in columns:

@@ -52,7 +52,7 @@ class HostFacts:
     def learn(self, events: Events, log: Log) -> None:
         """Take what the events of the provider say; the last of several files wins."""
         for row in np.flatnonzero(np.isin(events.opcode, (_BUILD, _PATHS, _INTERFACE))):
-            raw, opcode = payload(events, row), int(events.opcode[row])
+            raw, opcode = payload(events, int(row)), int(events.opcode[row])
             if opcode == _INTERFACE:
                 self._learn_interface(raw, log)
             elif opcode == _BUILD:

@@ -56,9 +56,7 @@ class _Words:
 @cache
 def _words() -> _Words:
     tables = json.loads((files("wnv") / "data" / "drop_words.json").read_text(encoding="utf-8"))
-    by_number = {
-        title: {int(code): value for code, value in table.items()} for title, table in tables.items()
-    }
+    by_number = {title: {int(code): value for code, value in table.items()} for title, table in tables.items()}
     return _Words(
         reasons={code: (slug, text) for code, (slug, text) in by_number.pop("drop_reason").items()},
         reasons_of_2018=by_number.pop("drop_reason_2018"),

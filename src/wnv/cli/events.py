@@ -1,0 +1,180 @@
+"""`wnv events`: the events of a recording, in order of time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wnv.cli.output import (
+    CsvWriter,
+    TextTable,
+    exit_code,
+    opened,
+    say,
+    strict_option,
+    time_formatter,
+    time_option,
+    time_window,
+    trace_argument,
+    warn_of_losses,
+    window_options,
+    write_jsonl,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from wnv.clock import TimeFormatter
+    from wnv.trace import Trace
+
+_BATCH = 20_000
+_SHOWN = (
+    "event_row",
+    "ts_ns",
+    "cpu",
+    "pid",
+    "tid",
+    "provider",
+    "event",
+    "version",
+    "level",
+    "payload_bytes",
+    "container_id",
+)
+_HEADINGS = ("No.", "", "cpu", "pid", "tid", "provider", "event", "ver", "lvl", "bytes", "container")
+_RIGHT = (True, False, True, True, True, False, True, True, True, True, False)
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  wnv events trace.etl -c 20\n"
+    "  wnv events trace.etl --provider PktMon --id 170 --format jsonl\n"
+    "  wnv events trace.etl --from 12.5 --to 13 --format csv > second.csv"
+)
+@trace_argument
+@click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True)
+@click.option("-c", "--count", type=click.IntRange(0), help="Stop after so many events.")
+@click.option(
+    "--provider", "providers", metavar="NAME|GUID", multiple=True, help="Only of this provider; may be repeated."
+)
+@click.option(
+    "--id",
+    "ids",
+    metavar="ID",
+    type=click.IntRange(0, 0xFFFF),
+    multiple=True,
+    help="Only with this id (for classic events: opcode).",
+)
+@click.option("--payload", is_flag=True, help="With jsonl and csv: the payload too, as hexadecimal digits.")
+@click.option("--raw", is_flag=True, help="With csv: leave cells that begin with = + - @ as they are.")
+@window_options
+@time_option
+@strict_option
+def events(
+    trace: Path, form: str, count: int | None, providers: tuple[str, ...], ids: tuple[int, ...], payload: bool,
+    raw: bool, from_text: str | None, to_text: str | None, time_style: str, strict: bool,
+) -> int:  # fmt: skip
+    """List the events of a recording by their headers, in order of time.
+
+    The table shows times as --time says; jsonl and csv have every column, with times in nanoseconds UTC.
+    """
+    if payload and form == "table":
+        raise click.UsageError("--payload needs --format jsonl or csv")
+    from wnv.providers.registry import find
+
+    guids = {guid for name in providers for guid in find(name)}
+    with opened([trace], "Reading") as recording:
+        window = time_window(recording, time_style, from_text, to_text)
+        batches = _batches(recording, guids, set(ids), window, count, payload=payload)
+        n = _write_table(recording, batches, time_style) if form == "table" else _write(batches, form, raw=raw)
+        if form == "table":
+            say(time_formatter(recording, time_style).note)
+        if not n:
+            _explain_nothing(recording, providers, ids)
+        warn_of_losses(recording)
+        return exit_code(recording, strict=strict)
+
+
+def _batches(
+    trace: Trace,
+    guids: set[str],
+    ids: set[int],
+    window: tuple[int | None, int | None],
+    count: int | None,
+    *,
+    payload: bool,
+) -> Iterator[dict[str, list[Any]]]:
+    """Columns of the events wanted, some thousands at a time."""
+    from wnv.export.rows import event_columns, select_events
+
+    left = count
+    for piece in trace.slices():
+        rows = select_events(piece, guids, ids, *window)
+        if left is not None:
+            rows = rows[:left]
+            left -= len(rows)
+        for start in range(0, len(rows), _BATCH):
+            yield event_columns(trace.recording, piece, rows[start : start + _BATCH], payload=payload)
+        if left == 0:
+            return
+
+
+def _write(batches: Iterator[dict[str, list[Any]]], form: str, *, raw: bool) -> int:
+    from wnv.schema import EVENTS
+
+    n, writer = 0, None
+    for columns in batches:
+        names = list(columns)
+        rows = zip(*columns.values(), strict=True)
+        if form == "jsonl":
+            write_jsonl(sys.stdout, names, rows)
+        else:
+            writer = writer or CsvWriter(sys.stdout, names, raw=raw)
+            writer.write(rows)
+        n += len(columns["event_row"])
+    if form == "csv" and writer is None:
+        CsvWriter(sys.stdout, EVENTS.names, raw=raw)
+    return n
+
+
+def _write_table(trace: Trace, batches: Iterator[dict[str, list[Any]]], time_style: str) -> int:
+    clock = time_formatter(trace, time_style)
+    table = TextTable([heading or clock.header for heading in _HEADINGS], right=_RIGHT)
+    n = 0
+    for columns in batches:
+        rows = _cells(columns, clock)
+        for line in table.lines(rows):
+            click.echo(line)
+        n += len(rows)
+    return n
+
+
+def _cells(columns: dict[str, list[Any]], clock: TimeFormatter) -> list[tuple[str, ...]]:
+    import numpy as np
+
+    from wnv.clock import NO_TIME
+
+    shown = dict(columns)
+    times = np.array([NO_TIME if ts is None else ts for ts in columns["ts_ns"]], np.int64)
+    shown["ts_ns"] = clock.format(times)
+    shown["provider"] = [
+        name or guid or "" for name, guid in zip(columns["provider"], columns["provider_guid"], strict=True)
+    ]
+    shown["event"] = [
+        f"{hook:#06x}" if hook is not None else f"op {opcode}" if event is None else str(event)
+        for event, opcode, hook in zip(columns["event_id"], columns["opcode"], columns["hook_id"], strict=True)
+    ]
+    return [
+        tuple("" if cell is None else str(cell) for cell in row)
+        for row in zip(*(shown[name] for name in _SHOWN), strict=True)
+    ]
+
+
+def _explain_nothing(trace: Trace, providers: tuple[str, ...], ids: tuple[int, ...]) -> None:
+    if providers or ids:
+        present = [one.name or one.guid or "" for one in trace.overview.providers]
+        say(f"no event fits; the recording has: {', '.join(present[:12])}{', …' if len(present) > 12 else ''}")
+    else:
+        say("no event fits")

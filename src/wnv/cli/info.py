@@ -1,0 +1,194 @@
+"""`wnv info`: what is in this recording, and what did it lose?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wnv.cli.output import (
+    TextTable,
+    bold,
+    exit_code,
+    opened,
+    print_json,
+    strict_option,
+    time_formatter,
+    time_option,
+    traces_argument,
+)  # fmt: skip
+from wnv.text import visible
+
+if TYPE_CHECKING:
+    from wnv.overview import Overview, ProviderCount, SessionOverview
+    from wnv.trace import Trace
+
+_EVENTS_SHOWN = 12
+_POINTS_SHOWN = 40
+_KIND_WORDS = {
+    "packets": "packets", "network": "network", "wpp": "WPP (raw)", "kernel": "kernel", "other": "other",
+    "metadata": "about the recording",
+}  # fmt: skip
+
+
+@click.command(
+    epilog="\b\nExamples:\n  wnv info trace.etl\n  wnv info folder/ --time utc\n  wnv info trace.etl --format json"
+)
+@traces_argument
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@time_option
+@strict_option
+def info(traces: tuple[Path, ...], form: str, time_style: str, strict: bool) -> int:
+    """Say what a recording holds, what it lost, what of it can be read and what to run next.
+
+    TRACE is an .etl file, or a folder of them; several are read as one.
+    """
+    with opened(traces, "Reading") as trace:
+        overview = trace.overview
+        if form == "json":
+            print_json(overview.to_json())
+        else:
+            for line in _lines(trace, time_style, traces):
+                click.echo(line)
+        return exit_code(trace, strict=strict)
+
+
+def _lines(trace: Trace, time_style: str, traces: tuple[Path, ...]) -> Iterator[str]:
+    overview = trace.overview
+    n_points = len(overview.points)
+    holds = f"{overview.n_packets:,} sightings of packets at {n_points} points" if overview.n_packets else "no packets"
+    yield bold(visible(f"{overview.source}: {overview.n_events:,} events, {holds}"))
+    losses = overview.losses()
+    for line in losses:
+        yield visible(f"LOST: {line}")
+    if not losses:
+        yield "Nothing is known to be lost."
+    for session in overview.sessions:
+        yield ""
+        yield from _session_lines(trace, session, time_style)
+    if overview.n_packets:
+        yield ""
+        yield from _point_lines(overview)
+    yield ""
+    yield from _provider_lines(overview)
+    yield from _problem_lines(overview)
+    yield ""
+    yield from _next_lines(overview, traces)
+
+
+def _session_lines(trace: Trace, session: SessionOverview, time_style: str) -> Iterator[str]:
+    import numpy as np
+
+    from wnv.overview import duration_text
+
+    row, more = session.row, session.details
+    clock = time_formatter(trace, "host" if time_style in ("relative", "delta") else time_style)
+
+    def when(ts_ns: int | None) -> str:
+        return clock.format(np.array([ts_ns], np.int64))[0] if ts_ns is not None else "not known"
+
+    windows = row["product"] or row["os_name"]
+    build = more["build_text"].split(".amd64")[0] if more["build_text"] else str(row["os_build"])
+    rows = [("Session", f"{row['logger'] or '(no name)'}, {', '.join(more['mode_names']) or 'sequential'}")]
+    rows.append(
+        ("Windows", f"{windows} ({row['os_name']}, build {build})" if row["product"] else f"{windows}, build {build}")
+    )
+    rows.append(("Host", f"{row['n_processors']} processors, {8 * row['pointer_size']}-bit; no ETL names its host"))
+    if more["partition"]:
+        rows.append(("Made in", more["partition"]))
+    rows.append(("Times", clock.note))
+    rows.append(("Started", when(row["start_ns"])))
+    end = when(row["end_ns"]) if row["end_ns"] else "never stopped, or copied while it ran"
+    lasted = f" ({duration_text(row['end_ns'] - row['start_ns'])})" if row["end_ns"] and row["start_ns"] else ""
+    rows.append(("Stopped", f"{end}{lasted}"))
+    if row["first_event_ns"] is not None:
+        rows.append(("Events", f"{when(row['first_event_ns'])} to {when(row['last_event_ns'])}"))
+    rows.append(("Clock", row["clock"]))
+    packed = ", compressed" if more["is_compressed"] else ""
+    files = f"{more['n_files']} files, " if more["n_files"] > 1 else ""
+    limit = f", limit {more['max_file_bytes'] / 2**20:,.0f} MiB" if more["max_file_bytes"] else ""
+    rows.append(("File", f"{files}{more['n_bytes']:,} bytes, {more['n_buffers']:,} buffers{packed}{limit}"))
+    if more["log_file"]:
+        rows.append(("Written to", more["log_file"]))
+    yield from TextTable(["", ""], right=[False, False]).lines(rows)
+
+
+def _point_lines(overview: Overview) -> Iterator[str]:
+    yield bold("Where packets were seen")
+    rows = [
+        (
+            one.point.name,
+            f"{one.n_packets:,}",
+            f"{one.n_drops:,}" if one.n_drops else "",
+            one.link_type,
+            one.point.description,
+        )
+        for one in overview.points[:_POINTS_SHOWN]
+    ]
+    table = TextTable(
+        ["point", "packets", "drops", "link", "description"], right=[False, True, True, False, False], indent="  "
+    )
+    yield from table.lines(rows)
+    if len(overview.points) > _POINTS_SHOWN:
+        yield f"  … and {len(overview.points) - _POINTS_SHOWN} more (--format json lists all)"
+
+
+def _provider_lines(overview: Overview) -> Iterator[str]:
+    yield bold("Providers")
+    rows = [
+        (one.name or one.guid or "(none)", f"{one.n_events:,}", _KIND_WORDS[one.kind.value], _event_words(one))
+        for one in overview.providers
+    ]
+    table = TextTable(["provider", "events", "kind", "events by id"], right=[False, True, False, False], indent="  ")
+    yield from table.lines(rows)
+
+
+def _event_words(provider: ProviderCount) -> str:
+    """`160: 114, 30: 111, …`, the commonest first."""
+    counts: dict[str, int] = {}
+    for one in provider.events:
+        if one.hook_id is not None:
+            name = f"hook {one.hook_id:#06x}"
+        elif one.event_id is not None:
+            name = str(one.event_id)
+        else:
+            name = f"op {one.opcode}"
+        counts[name] = counts.get(name, 0) + one.n_events
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+    shown = ", ".join(f"{name}: {n:,}" for name, n in ordered[:_EVENTS_SHOWN])
+    return shown + (f", … {len(ordered) - _EVENTS_SHOWN} more" if len(ordered) > _EVENTS_SHOWN else "")
+
+
+def _problem_lines(overview: Overview) -> Iterator[str]:
+    raw = overview.undecoded()
+    if raw:
+        yield ""
+        yield bold("Not decoded")
+        for line in raw:
+            yield visible(f"  {line}")
+    # Losses stand at the top already.
+    rows = [row for row in overview.diagnostics if row.kind.stage != "loss"]
+    if rows:
+        yield ""
+        yield bold("Remarks")
+    for row in rows:
+        place = f", first at byte {row.byte_offsets[0]:,}" if row.byte_offsets else ""
+        detail = f" ({row.detail})" if row.detail else ""
+        yield visible(f"  {row.kind.severity.value}: {row.kind.text}{detail}: {row.count:,}×{place}")
+        if row.kind.advice:
+            yield f"    {row.kind.advice}"
+
+
+def _next_lines(overview: Overview, traces: tuple[Path, ...]) -> Iterator[str]:
+    name = visible(" ".join(str(path) for path in traces))
+    yield bold("Next")
+    why = overview.why_no_packets()
+    if why:
+        yield visible(f"  No packets, because {why}.")
+        yield f"  wnv events {name}"
+    else:
+        out = visible(traces[0].with_suffix(".pcapng").name)
+        yield f"  wnv convert {name} -w {out}    every sighting, an interface a point"
+        yield f"  wnv convert {name} -w {out} --once    each packet once"

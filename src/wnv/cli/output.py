@@ -1,0 +1,203 @@
+"""What the commands share: options, progress, tables, and how values become cells."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import click
+
+from wnv.cli.main import LOST
+from wnv.text import csv_cell, visible
+
+if TYPE_CHECKING:
+    from wnv.clock import TimeFormatter
+    from wnv.etl.reader import Progress
+    from wnv.trace import Trace
+
+_F = TypeVar("_F", bound=Callable[..., Any])  # Any: click commands take what their options say
+_ROWS_MEASURED = 500
+_COLUMN_MAX = 60
+
+traces_argument = click.argument("traces", metavar="TRACE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+trace_argument = click.argument("trace", metavar="TRACE", type=click.Path(path_type=Path))
+time_option = click.option(
+    "--time",
+    "time_style",
+    type=click.Choice(["host", "utc", "local", "relative", "delta"]),
+    default="host",
+    show_default=True,
+    help="Show times in the recorded host's zone, UTC, this computer's zone, since the start, since the row before.",
+)
+strict_option = click.option("--strict", is_flag=True, help="Exit with 3 if data was lost, or could not be read.")
+
+
+def window_options(command: _F) -> _F:
+    """`--from` and `--to`."""
+    forms = "A time of day, a date and time, 12.5 (seconds from the start), -30s (before the end), or ns UTC."
+    command = click.option("--to", "to_text", metavar="TIME", help="Only what is before this time.")(command)
+    return click.option("--from", "from_text", metavar="TIME", help=f"Only what is at or after this time. {forms}")(
+        command
+    )
+
+
+@contextmanager
+def opened(paths: Sequence[Path], doing: str) -> Iterator[Trace]:
+    """The recording at `paths`, with a progress bar on stderr while it is read."""
+    from wnv.trace import open_trace
+
+    with progress_bar(doing) as progress, open_trace(*paths, progress=progress) as trace:
+        yield trace
+
+
+@contextmanager
+def progress_bar(doing: str) -> Iterator[Progress]:
+    """A bar on stderr, if that is a terminal; it vanishes when done."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """While inside, Ctrl-C is noted instead of raised, so that files can be ended; a second one is raised."""
+    pressed = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    click.echo(visible(text), err=True)
+
+
+def exit_code(trace: Trace, *, strict: bool) -> int:
+    """3 if asked to be strict and something is missing or broken."""
+    overview = trace.overview
+    return LOST if strict and (overview.is_damaged or not overview.is_complete) else 0
+
+
+def warn_of_losses(trace: Trace) -> None:
+    """What the recording lost, on stderr: every command that shows a part of it says so."""
+    for line in trace.overview.losses():
+        say(f"lost: {line}")
+    damage = [row for row in trace.overview.diagnostics if row.kind.severity.value == "damage"]
+    for row in damage:
+        say(f"damage: {row.kind.text} ({row.count:,}×{f'; {row.detail}' if row.detail else ''})")
+
+
+def time_formatter(trace: Trace, style: str) -> TimeFormatter:
+    from wnv.clock import TimeFormatter, TimeStyle
+
+    session = trace.overview.sessions[0]
+    return TimeFormatter(TimeStyle(style), session.zone, session.row["start_ns"] or 0)
+
+
+def time_window(trace: Trace, style: str, from_text: str | None, to_text: str | None) -> tuple[int | None, int | None]:
+    """`--from` and `--to` in ns UTC."""
+    from wnv.clock import TimeStyle, parse_time
+
+    session = trace.overview.sessions[0]
+    start = session.row["start_ns"] or 0
+    end = session.row["end_ns"] or session.row["last_event_ns"]
+
+    def parse(text: str | None) -> int | None:
+        if text is None:
+            return None
+        return parse_time(text, zone=session.zone, start_ns=start, end_ns=end, style=TimeStyle(style))
+
+    return parse(from_text), parse(to_text)
+
+
+# --- rows ---------------------------------------------------------------------------------------------
+
+
+def is_coloured(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def bold(text: str) -> str:
+    return f"\x1b[1m{text}\x1b[0m" if is_coloured(sys.stdout) else text
+
+
+class TextTable:
+    """Aligned columns for people, streamed: widths are those of the first rows; longer cells push on."""
+
+    def __init__(self, headings: Sequence[str], *, right: Sequence[bool], indent: str = "") -> None:
+        self._headings, self._right, self._indent = headings, right, indent
+        self._widths: list[int] = []
+
+    def lines(self, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+        """The rows, below the headings the first time."""
+        cells = [[visible(cell) for cell in row] for row in rows]
+        if not self._widths:
+            measured = [list(self._headings), *cells[:_ROWS_MEASURED]]
+            self._widths = [min(_COLUMN_MAX, max(map(_width, column))) for column in zip(*measured, strict=True)]
+            if any(self._headings):
+                yield bold(self._line(self._headings))
+        for row in cells:
+            yield self._line(row)
+
+    def _line(self, row: Sequence[str]) -> str:
+        parts = []
+        for cell, width, right in zip(row, self._widths, self._right, strict=True):
+            space = " " * max(0, width - _width(cell))
+            parts.append(space + cell if right else cell + space)
+        return (self._indent + "  ".join(parts)).rstrip()
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def write_jsonl(stream: TextIO, names: Sequence[str], rows: Iterator[tuple[object, ...]]) -> None:
+    """A JSON object a line."""
+    stream.writelines(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
+
+
+class CsvWriter:
+    """CSV with a header. Cells that a spreadsheet would run as formulas get an apostrophe, unless `raw`."""
+
+    def __init__(self, stream: TextIO, names: Sequence[str], *, raw: bool) -> None:
+        self._writer = csv.writer(stream, lineterminator="\n")
+        self._writer.writerow(names)
+        self._raw = raw
+
+    def write(self, rows: Iterator[tuple[object, ...]]) -> None:
+        if self._raw:
+            self._writer.writerows(rows)
+            return
+        self._writer.writerows([csv_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+
+
+def print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
