@@ -26,6 +26,9 @@ from wnv.providers.sysconfig import GUID as SYSCONFIG
 from wnv.providers.sysconfig import HostFacts
 
 _PADDING_BYTES = 256
+_MAC_BYTES = 6
+# ndiscap's words, then pktmon's; the adapter at the bottom before the layer itself.
+_ADAPTER_DETAILS = ("miniport_if_index", "MiniportIfIndex", "if_index", "IfIndex")
 
 
 class PacketReader:
@@ -82,16 +85,19 @@ class PacketReader:
         for provider in self._providers:
             provider.name_points(self.points, link_types)
         for point in self.points.rows:
-            if_index = point.details.get(
-                "miniport_if_index", point.details.get("if_index", point.details.get("IfIndex"))
-            )
-            host = self.host.interfaces.get(if_index) if isinstance(if_index, int) else None
-            if host is not None:
-                point.details.setdefault("nic", host.alias)
-                point.description = f"{host.alias}, {point.description}" if host.alias else point.description
-                point.mac = point.mac or (host.mac if len(host.mac) == 6 else None)
+            self._name_adapter(point)
         for point, name in zip(self.points.rows, unique_names([p.name for p in self.points.rows]), strict=True):
             point.name = name
+
+    def _name_adapter(self, point: Point) -> None:
+        """The name that Windows shows for the adapter the point is on; a filter's own is the adapter's with more."""
+        indexes = (point.details.get(name) for name in _ADAPTER_DETAILS)
+        known = (self.host.interfaces.get(index) for index in indexes if isinstance(index, int))
+        adapter = next((one for one in known if one is not None and one.alias), None)
+        if adapter is not None:
+            point.details.setdefault("nic", adapter.alias)
+            point.description = f"{adapter.alias}, {point.description}"
+            point.mac = point.mac or (adapter.mac if len(adapter.mac) == _MAC_BYTES else None)
 
     def link_types(self) -> dict[int, int]:
         """The commonest link type of each point."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import struct
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pcapng_reader import parse_blocks, parse_items, parse_options
 from wnv import kernels
 from wnv.errors import WnvError
 from wnv.export.pcapng import (
@@ -30,15 +31,11 @@ from wnv.export.pcapng import (
 
 NOON = 1_700_000_000_123_456_700  # a multiple of 100 ns
 NIC = Interface("eth:7:0", "Ethernet", 1)
-PORT = Interface(
-    "vNIC:web", "port 2", 1, bytes.fromhex("00155d010203"), (bytes([10, 0, 0, 5]),), (), "Hyper-V"
-)
+PORT = Interface("vNIC:web", "port 2", 1, bytes.fromhex("00155d010203"), (bytes([10, 0, 0, 5]),), (), "Hyper-V")
 
 # 10.0.0.5 to 10.0.0.7, UDP port 53 to 53, four bytes of payload
 FRAME = bytes.fromhex(
-    "020000000002020000000001080045000020000100004011000 00a0000050a00000700350035000c000001020304".replace(
-        " ", ""
-    )
+    "020000000002020000000001080045000020000100004011000 00a0000050a00000700350035000c000001020304".replace(" ", "")
 )
 
 
@@ -85,55 +82,16 @@ def new_writer(
     *interfaces: Interface, snap_length: int = MAX_SNAP_LENGTH, comment: str = ""
 ) -> tuple[io.BytesIO, PcapngWriter]:
     file = io.BytesIO()
-    writer = PcapngWriter(
-        file, interfaces=interfaces, comment=comment, application="wnv", snap_length=snap_length
-    )
+    writer = PcapngWriter(file, interfaces=interfaces, comment=comment, application="wnv", snap_length=snap_length)
     return file, writer
 
 
-def written(
-    packets: Sequence[Packet], notes: Sequence[Note] = (), snap_length: int = MAX_SNAP_LENGTH
-) -> bytes:
+def written(packets: Sequence[Packet], notes: Sequence[Note] = (), snap_length: int = MAX_SNAP_LENGTH) -> bytes:
     file, writer = new_writer(NIC, PORT, snap_length=snap_length)
     for note in notes:
         writer.add_note(note)
     writer.write(columns_of(packets))
     return file.getvalue()
-
-
-# A reader of our own: nothing but `struct`, and it forgives nothing.
-
-
-def parse_blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and body of each block."""
-    at = 0
-    while at < len(data):
-        kind, size = struct.unpack_from("<II", data, at)
-        assert size >= 12
-        assert size % 4 == 0
-        assert at + size <= len(data)
-        assert struct.unpack_from("<I", data, at + size - 4) == (size,)
-        yield kind, data[at + 8 : at + size - 4]
-        at += size
-
-
-def parse_items(data: bytes) -> list[tuple[int, bytes]]:
-    """Options or name records: code and value of each, up to an end that must be there and be last."""
-    items: list[tuple[int, bytes]] = []
-    at = 0
-    while True:
-        code, size = struct.unpack_from("<HH", data, at)
-        if code == 0:
-            assert size == 0
-            assert at + 4 == len(data)
-            return items
-        items.append((code, data[at + 4 : at + 4 + size]))
-        assert not data[at + 4 + size : at + 4 + size + -size % 4].strip(b"\0")
-        at += 4 + size + -size % 4
-
-
-def parse_options(data: bytes) -> list[tuple[int, bytes]]:
-    return parse_items(data) if data else []
 
 
 def parse_packet(body: bytes, notes: Sequence[Note]) -> Packet:
@@ -160,9 +118,7 @@ def parse_packets(data: bytes, notes: Sequence[Note] = ()) -> list[Packet]:
 class TestBlocks:
     def test_the_section_says_who_wrote_it_and_nothing_of_its_length(self) -> None:
         file = io.BytesIO()
-        PcapngWriter(
-            file, interfaces=[], comment="hello", application="wnv 1", os="Windows", hardware="AMD64"
-        )
+        PcapngWriter(file, interfaces=[], comment="hello", application="wnv 1", os="Windows", hardware="AMD64")
         ((kind, body),) = parse_blocks(file.getvalue())
         assert kind == 0x0A0D0D0A
         assert body[:16] == bytes.fromhex("4d3c2b1a 0100 0000 ffffffffffffffff")
@@ -232,9 +188,7 @@ class TestBlocks:
 
     def test_statistics(self) -> None:
         file, writer = new_writer(NIC, PORT)
-        writer.close(
-            [Statistics(1, NOON, NOON + 100, 5, 2), Statistics(0, TIME_UNKNOWN, TIME_UNKNOWN, 2**63, None)]
-        )
+        writer.close([Statistics(1, NOON, NOON + 100, 5, 2), Statistics(0, TIME_UNKNOWN, TIME_UNKNOWN, 2**63, None)])
         (_, first), (_, second) = (block for block in parse_blocks(file.getvalue()) if block[0] == 5)
         start, end = (struct.pack("<II", *divmod(ns // 100, 1 << 32)) for ns in (NOON, NOON + 100))
         assert first[:12] == struct.pack("<I", 1) + end
@@ -251,9 +205,7 @@ class TestBlocks:
 
     def test_names(self) -> None:
         file, writer = new_writer(NIC)
-        writer.name_records(
-            {"10.0.0.5": ["web-1", "", "web.example"], "10.0.0.6": [], "fe80::1%3": ["Büro\0"]}
-        )
+        writer.name_records({"10.0.0.5": ["web-1", "", "web.example"], "10.0.0.6": [], "fe80::1%3": ["Büro\0"]})
         *_, (kind, body) = parse_blocks(file.getvalue())
         assert kind == 4
         assert parse_items(body) == [
@@ -484,9 +436,7 @@ class TestRefused:
 
 def write_sample(path: Path) -> None:
     with path.open("wb") as file:
-        writer = PcapngWriter(
-            file, interfaces=[NIC, PORT], comment="a comment", application="wnv", os="Windows"
-        )
+        writer = PcapngWriter(file, interfaces=[NIC, PORT], comment="a comment", application="wnv", os="Windows")
         writer.name_records({"10.0.0.5": ["web", "web-1"], "fe80::5": ["web-1"]})
         note = writer.add_note(Note("dropped: acl_deny", VERDICT_DROP))
         packets = [

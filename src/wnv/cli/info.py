@@ -98,7 +98,7 @@ def _session_lines(trace: Trace, session: SessionOverview, time_style: str) -> I
     rows.append(("Host", f"{row['n_processors']} processors, {8 * row['pointer_size']}-bit; no ETL names its host"))
     if more["partition"]:
         rows.append(("Made in", more["partition"]))
-    rows.append(("Times", clock.note))
+    rows.append(("Times", clock.note.removeprefix("Times are ").removesuffix(".")))
     rows.append(("Started", when(row["start_ns"])))
     end = when(row["end_ns"]) if row["end_ns"] else "never stopped, or copied while it ran"
     lasted = f" ({duration_text(row['end_ns'] - row['start_ns'])})" if row["end_ns"] and row["start_ns"] else ""
