@@ -475,7 +475,8 @@ def _session(
         "windows_folder": host.windows_folder or None, "partition": _partition(census.partition),
         "interfaces": [
             {"if_index": one.if_index, "alias": one.alias, "description": one.description, "mac": one.mac.hex(":"),
-             "mtu": one.mtu} for one in host.interfaces.values()
+             "mtu": one.mtu, "speed_bits": one.speed_bits, "is_filter": one.is_filter, "is_up": one.is_up}
+            for one in host.interfaces.values()
         ],
     }  # fmt: skip
     return SessionOverview(row, details, header.zone, loss)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _EVENTS_SHOWN = 12
 _POINTS_SHOWN = 40
+_ADAPTERS_SHOWN = 8
 _KIND_WORDS = {
     "packets": "packets", "network": "network", "wpp": "WPP (raw)", "kernel": "kernel", "other": "other",
     "metadata": "about the recording",
@@ -96,6 +97,9 @@ def _session_lines(trace: Trace, session: SessionOverview, time_style: str) -> I
         ("Windows", f"{windows} ({row['os_name']}, build {build})" if row["product"] else f"{windows}, build {build}")
     )
     rows.append(("Host", f"{row['n_processors']} processors, {8 * row['pointer_size']}-bit; no ETL names its host"))
+    adapters = [one for one in more["interfaces"] if one["is_up"] and one["mac"] and not one["is_filter"]]
+    if adapters:
+        rows.append(("Adapters", "; ".join(_adapter_words(one) for one in adapters[:_ADAPTERS_SHOWN])))
     if more["partition"]:
         rows.append(("Made in", more["partition"]))
     rows.append(("Times", clock.note.removeprefix("Times are ").removesuffix(".")))
@@ -113,6 +117,12 @@ def _session_lines(trace: Trace, session: SessionOverview, time_style: str) -> I
     if more["log_file"]:
         rows.append(("Written to", more["log_file"]))
     yield from TextTable(["", ""], right=[False, False]).lines(rows)
+
+
+def _adapter_words(adapter: dict[str, Any]) -> str:
+    bits = adapter["speed_bits"]
+    speed = f", {bits / 1e9:g} Gbit/s" if bits >= 1e9 else f", {bits / 1e6:g} Mbit/s" if bits else ""
+    return f"{adapter['alias']} (ifIndex {adapter['if_index']}{speed})"
 
 
 def _point_lines(overview: Overview) -> Iterator[str]:

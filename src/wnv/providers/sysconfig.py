@@ -24,6 +24,8 @@ _IF_ROW_BYTES = 1352
 _TEXT_BYTES = 2 * 257
 _INDEX_AT, _ALIAS_AT, _MAC_SIZE_AT, _MTU_AT = 8, 28, 1056, 1124
 _DESCRIPTION_AT = _ALIAS_AT + _TEXT_BYTES
+_FLAGS_AT, _STATUS_AT, _SPEED_AT = 1152, 1156, 1192
+_FLAG_FILTER, _STATUS_UP = 0x02, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class HostInterface:
     description: str
     mac: bytes
     mtu: int
+    speed_bits: int
+    """Transmit speed in bits a second; 0 where unknown."""
+    is_filter: bool
+    """A lightweight filter on an adapter, not an adapter."""
+    is_up: bool
 
 
 @dataclass(slots=True)
@@ -71,6 +78,8 @@ class HostFacts:
         self.interfaces[if_index] = HostInterface(
             if_index=if_index, alias=_fixed_text(raw, _ALIAS_AT), description=_fixed_text(raw, _DESCRIPTION_AT),
             mac=raw[_MAC_SIZE_AT + 4 : _MAC_SIZE_AT + 4 + min(n_mac, 32)], mtu=mtu,
+            speed_bits=struct.unpack_from("<Q", raw, _SPEED_AT)[0], is_filter=bool(raw[_FLAGS_AT] & _FLAG_FILTER),
+            is_up=struct.unpack_from("<I", raw, _STATUS_AT)[0] == _STATUS_UP,
         )  # fmt: skip
 
 
