@@ -36,6 +36,7 @@ COMMANDS = {
     "test": "lint, then the tests; further arguments go to pytest",
     "lint": "ruff, mypy and the import contracts",
     "bench": "the benchmarks; further arguments go to bench/run.py",
+    "docs": "make the pages of docs/reference that follow from the code",
     "check-env": "say what is there and what is missing, change nothing",
 }
 TAKES_ARGUMENTS = {"demo", "test", "bench"}
@@ -202,6 +203,8 @@ def main() -> int:
             test(arguments)
         elif command == "lint":
             lint()
+        elif command == "docs":
+            run(PYTHON, Path("tools", "build_docs.py"))
         else:
             run(PYTHON, Path("bench", "run.py"), *arguments)
     except StepFailed as failed:

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-import etl_writer  # noqa: E402 - found on the path set above
-import payloads  # noqa: E402
-import xca  # noqa: E402
+import etl_writer
+import payloads
+import xca
 
 I64: TypeAlias = NDArray[np.int64]
 U8: TypeAlias = NDArray[np.uint8]
@@ -141,11 +141,14 @@ def _nic(number: int) -> tuple[str, str]:
     return f"3B8C0E4{number}-94C0-4D6D-8E0A-6E1F2A9B7C5D", f"Container NIC 6a8ea02{number}"
 
 
+def _counted(text: str) -> bytes:
+    return len(text).to_bytes(4, "little") + text.encode("utf-16-le")
+
+
 def _switch_templates(random: Random) -> Iterator[Template]:
     """A frame on its way into the switch and out of it (12 %), and the switch's own events beside (12 %)."""
     oob = payloads.oob_data(vlan=0)
-    counted = lambda text: len(text).to_bytes(4, "little") + text.encode("utf-16-le")  # noqa: E731
-    switch = counted("9A1B2C3D-1111-2222-3333-444455556666") + counted("nat")
+    switch = _counted("9A1B2C3D-1111-2222-3333-444455556666") + _counted("nat")
     for variant in range(N_VARIANTS):
         (nic, friendly), (other, other_friendly) = _nic(variant % 4), _nic(4 + variant % 3)
         frame = _frame(random, _FRAME_SIZES[variant % len(_FRAME_SIZES)])
@@ -161,8 +164,8 @@ def _switch_templates(random: Random) -> Iterator[Template]:
                 n_sightings=n_sightings, frame_bytes=len(frame),
             )  # fmt: skip
         address = (0xFFFF9A0B_00000000).to_bytes(8, "little")
-        alone = counted(nic) + counted(friendly) + switch + address
-        both = counted(nic) + counted(friendly) + counted(other) + counted(other_friendly) + switch + address
+        alone = _counted(nic) + _counted(friendly) + switch + address
+        both = _counted(nic) + _counted(friendly) + _counted(other) + _counted(other_friendly) + switch + address
         for event_id, body in ((56, alone), (57, both), (58, alone)):
             yield _template(VMSWITCH, event_id, 4 / N_VARIANTS, body, len(body) - 8, keyword=0x8000000000000020)
 
@@ -424,9 +427,7 @@ def _flipped(items: Sequence[xca.Item], is_fixed: NDArray[np.bool_]) -> Iterator
 def write_recording(path: Path, kind: str, n_events: int, seed: int = 1) -> Content:
     """Write `n_events` events of `kind` to `path` (and a few that name the capture points)."""
     random = np.random.default_rng(seed)
-    make_templates: Callable[[Random], list[Template]] = (
-        _pktmon_templates if kind == "pktmon" else _netsh_templates
-    )
+    make_templates: Callable[[Random], list[Template]] = _pktmon_templates if kind == "pktmon" else _netsh_templates
     templates = make_templates(random)
     block_events = BLOCK_EVENTS
     if kind == "packed":

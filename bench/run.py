@@ -112,7 +112,7 @@ class Bench:
         self._n_events = n_events
         self._repeats = 1 if is_quick else 5
         self._few = 2_000 if is_quick else 100_000
-        sizes = [0.01, 0.02, 0.04, 0.1] if is_quick else [0.05, 0.1, 0.2, 1, 2, 4, *([15] if is_long else [])]
+        sizes = [0.01, 0.025, 0.05, 0.1] if is_quick else [0.01, 0.025, 0.05, 0.1, 1, 2, 4, *([15] if is_long else [])]
         self._sizes = [int(size * 1_000_000) for size in sizes]
         self.lines: list[Line] = []
         self.growth: list[list[str]] = []
@@ -158,12 +158,13 @@ class Bench:
         self._start_seconds = median(plain)
         self.lines.append(Line("start-up", f"`{START_UP}`", plain, "s"))
         small = self._make("packed", 2_000)
-        cold, warm = [], []
+        cold: list[float] = []
+        warm: list[float] = []
         for number in range(self._repeats):
             cache = str(self._folder / f"cache{number}")
             for times in (cold, warm):
                 out = self._folder / "out"
-                command = [sys.executable, HERE / "measure.py", "convert", small, out]
+                command = (sys.executable, HERE / "measure.py", "convert", small, out)
                 times.append(run(command, NUMBA_CACHE_DIR=cache).seconds)
                 out.unlink()
         compiling = [first - later for first, later in zip(cold, warm, strict=True)]
@@ -231,10 +232,12 @@ class Bench:
             found = whole[0].figures
             peak = median(one.peak_bytes for one in whole)
             peaks.append((found, peak))
+            writing = median(one.seconds for one in converted)
+            writing_peak = median(one.peak_bytes for one in converted)
             self.growth.append([
-                f"{size / 1e6:g} M", _bytes(path.stat().st_size), f"{found['n_buffers']:,.0f}", f"{found['n_slices']:.0f}",
-                f"{median(warm):.3f} s", f"{median(warm) / size * 1e9:.0f} ns", f"{peak / MIB:.0f} MiB",
-                f"{median(one.seconds for one in converted):.2f} s", f"{median(one.peak_bytes for one in converted) / MIB:.0f} MiB",
+                f"{size / 1e6:g} M", _bytes(path.stat().st_size), f"{found['n_buffers']:,.0f}",
+                f"{found['n_slices']:.0f}", f"{median(warm):.3f} s", f"{median(warm) / size * 1e9:.0f} ns",
+                f"{peak / MIB:.0f} MiB", f"{writing:.2f} s", f"{writing_peak / MIB:.0f} MiB",
             ])  # fmt: skip
             path.unlink()
         if peaks[0][1]:
@@ -246,7 +249,7 @@ class Bench:
         What the slice's own buffers take (64 MiB at most, in the usual case) is measured and taken off first.
         """
         one = [(found["slice_events"], peak - found["arena_bytes"]) for found, peak in peaks if found["n_slices"] == 1]
-        several = [(found["n_buffers"], peak - found["arena_bytes"]) for found, peak in peaks if found["n_slices"] > 3]
+        several = [(found["n_buffers"], peak - found["arena_bytes"]) for found, peak in peaks if found["n_slices"] > 8]
         if len(one) > 1:
             an_event, constant = _line(one)
             self.lines.append(Line(

@@ -12,11 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import wnv
 from etl_writer import Buffer, Event, TraceSpec, build, event_header
 from payloads import NDISCAP, PKTMON, RAS
 from pcapng_reader import Capture, CapturedPacket, read_capture
-
-import wnv
 from wnv.diagnostics import Code, Log
 from wnv.export.capture import CaptureResult
 from wnv.overview import Overview

@@ -27,6 +27,7 @@ _WIDER = {32: 0, 64: 1}  # added to the 32-bit type of the header kinds whose tw
 
 CLOCK_QPC, CLOCK_SYSTEM, CLOCK_CPU = 1, 2, 3
 MODE_SEQUENTIAL, MODE_CIRCULAR, MODE_RELOG, MODE_COMPRESSED = 0x1, 0x2, 0x10000, 0x04000000
+MODE_SIZE_IN_KIB = 0x2000
 FLUSH_MARKER, EVENTS_LOST, BUFFER_LOST, PROC_INDEX, COMPRESSED = 0x01, 0x02, 0x04, 0x20, 0x40
 LZNT1, XPRESS, XPRESS_HUFF = 2, 3, 4
 
@@ -137,9 +138,7 @@ def system(
     """SYSTEM_TRACE_HEADER (§7.1)."""
     kind = SYSTEM32 + _WIDER[bits]
     size = _size(0x20 + len(payload))
-    head = struct.pack(
-        "<HBBHHIIqII", version, kind, 0xC0, size, hook_id, tid, pid, ticks, kernel_time, user_time
-    )
+    head = struct.pack("<HBBHHIIqII", version, kind, 0xC0, size, hook_id, tid, pid, ticks, kernel_time, user_time)
     return Event(
         head + payload,
         cpu,
@@ -709,18 +708,14 @@ def log_file_header(spec: TraceSpec, *, n_buffers: int = 1, n_cpus: int = 1, end
             struct.pack(word, spec.logger_name_field, spec.file_name_field),
             bytes(spec.time_zone),
             bytes(4),
-            struct.pack(
-                "<qqqII", spec.boot_time, spec.perf_freq, spec.start_time, spec.clock, spec.buffers_lost
-            ),
+            struct.pack("<qqqII", spec.boot_time, spec.perf_freq, spec.start_time, spec.clock, spec.buffers_lost),
             wstr(spec.logger_name),
             wstr(spec.file_name),
         )
     )
 
 
-def header_event(
-    spec: TraceSpec, *, n_buffers: int = 1, n_cpus: int = 1, end_time: int = 0, cpu: int = 0
-) -> Event:
+def header_event(spec: TraceSpec, *, n_buffers: int = 1, n_cpus: int = 1, end_time: int = 0, cpu: int = 0) -> Event:
     """The event with hook id 0. In a merged file further ones, of other sessions, stand among the events."""
     return system(
         0,
@@ -763,9 +758,7 @@ def pack(
 
     def flush(cpu: int) -> None:
         full = filling.pop(cpu)
-        flushed.append(
-            replace(like, cpu=cpu, events=tuple(full.events), sequence=full.sequence, flushed_at=latest)
-        )
+        flushed.append(replace(like, cpu=cpu, events=tuple(full.events), sequence=full.sequence, flushed_at=latest))
 
     for when, event in timed:
         latest = max(latest, when)
@@ -941,9 +934,9 @@ def circular(spec: TraceSpec, buffers: Sequence[Buffer], ring: int) -> Recording
     kept = [one for one in places if one is not None]
     made = replace(
         spec,
-        mode=spec.mode & ~MODE_SEQUENTIAL | MODE_CIRCULAR,
+        mode=spec.mode & ~MODE_SEQUENTIAL | MODE_CIRCULAR | MODE_SIZE_IN_KIB,
         buffers_written=1 + len(buffers),
-        max_file_size=1,
+        max_file_size=max(1, (1 + ring) * spec.buffer_size // 1024),
         marks_last=False,
     )
     return made, kept

@@ -182,7 +182,7 @@ def _counts(body: bytes, capture: Capture) -> Counts:
         if code not in options:
             return None
         high, low = struct.unpack("<II", options[code])
-        return (high << 32 | low) * 100
+        return int(high << 32 | low) * 100
 
     n_received, n_dropped = (struct.unpack("<Q", options[code])[0] for code in (4, 5))
     return Counts(capture.interfaces[number].name, ts_ns(2), ts_ns(3), n_received, n_dropped)

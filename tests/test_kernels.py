@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xca
+from etl_writer import message, pad8, system
 from wnv import kernels
-from wnv.arrays import U8
+from wnv.arrays import I64, U8
+from wnv.etl import layout
 from xca import Match
 
 # dissect.util (Apache-2.0) is an independent reader of the same three formats, used by tests only.
@@ -154,9 +156,7 @@ class TestEveryFormat:
         assert result == kernels.BROKEN or out == data
 
     @given(data=blobs.filter(len))
-    def test_more_output_than_the_stream_holds_is_broken(
-        self, mode: ModuleType, codec: Codec, data: bytes
-    ) -> None:
+    def test_more_output_than_the_stream_holds_is_broken(self, mode: ModuleType, codec: Codec, data: bytes) -> None:
         # 1000: an end symbol and the bits behind it can pass for some, at most a match of 17 bytes for a bit
         assert codec.unpack(mode, codec.pack(data), len(data) + 1000)[0] == kernels.BROKEN
 
@@ -289,9 +289,7 @@ class TestHuffman:
         assert max(half for byte in packed[:256] for half in (byte & 15, byte >> 4)) == 15
         assert HUFFMAN.unpack(mode, packed, len(data)) == (len(data), data)
 
-    @pytest.mark.parametrize(
-        "table", [bytes(256), b"\x11\x01" + bytes(254), b"\x21" + bytes(255), b"\xff" * 256]
-    )
+    @pytest.mark.parametrize("table", [bytes(256), b"\x11\x01" + bytes(254), b"\x21" + bytes(255), b"\xff" * 256])
     def test_a_code_with_gaps_or_overlaps_is_broken(self, mode: ModuleType, table: bytes) -> None:
         assert HUFFMAN.unpack(mode, table + bytes(64), 8)[0] == kernels.BROKEN
 
@@ -369,3 +367,233 @@ def test_examples_of_ms_xca(mode: ModuleType, codec: Codec, packed: bytes, data:
 @pytest.mark.parametrize(("codec", "packed", "data"), PUBLISHED[:2])
 def test_our_compressor_writes_the_xpress_examples(codec: Codec, packed: bytes, data: bytes) -> None:
     assert codec.pack(data) == packed
+
+
+# -------------------------------------------------------------------- the loops over events, fields and ranges
+
+STEP_OF_MARKER = layout.FIXED_BYTES[layout.KIND_OF_MARKER] | layout.SIZE_SHIFT[layout.KIND_OF_MARKER] << 8
+
+events_and_noise = st.lists(
+    st.one_of(
+        st.integers(0, 20).map(lambda n: pad8(system(n, ticks=n, payload=bytes(n)).data)),
+        st.integers(0, 20).map(lambda n: pad8(message(n, payload=bytes(n)).data)),
+        st.integers(0, 0x60).map(lambda n: system(n, ticks=n, payload=bytes(8)).resized(n).data),
+        st.binary(min_size=8, max_size=8),
+        st.just(bytes(8)),
+        st.just(b"\xff" * 8),
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+class Ruled:
+    """An array whose every place is read or written inside its bounds, or the test fails."""
+
+    def __init__(self, data: Any) -> None:  # Any: an array of any type
+        self._data = data
+        self.size = data.size
+
+    def __getitem__(self, at: Any) -> Any:  # Any: a place or a slice
+        self._check(at)
+        return self._data[at]
+
+    def __setitem__(self, at: Any, value: Any) -> None:  # Any: a place or a slice
+        self._check(at)
+        self._data[at] = value
+
+    def _check(self, at: Any) -> None:  # Any: a place or a slice
+        if isinstance(at, slice):
+            assert 0 <= at.start <= at.stop <= self.size
+        else:
+            assert 0 <= at < self.size
+
+
+def walk_by_hand(data: bytes, at: int, end: int) -> tuple[list[int], int]:
+    """Places of the events from `at` on, and where they stop."""
+    found = []
+    while at + 8 <= end:
+        step = int(STEP_OF_MARKER[int.from_bytes(data[at + 2 : at + 4], "little")])
+        size = int.from_bytes(data[at : at + 8], "little") >> (step >> 8) & 0xFFFF
+        if not step & 0xFF or size < step & 0xFF or at + size > end:
+            break
+        found.append(at)
+        at += size + 7 & ~7
+    return found, at
+
+
+@given(bodies=st.lists(st.tuples(events_and_noise, st.integers(0, 15)), max_size=40))
+def test_buffers_are_walked_to_their_end_or_to_what_is_no_event(bodies: list[tuple[bytes, int]]) -> None:
+    stop = np.cumsum([len(body) for body, _ in bodies], dtype=np.int64)
+    start = stop - np.array([len(body) for body, _ in bodies], np.int64)
+    end = np.maximum(stop - np.array([cut for _, cut in bodies], np.int64), start)
+    data = b"".join(body for body, _ in bodies) + bytes(8)
+    wanted = [walk_by_hand(data, int(a), int(b)) for a, b in zip(start, end, strict=True)]
+    places = [at for found, _ in wanted for at in found]
+    words = np.frombuffer(data, np.int64)
+    room = int((end - start >> 3).sum())
+    for mode in (kernels, PLAIN):
+        out, n_found, reached = np.full(room + 3, -7, np.int64), np.zeros(len(bodies), np.int64), start.copy()
+        n = mode.walk_buffers(words, reached, end, STEP_OF_MARKER, out, n_found)
+        assert out[:n].tolist() == places
+        assert (out[room:] == -7).all()
+        assert n_found.tolist() == [len(found) for found, _ in wanted]
+        assert reached.tolist() == [stopped for _, stopped in wanted]
+    fenced = (Ruled(words), start.copy(), end, Ruled(STEP_OF_MARKER), Ruled(np.zeros(room, np.int64)))
+    PLAIN.walk_buffers(*fenced, np.zeros(len(bodies), np.int64))
+
+
+def chain_by_hand(data: bytes, start: int, end: int) -> int:
+    """The first place from which events lead exactly to `end`: by trying each."""
+    return next((at for at in range(start, end - 7, 8) if walk_by_hand(data, at, end)[1] == end), end)
+
+
+@given(bodies=st.lists(events_and_noise, min_size=1, max_size=4))
+def test_chains_that_lead_to_the_end_are_found(bodies: list[bytes]) -> None:
+    stop = np.cumsum([len(body) for body in bodies])
+    start = stop - [len(body) for body in bodies]
+    data = b"".join(bodies) + bytes(8)
+    words = np.frombuffer(data, np.int64)
+    longest = int((stop - start).max()) // 8 + 1
+    results = []
+    for mode in (kernels, PLAIN):
+        slots, first = np.full(longest, 9, np.uint8), np.full(len(bodies), -7, np.int64)
+        mode.find_chains(words, start, stop, STEP_OF_MARKER, slots, first)
+        results.append(first.tolist())
+    assert results[0] == results[1]
+    assert results[0] == [chain_by_hand(data, int(a), int(b)) for a, b in zip(start, stop, strict=True)]
+    scratch = Ruled(np.zeros(longest, np.uint8))
+    PLAIN.find_chains(Ruled(words), start, stop, Ruled(STEP_OF_MARKER), scratch, np.zeros(len(bodies), np.int64))
+
+
+places = st.integers(-9, 70)
+wide_text = st.lists(st.sampled_from([b"a\0", b"\0\0", b"\0a", b"x"]), max_size=30).map(b"".join)
+
+
+def strings_by_hand(data: bytes, start: int, end: int, n_strings: int) -> int:
+    at, limit = start, min(end, len(data))
+    for _ in range(n_strings):
+        while True:
+            if at < 0 or at + 2 > limit:
+                return -1
+            at += 2
+            if data[at - 2 : at] == b"\0\0":
+                break
+    return at if 0 <= at <= limit else -1
+
+
+@given(data=wide_text, spans=st.lists(st.tuples(places, places), min_size=1, max_size=6), n=st.integers(0, 3))
+def test_strings_are_skipped(data: bytes, spans: list[tuple[int, int]], n: int) -> None:
+    content = np.frombuffer(data, np.uint8)
+    start, end = np.array(spans, np.int64).T.copy()
+    wanted = [strings_by_hand(data, *span, n) for span in spans]
+    assert kernels.skip_strings(content, start, end, n).tolist() == wanted
+    assert PLAIN.skip_strings(Ruled(content), start, end, n).tolist() == wanted
+
+
+@given(
+    data=st.binary(max_size=40),
+    pieces=st.lists(st.tuples(st.integers(-3, 45), st.integers(0, 20)), max_size=8),
+    cuts=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.integers(0, 60)), max_size=4),
+)
+def test_runs_are_joined_inside_their_room(
+    data: bytes, pieces: list[tuple[int, int]], cuts: list[tuple[int, int, int]]
+) -> None:
+    content = np.frombuffer(data, np.uint8)
+    start, n_bytes = np.array(pieces, np.int64).reshape(-1, 2).T.copy()
+    runs = [(min(a, len(pieces)), min(b, len(pieces)), at) for a, b, at in cuts]
+    begin, end, at = np.array(runs, np.int64).reshape(-1, 3).T.copy()
+    results = []
+    for mode in (kernels, PLAIN):
+        around = np.full(64 + 50, 0xA5, np.uint8)
+        out = around[32:82]
+        mode.join_runs(content, start, n_bytes, begin, end, out, at)
+        assert (around[:32] == 0xA5).all()
+        assert (around[82:] == 0xA5).all()
+        results.append(out.tobytes())
+    assert results[0] == results[1]
+    PLAIN.join_runs(Ruled(content), start, n_bytes, begin, end, Ruled(np.zeros(50, np.uint8)), at)
+
+
+def test_runs_are_the_pieces_in_order() -> None:
+    data = np.arange(100, dtype=np.uint8)
+    start, n_bytes = np.array([10, 50, 0, 7]), np.array([2, 3, 0, 1])
+    for mode in (kernels, PLAIN):
+        out = np.zeros(8, np.uint8)
+        mode.join_runs(data, start, n_bytes, np.array([0, 2]), np.array([2, 4]), out, np.array([0, 6]))
+        assert out.tolist() == [10, 11, 50, 51, 52, 0, 7, 0]
+
+
+def numbered(mode: ModuleType, data: U8, start: I64, n_bytes: I64, seed: int) -> tuple[list[int], list[bytes]]:
+    """With room that is made as it is asked for: from next to none."""
+    slots, pool, pool_end = np.full(2, -1, np.int64), np.zeros(1, np.uint8), np.zeros(2, np.int64)
+    codes = np.full(start.size, -7, np.int64)
+    n_done = n_known = 0
+    while n_done < start.size:
+        n_more, n_known = mode.number_ranges(
+            data, start[n_done:], n_bytes[n_done:], seed, slots, pool, pool_end, n_known, codes[n_done:]
+        )
+        n_done += n_more
+        slots = np.full(2 * slots.size, -1, np.int64)
+        mode.rebuild_slots(pool, pool_end, n_known, seed, slots)
+        pool = np.concatenate([pool, np.zeros(pool.size + 8, np.uint8)])
+        pool_end = np.concatenate([pool_end, np.zeros(pool_end.size, np.int64)])
+    ranges = [pool[pool_end[k] : pool_end[k + 1]].tobytes() for k in range(n_known)]
+    return codes.tolist(), ranges
+
+
+@given(found=st.lists(st.binary(max_size=3) | st.binary(max_size=30), max_size=40), seed=st.integers(0, 2**63 - 1))
+def test_equal_ranges_get_equal_numbers_in_order_of_appearance(found: list[bytes], seed: int) -> None:
+    data = np.frombuffer(b"".join(found), np.uint8)
+    n_bytes = np.array([len(one) for one in found], np.int64)
+    start = np.cumsum(n_bytes) - n_bytes
+    distinct = list(dict.fromkeys(found))
+    for mode in (kernels, PLAIN):
+        assert numbered(mode, data, start, n_bytes, seed) == ([distinct.index(one) for one in found], distinct)
+
+
+def pair_by_hand(data: bytes, begin: int, end: int, more_than: int) -> int:
+    end = min(end, len(data))
+    for at in range(max(0, begin), max(0, end - 8 - more_than)):
+        n = int.from_bytes(data[at : at + 4], "little")
+        behind = at + 4 + n
+        if (
+            n > more_than
+            and behind + 4 <= end
+            and behind + 4 + int.from_bytes(data[behind : behind + 4], "little") == end
+        ):
+            return at
+    return -1
+
+
+sized_parts = st.lists(
+    st.binary(max_size=6) | st.binary(max_size=12).map(lambda body: len(body).to_bytes(4, "little") + body), max_size=6
+).map(b"".join)
+
+
+@given(data=sized_parts, spans=st.lists(st.tuples(places, places), min_size=1, max_size=4), more_than=st.integers(0, 9))
+def test_a_sized_pair_is_found_where_it_ends_at_the_end(
+    data: bytes, spans: list[tuple[int, int]], more_than: int
+) -> None:
+    content = np.frombuffer(data, np.uint8)
+    spans = [*spans, (0, len(data))]
+    begin, end = np.array(spans, np.int64).T.copy()
+    wanted = [pair_by_hand(data, *span, more_than) for span in spans]
+    assert kernels.find_sized_pair(content, begin, end, more_than).tolist() == wanted
+    assert PLAIN.find_sized_pair(Ruled(content), begin, end, more_than).tolist() == wanted
+
+
+@given(
+    data=st.binary(min_size=30, max_size=30),
+    pieces=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10)), max_size=6),
+)
+def test_pieces_are_copied_to_their_places(data: bytes, pieces: list[tuple[int, int]]) -> None:
+    content = np.frombuffer(data, np.uint8)
+    start, n_bytes = np.array(pieces, np.int64).reshape(-1, 2).T.copy()
+    at = 3 + np.arange(len(pieces)) * 10
+    wanted = bytearray(70)
+    for place, (first, n) in zip(at.tolist(), pieces, strict=True):
+        wanted[place : place + n] = data[first : first + n]
+    for mode in (kernels, PLAIN):
+        out = np.zeros(70, np.uint8)
+        mode.copy_pieces(content, start, n_bytes, out, at)
+        assert out.tobytes() == wanted

@@ -6,6 +6,7 @@ file made of nothing but damage costs a constant amount of memory.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -43,6 +44,7 @@ class Code(StrEnum):
     # file and buffers (etl-format.md, section 11)
     FILE_NOT_CLOSED = "file_not_closed"
     BUFFER_COUNT_DIFFERS = "buffer_count_differs"
+    FILE_CUT = "file_cut"
     BUFFER_HOLE = "buffer_hole"
     BUFFER_SIZE_INVALID = "buffer_size_invalid"
     BUFFER_CLIPPED = "buffer_clipped"
@@ -81,6 +83,9 @@ class Code(StrEnum):
     FRAME_LINK_TYPE_UNKNOWN = "frame_link_type_unknown"
     FRAME_HEADER_ONLY = "frame_header_only"
     RUNDOWN_INVALID = "rundown_invalid"
+    POINTS_LIMIT = "points_limit"
+    # decoding
+    DESCRIPTION_INVALID = "description_invalid"
 
 
 _NOTE, _LOSS, _DAMAGE = Severity.NOTE, Severity.LOSS, Severity.DAMAGE
@@ -91,6 +96,9 @@ KINDS: dict[Code, Kind] = {
         "Stop the session before copying its file, so that the last buffers are written."),
     Code.BUFFER_COUNT_DIFFERS: Kind(
         _NOTE, "buffers", "the header counts another number of buffers than the file holds"),
+    Code.FILE_CUT: Kind(
+        _DAMAGE, "buffers", "buffers that Windows wrote are not in the file: it was cut short",
+        "Copy the file again, or ask for the original."),
     Code.BUFFER_HOLE: Kind(
         _DAMAGE, "buffers", "zeroed space where a buffer should start",
         "Normal at the end of a preallocated file that was never closed; elsewhere a damaged copy."),
@@ -168,8 +176,13 @@ KINDS: dict[Code, Kind] = {
     Code.FRAME_HEADER_ONLY: Kind(
         _NOTE, "frames", "sightings that carry parsed headers but no bytes",
         "Record with `pktmon start --capture --flags 0x10` to keep the bytes."),
+    Code.POINTS_LIMIT: Kind(
+        _DAMAGE, "frames", "more capture points than any host has; those beyond share one",
+        "No real recording has so many; treat the file as hostile."),
     Code.RUNDOWN_INVALID: Kind(
         _DAMAGE, "frames", "an event that names a capture point does not fit its layout"),
+    Code.DESCRIPTION_INVALID: Kind(
+        _DAMAGE, "decode", "descriptions of events that the recording carries and that cannot be read"),
 }  # fmt: skip
 
 
@@ -193,6 +206,7 @@ class Log:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[Code, str, str], Row] = {}
+        self._n_details: Counter[Code] = Counter()
 
     def record(
         self,
@@ -222,11 +236,19 @@ class Log:
         if n <= 0:
             return
         key = (code, file, detail)
-        if key not in self._rows and detail and sum(k[0] is code for k in self._rows) >= DETAILS_KEPT:
-            key = (code, file, "")
+        if key not in self._rows and detail:
+            if self._n_details[code] >= DETAILS_KEPT:
+                key = (code, file, "")
+            else:
+                self._n_details[code] += 1
         row = self._rows.setdefault(key, Row(code, file, key[2]))
         row.count += n
         row.byte_offsets.extend(places[: OFFSETS_KEPT - len(row.byte_offsets)])
+
+    def extend(self, other: Log) -> None:
+        """Add the rows of `other`, as if they had been recorded here."""
+        for row in other.rows():
+            self.record(row.code, file=row.file, byte_offset=row.byte_offsets, count=row.count, detail=row.detail)
 
     def rows(self) -> list[Row]:
         return list(self._rows.values())

@@ -66,7 +66,7 @@ def _u32_at(data: U8, at: int) -> int:
 
 @njit
 def unpack_xpress(packed: U8, out: U8) -> int:
-    """Unpack plain XPRESS until `out` is full; len(out) or `BROKEN` (docs/formats/etl.md, section 4).
+    """Unpack plain XPRESS until `out` is full; len(out) or `BROKEN` (docs/formats/etl-format.md, section 4).
 
     Format: MS-XCA 2.4. Input behind the last needed byte is not looked at. After `BROKEN` the content of
     `out` is undefined.
@@ -144,7 +144,7 @@ HUFFMAN_BLOCK_BYTES: Final = 65536
 
 @njit
 def unpack_huffman(packed: U8, out: U8) -> int:
-    """Unpack XPRESS_HUFF until `out` is full; len(out) or `BROKEN` (docs/formats/etl.md, section 4).
+    """Unpack XPRESS_HUFF until `out` is full; len(out) or `BROKEN` (docs/formats/etl-format.md, section 4).
 
     Format: MS-XCA 2.2. Input behind the last needed byte is not looked at. After `BROKEN` the content of
     `out` is undefined.
@@ -231,7 +231,7 @@ LZNT1_CHUNK_BYTES: Final = 4096
 
 @njit
 def unpack_lznt1(packed: U8, out: U8) -> int:
-    """Unpack LZNT1 until `out` is full; len(out) or `BROKEN` (docs/formats/etl.md, section 4).
+    """Unpack LZNT1 until `out` is full; len(out) or `BROKEN` (docs/formats/etl-format.md, section 4).
 
     Format: MS-XCA 2.5. Chunks behind the last needed one are not looked at. After `BROKEN` the content of
     `out` is undefined.
@@ -293,25 +293,52 @@ def unpack_lznt1(packed: U8, out: U8) -> int:
     return n_out
 
 
-@njit
-def walk_buffer(words: I64, position: int, end: int, step_of_marker: I64, out: I64) -> tuple[int, int]:
-    """Positions of the events of one buffer, into `out`; how many, and where the walk ended.
+_LANES: Final = 16  # as many buffers are walked in turn: the processor waits for the memory of all of them at once
 
-    It ends at `end`, or at what is no whole event. `step_of_marker`: fixed size and size shift << 8 by bits
-    16 to 31 of an event's first dword; 0 = no event. `out` has room for (end - position) / 8 rows.
+
+@njit
+def walk_buffers(words: I64, position: I64, stop_at: I64, step_of_marker: I64, out: I64, n_found: I64) -> int:
+    """Positions of the events of all buffers, one buffer behind the other, into `out`; returns how many.
+
+    `position` moves on to where each walk ended: at `stop_at`, or at what is no whole event. `n_found` gets the
+    number of events of each. `step_of_marker`: fixed size and size shift << 8 by bits 16 to 31 of an event's
+    first dword; 0 = no event. `out` has room for the sum of all (stop_at - position) / 8, rounded down.
     """
     n = 0
-    while position + 8 <= end:
-        word = words[position >> 3]
-        step = step_of_marker[(word >> 16) & 0xFFFF]
-        fixed = step & 0xFF
-        size = (word >> (step >> 8)) & 0xFFFF
-        if fixed == 0 or size < fixed or size > end - position:
-            break
-        out[n] = position
-        n += 1
-        position += (size + 7) & ~7
-    return n, position
+    room = np.empty(position.size, np.int64)
+    for first in range(0, position.size, _LANES):
+        last = min(first + _LANES, position.size)
+        base = n  # the lanes write side by side, and are then moved together
+        for k in range(first, last):
+            room[k] = base
+            base += (stop_at[k] - position[k]) >> 3
+            n_found[k] = 0
+        n_open = last - first
+        is_open = (1 << n_open) - 1
+        while is_open != 0:
+            for k in range(first, last):
+                if (is_open >> (k - first)) & 1 == 0:
+                    continue
+                at = position[k]
+                left = stop_at[k] - at
+                if left < 8:
+                    is_open ^= 1 << (k - first)
+                    continue
+                word = words[at >> 3]
+                step = step_of_marker[(word >> 16) & 0xFFFF]
+                fixed = step & 0xFF
+                size = (word >> (step >> 8)) & 0xFFFF
+                if fixed == 0 or size < fixed or size > left:
+                    is_open ^= 1 << (k - first)
+                    continue
+                out[room[k] + n_found[k]] = at
+                n_found[k] += 1
+                position[k] = at + ((size + 7) & ~7)
+        for k in range(first, last):
+            for i in range(n_found[k]):
+                out[n + i] = out[room[k] + i]
+            n += n_found[k]
+    return n
 
 
 @njit
@@ -456,7 +483,7 @@ def skip_strings(data: U8, start: I64, end: I64, n_strings: int) -> I64:
         left = n_strings
         limit = min(end[k], data.size)
         if at < 0:
-            limit = 0
+            limit = at - 1
         while left > 0 and at + 2 <= limit:
             if data[at] == 0 and data[at + 1] == 0:
                 left -= 1
@@ -467,10 +494,17 @@ def skip_strings(data: U8, start: I64, end: I64, n_strings: int) -> I64:
 
 @njit
 def _hash_range(data: U8, first: int, n_bytes: int, seed: int) -> int:
-    """FNV-1a in 37 bits, so that no product leaves an int64."""
+    """FNV-1a by 4 bytes, in 37 bits, so that no product leaves an int64; its high bits are mixed in at each step."""
     key = np.int64(seed) & 0x1FFFFFFFFF
-    for i in range(first, first + n_bytes):
-        key = ((key ^ np.int64(data[i])) * 0x01000193) & 0x1FFFFFFFFF
+    row = data[first : first + n_bytes]  # indexes that cannot be negative compile to one load of 4 bytes
+    n_words = n_bytes >> 2
+    for i in range(n_words):
+        low = np.int64(row[4 * i]) | np.int64(row[4 * i + 1]) << 8
+        word = low | np.int64(row[4 * i + 2]) << 16 | np.int64(row[4 * i + 3]) << 24
+        key = ((key ^ word) * 0x01000193) & 0x1FFFFFFFFF
+        key ^= key >> 19
+    for i in range(4 * n_words, n_bytes):
+        key = ((key ^ np.int64(row[i])) * 0x01000193) & 0x1FFFFFFFFF
     return int(key ^ (key >> 17))
 
 
@@ -511,13 +545,13 @@ def number_ranges(
         code = slots[slot]
         while code >= 0:
             known = pool_end[code]
-            is_same = pool_end[code + 1] - known == n
-            i = 0
-            while is_same and i < n:
-                is_same = pool[known + i] == data[first + i]
-                i += 1
-            if is_same:
-                break
+            if pool_end[code + 1] - known == n:
+                differs = 0
+                one, other = pool[known : known + n], data[first : first + n]
+                for i in range(n):  # all of them: without a way out it compiles to a few wide steps
+                    differs |= one[i] ^ other[i]
+                if differs == 0:
+                    break
             slot = (slot + 1) & mask
             code = slots[slot]
         if code < 0:
@@ -568,3 +602,347 @@ def copy_pieces(data: U8, start: I64, n_bytes: I64, out: U8, at: I64) -> None:
     """Copy each piece `data[start : start + n_bytes]` to `out[at : at + n_bytes]`; the caller has checked both."""
     for k in range(start.size):
         out[at[k] : at[k] + n_bytes[k]] = data[start[k] : start[k] + n_bytes[k]]
+
+
+# How a field is laid out, for `walk_fields`: columns of a program, a row a field, members behind their structure.
+FIELD_OP: Final = 0
+FIELD_UNIT: Final = 1  # bytes of a fixed value, or of a character
+FIELD_LENGTH_FROM: Final = 2
+FIELD_LENGTH: Final = 3  # a number of units, or the row of the field that says it
+FIELD_COUNT_FROM: Final = 4
+FIELD_COUNT: Final = 5
+FIELD_SKIP: Final = 6  # the row behind the field and its members
+FIELD_LEAST: Final = 7  # bytes that one element takes at least; 0 or more
+FIELD_INTEGER: Final = 8  # bytes of an integer, negative if it has a sign, 0 if it is none, 9 a pointer
+FIELD_AT: Final = 9  # fixed place in the payload, -1 = none
+FIELD_IS_LAST: Final = 10
+FIELD_COST: Final = 11  # fields that one element has, at least 1
+FIELD_COLUMNS: Final = 12
+
+OP_FIXED, OP_POINTER, OP_WIDE, OP_NARROW, OP_COUNTED, OP_COUNTED_BIG, OP_COUNTED32 = 0, 1, 2, 3, 4, 5, 6
+OP_REST, OP_SID, OP_TOKEN_SID, OP_SIZED, OP_STRUCT, OP_UNKNOWN = 7, 8, 9, 10, 11, 12
+FROM_NOWHERE, FROM_NUMBER, FROM_FIELD, FROM_PAYLOAD = 0, 1, 2, 3
+FIT_WHOLE, FIT_CUT, FIT_UNKNOWN = 0, 1, 2
+_DEPTH_MAX: Final = 16
+FIELD_DEPTH_MAX: Final = _DEPTH_MAX
+_NUMBER_MAX: Final = 0xFFFFFFFF
+_SUB_AUTHORITIES_MAX: Final = 15
+
+
+@njit
+def _integer_at(data: U8, at: int, size: int) -> int:
+    """Little-endian integer of |size| <= 8 bytes, size < 0 with a sign; what leaves 32 bits becomes -1.
+
+    The caller has checked that it lies in `data`.
+    """
+    n = size if size > 0 else -size
+    for i in range(4, n):
+        if data[at + i] != 0:
+            return -1  # negative, or more than any count can be
+    value = 0
+    for i in range(min(n, 4)):
+        value |= _u8_at(data, at + i) << (8 * i)
+    if size < 0 and value >> (8 * n - 1) != 0:
+        return -1
+    return value
+
+
+@njit
+def _measure(data: U8, at: int, limit: int, pointer: int, op: int, unit: int, n_units: int, is_last: int) -> int:
+    """Bytes of the value at `at` with what stands before it and its NUL; -1 = it does not fit, -2 = unknown."""
+    left = limit - at
+    size = -1
+    if op == OP_FIXED:
+        size = unit
+    elif op == OP_POINTER:
+        size = pointer
+    elif op in (OP_WIDE, OP_NARROW):
+        place = at
+        while place + unit <= limit and size < 0:
+            if data[place] == 0 and (unit == 1 or data[place + 1] == 0):
+                size = place + unit - at
+            place += unit
+        if size < 0 and is_last != 0 and left >= unit:
+            size = place - at
+    elif op == OP_COUNTED:
+        if left >= 2:
+            size = 2 + _u16_at(data, at)
+    elif op == OP_COUNTED_BIG:
+        if left >= 2:
+            size = 2 + (_u8_at(data, at) << 8 | _u8_at(data, at + 1))
+    elif op == OP_COUNTED32:
+        if left >= 4:
+            size = 4 + _integer_at(data, at, 4)
+    elif op == OP_REST:
+        size = left - left % unit
+    elif op == OP_SID:
+        if left >= 8 and data[at + 1] <= _SUB_AUTHORITIES_MAX:
+            size = 8 + 4 * _u8_at(data, at + 1)
+    elif op == OP_TOKEN_SID:
+        if left >= 4:
+            if _integer_at(data, at, 4) == 0:
+                size = 4
+            elif left >= 2 * pointer + 8 and data[at + 2 * pointer + 1] <= _SUB_AUTHORITIES_MAX:
+                size = 2 * pointer + 8 + 4 * _u8_at(data, at + 2 * pointer + 1)
+    elif op == OP_SIZED:
+        if n_units >= 0:
+            size = unit * n_units
+    elif op == OP_UNKNOWN:
+        return -2
+    return size if size <= left else -1
+
+
+@njit
+def walk_fields(
+    data: U8,
+    start: I64,
+    end: I64,
+    pointer_bytes: I64,
+    program: I64,
+    first: int,
+    position: I64,
+    fit: U8,
+    n_values: I64,
+    n_arrays: I64,
+    value_base: I64,
+    array_base: I64,
+    value_at: I64,
+    value_bytes: I64,
+    array_count: I64,
+    writes: bool,
+) -> None:
+    """Find the values of the fields `first` and following of each event, which lies in `data[start : end]`.
+
+    `position` (where `first` starts) and `fit` (0 = all fields so far are there) are moved on. The k-th value of
+    a field goes to `value_base[field] + k` of `value_at` and `value_bytes`, place -1 where it is missing; the
+    number of elements of a k-th array to `array_count`, -1 where it is missing. `n_values` and `n_arrays` count
+    them; if not `writes`, nothing else is done to the outputs, so that the caller can make room. The caller has
+    checked that start <= position <= end <= data.size.
+    """
+    n_fields = program.shape[0]
+    last_at = np.zeros(n_fields, np.int64)
+    open_field = np.zeros(_DEPTH_MAX, np.int64)
+    open_left = np.zeros(_DEPTH_MAX, np.int64)
+    open_done = np.zeros(_DEPTH_MAX, np.int64)
+    open_slot = np.zeros(_DEPTH_MAX, np.int64)
+    for event in range(start.size):
+        at = int(np.int64(position[event]))
+        limit = int(np.int64(end[event]))
+        state = int(np.int64(fit[event]))
+        pointer = int(np.int64(pointer_bytes[event]))
+        # Elements without bytes could otherwise fill the memory.
+        budget = 4 * (limit - int(np.int64(start[event]))) + 16
+        depth = 0
+        field = first
+        while depth > 0 or field < n_fields:
+            if depth > 0 and field == program[open_field[depth - 1], FIELD_SKIP]:
+                # An element of the innermost open structure is done.
+                top = depth - 1
+                parent = open_field[top]
+                open_left[top] -= 1
+                if state == FIT_WHOLE and open_left[top] > 0:
+                    if (at >= limit and program[parent, FIELD_LEAST] > 0) or budget < program[parent, FIELD_COST]:
+                        state = FIT_CUT
+                    else:
+                        budget -= program[parent, FIELD_COST]
+                        open_done[top] += 1
+                        field = parent + 1
+                        continue
+                if writes:
+                    array_count[array_base[parent] + open_slot[top]] = open_done[top]
+                depth -= 1
+                continue
+            op = program[field, FIELD_OP]
+            n_units = -1
+            n_elements = 1
+            slot = 0
+            is_array = program[field, FIELD_COUNT_FROM] != FROM_NOWHERE
+            if state == FIT_WHOLE:
+                source = program[field, FIELD_COUNT_FROM]
+                if source == FROM_NUMBER:
+                    n_elements = program[field, FIELD_COUNT]
+                elif source == FROM_FIELD:
+                    said = program[field, FIELD_COUNT]
+                    place = last_at[said]
+                    if program[said, FIELD_AT] >= 0:
+                        place = start[event] + program[said, FIELD_AT]
+                    size = program[said, FIELD_INTEGER]
+                    n_elements = _integer_at(data, place, pointer if size == 9 else size)
+                elif source == FROM_PAYLOAD:
+                    n_elements = -1
+                    if at + 2 <= limit:
+                        n_elements = _u16_at(data, at)
+                        at += 2
+                source = program[field, FIELD_LENGTH_FROM]
+                if source == FROM_NUMBER:
+                    n_units = program[field, FIELD_LENGTH]
+                elif source == FROM_FIELD:
+                    said = program[field, FIELD_LENGTH]
+                    place = last_at[said]
+                    if program[said, FIELD_AT] >= 0:
+                        place = start[event] + program[said, FIELD_AT]
+                    size = program[said, FIELD_INTEGER]
+                    n_units = _integer_at(data, place, pointer if size == 9 else size)
+                if n_elements < 0:
+                    state = FIT_CUT
+            if is_array:
+                slot = n_arrays[field]
+                n_arrays[field] += 1
+                if state != FIT_WHOLE:
+                    if writes:
+                        array_count[array_base[field] + slot] = -1
+                    field = program[field, FIELD_SKIP]
+                    continue
+                if op == OP_STRUCT and n_elements > 0:
+                    if (at >= limit and program[field, FIELD_LEAST] > 0) or budget < program[field, FIELD_COST]:
+                        state = FIT_CUT
+                        if writes:
+                            array_count[array_base[field] + slot] = -1
+                        field = program[field, FIELD_SKIP]
+                        continue
+                    budget -= program[field, FIELD_COST]
+                    open_field[depth] = field
+                    open_left[depth] = n_elements
+                    open_done[depth] = 1
+                    open_slot[depth] = slot
+                    depth += 1
+                    field += 1
+                    continue
+                if op == OP_STRUCT:
+                    if writes:
+                        array_count[array_base[field] + slot] = 0
+                    field = program[field, FIELD_SKIP]
+                    continue
+            elif op == OP_STRUCT:
+                field += 1
+                continue
+            unit = program[field, FIELD_UNIT]
+            done = 0
+            while done < n_elements:
+                size = -1
+                if state == FIT_WHOLE:
+                    size = _measure(data, at, limit, pointer, op, unit, n_units, program[field, FIELD_IS_LAST])
+                    if size == -2:
+                        state = FIT_UNKNOWN
+                    elif size < 0 or (is_array and budget <= 0):
+                        state = FIT_CUT
+                        size = -1
+                if size < 0 and is_array:
+                    break
+                if writes:
+                    place = value_base[field] + n_values[field]
+                    before = 2 * pointer if op == OP_TOKEN_SID and size > 4 else 0
+                    value_at[place] = at + before if size >= 0 else -1
+                    value_bytes[place] = size - before if size >= 0 else 0
+                n_values[field] += 1
+                if size >= 0:
+                    last_at[field] = at
+                    at += size
+                    if is_array:
+                        budget -= 1
+                done += 1
+            if is_array and writes:
+                array_count[array_base[field] + slot] = -1 if done == 0 and n_elements > 0 else done
+            field += 1
+        position[event] = at
+        fit[event] = state
+
+
+@njit
+def _put_character(out: U8, at: int, code: int) -> int:
+    """UTF-8 of a character to `out[at:]`, which has room for it; returns where it ends."""
+    if code < 0x80:
+        out[at] = code
+        return at + 1
+    if code < 0x800:
+        out[at] = 0xC0 | code >> 6
+        out[at + 1] = 0x80 | (code & 0x3F)
+        return at + 2
+    if code < 0x10000:
+        out[at] = 0xE0 | code >> 12
+        out[at + 1] = 0x80 | (code >> 6 & 0x3F)
+        out[at + 2] = 0x80 | (code & 0x3F)
+        return at + 3
+    out[at] = 0xF0 | code >> 18
+    out[at + 1] = 0x80 | (code >> 12 & 0x3F)
+    out[at + 2] = 0x80 | (code >> 6 & 0x3F)
+    out[at + 3] = 0x80 | (code & 0x3F)
+    return at + 4
+
+
+_NOT_A_CHARACTER: Final = 0xFFFD
+
+
+@njit
+def encode_wide(data: U8, start: I64, n_bytes: I64, stops_at_nul: bool, out: U8, ends: I64) -> None:
+    """UTF-8 of the UTF-16 ranges, one behind the other, to `out`; half a pair of surrogates becomes U+FFFD.
+
+    `out` has room for 3 bytes a unit; the caller has checked that the ranges lie in `data`.
+    """
+    to = 0
+    for k in range(start.size):
+        at = int(np.int64(start[k]))
+        stop = at + int(np.int64(n_bytes[k])) // 2 * 2
+        while at < stop:
+            code = _u16_at(data, at)
+            at += 2
+            if code == 0 and stops_at_nul:
+                break
+            if 0xD800 <= code < 0xE000:
+                low = _u16_at(data, at) if code < 0xDC00 and at < stop else 0
+                if 0xDC00 <= low < 0xE000:
+                    code = 0x10000 + ((code - 0xD800) << 10 | (low - 0xDC00))
+                    at += 2
+                else:
+                    code = _NOT_A_CHARACTER
+            to = _put_character(out, to, code)
+        ends[k] = to
+
+
+@njit
+def _is_utf8(data: U8, at: int, stop: int) -> bool:
+    """Whether `data[at:stop]` is UTF-8: no surrogates, nothing longer than need be."""
+    while at < stop:
+        first = _u8_at(data, at)
+        at += 1
+        if first < 0x80:
+            continue
+        n_more = 1 if 0xC2 <= first < 0xE0 else 2 if 0xE0 <= first < 0xF0 else 3 if 0xF0 <= first < 0xF5 else 0
+        if n_more == 0 or at + n_more > stop:
+            return False
+        second = _u8_at(data, at)
+        lowest = 0xA0 if first == 0xE0 else 0x90 if first == 0xF0 else 0x80
+        highest = 0x9F if first == 0xED else 0x8F if first == 0xF4 else 0xBF
+        if second < lowest or second > highest:
+            return False
+        for i in range(1, n_more):
+            if data[at + i] & 0xC0 != 0x80:
+                return False
+        at += n_more
+    return True
+
+
+@njit
+def encode_narrow(
+    data: U8, start: I64, n_bytes: I64, stops_at_nul: bool, character_of: I64, out: U8, ends: I64
+) -> None:
+    """UTF-8 of the ranges, one behind the other, to `out`: what is no UTF-8 is read by the code page `character_of`.
+
+    `out` has room for 3 bytes a byte; the caller has checked that the ranges lie in `data`.
+    """
+    to = 0
+    for k in range(start.size):
+        at = int(np.int64(start[k]))
+        stop = at + int(np.int64(n_bytes[k]))
+        if stops_at_nul:
+            place = at
+            while place < stop and data[place] != 0:
+                place += 1
+            stop = place
+        if _is_utf8(data, at, stop):
+            out[to : to + stop - at] = data[at:stop]
+            to += stop - at
+        else:
+            for place in range(at, stop):
+                to = _put_character(out, to, int(np.int64(character_of[data[place]])))
+        ends[k] = to

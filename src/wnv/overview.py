@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from wnv import __version__
+from wnv.arrays import I64
 from wnv.clock import NO_TIME, SYSTEM_CLOCK, HostZone
-from wnv.diagnostics import Row, Severity
+from wnv.diagnostics import Code, Row, Severity
 from wnv.etl import layout
 from wnv.etl.events import NO_PROVIDER
 from wnv.etl.extended import traits_name
@@ -22,6 +23,7 @@ from wnv.providers import registry
 from wnv.providers.builds import windows_version
 from wnv.providers.registry import ProviderKind
 from wnv.providers.sysconfig import HostFacts
+from wnv.text import counted
 
 _EVENT_METADATA = "bbccf6c1-6cd1-48c4-80ff-839482e37671"
 _PARTITION_HOOK = 0x0050
@@ -77,15 +79,16 @@ class PointCount:
 class Census:
     """Counts events by what they are, piece by piece, and collects the names providers give themselves."""
 
-    def __init__(self) -> None:
+    def __init__(self, session_of_buffer: I64) -> None:
+        self._session_of_buffer = session_of_buffer
         self._counts: dict[int, int] = {}
         self._guids: list[str] = []
         self.names: dict[str, str] = {}
         """Provider names found in the recording, by GUID."""
         self.item_counts: dict[int, int] = {}
         self.partition: bytes = b""
-        self.first_ns = NO_TIME
-        self.last_ns = NO_TIME
+        self.times: dict[int, tuple[int, int]] = {}
+        """First and last time of each session's own events."""
 
     def add(self, piece: Slice) -> None:
         events = piece.events
@@ -113,11 +116,14 @@ class Census:
             if (known := registry.provider(guid)) is not None and known.kind is ProviderKind.METADATA
         ])  # fmt: skip
         is_added |= (events.hook_id >> 8) == registry.EVENT_TRACE_GROUP
-        ts_ns = events.ts_ns[~is_added & (events.ts_ns != NO_TIME)]
-        if len(ts_ns):
-            low, high = int(ts_ns.min()), int(ts_ns.max())
-            self.first_ns = low if self.first_ns == NO_TIME else min(self.first_ns, low)
-            self.last_ns = max(self.last_ns, high)
+        is_own = ~is_added & (events.ts_ns != NO_TIME)
+        session_of_event = self._session_of_buffer[events.buffer[is_own]]
+        ts_ns = events.ts_ns[is_own]
+        for session in np.unique(session_of_event).tolist():
+            mine = ts_ns[session_of_event == session]
+            low, high = int(mine.min()), int(mine.max())
+            before = self.times.get(session, (low, high))
+            self.times[session] = min(low, before[0]), max(high, before[1])
 
     def _learn_names(self, piece: Slice) -> None:
         """From provider traits (one item a provider will do) and from the schemas that merging adds."""
@@ -223,7 +229,6 @@ class Overview:
         """Why the recording has no packets, as far as it shows, and what to do (empty if it has some)."""
         if self.n_packets:
             return ""
-        names = {one.guid for one in self.providers}
         recorded = [one for one in self.providers if one.kind is not ProviderKind.METADATA]
         if self.n_without_bytes:
             return (
@@ -236,7 +241,12 @@ class Overview:
                 "nothing but the session's own header was recorded: no provider was enabled, or it was too short; "
                 "events reach the file when a buffer is full or the session is stopped"
             )
-        if names & {_NDISCAP, _PKTMON}:
+        if any(row.code is Code.FRAME_LAYOUT_UNKNOWN for row in self.diagnostics):
+            return (
+                "its packet events do not fit any layout that wnv knows: it is damaged, or of a newer Windows "
+                "(`wnv info` tells its build)"
+            )
+        if any(one.carries_packets for one in recorded):
             return (
                 "the packet provider wrote only about itself: no packet passed its filter while it ran; "
                 "check the filters (`pktmon filter list`) and the adapters chosen"
@@ -286,7 +296,7 @@ class Overview:
         lines = [
             f"wnv {__version__} from {self.source}",
             f"recorded by {first.row['logger'] or 'an unnamed session'} on {windows} (build {first.row['os_build']})",
-            f"{self.n_packets:,} sightings at {len(self.points):,} points; the same packet is seen at several",
+            f"{counted(self.n_packets, 'sighting')} at {counted(len(self.points), 'point')}, a packet at several",
         ]
         losses = self.losses()
         lines += [f"lost: {line}" for line in losses] or ["nothing is known to be lost"]
@@ -326,10 +336,6 @@ class Overview:
         }  # fmt: skip
 
 
-_NDISCAP = "2ed6006e-4729-4609-b423-3ee7bcd678ef"
-_PKTMON = "4d4f80d9-c8bd-4d73-bb5b-19c90402c5ac"
-
-
 def diagnostic_row(row: Row) -> dict[str, Any]:
     """A row of `schema.DIAGNOSTICS`."""
     return {
@@ -342,7 +348,7 @@ def diagnostic_row(row: Row) -> dict[str, Any]:
 def _loss_json(loss: Loss) -> dict[str, Any]:
     return {
         "n_events_lost": loss.n_events, "n_buffers_lost": loss.n_buffers, "n_buffers_flagged": loss.n_flagged,
-        "n_gaps": loss.n_gaps, "n_buffers_missing": loss.n_missing,
+        "n_gaps": loss.n_gaps, "n_buffers_missing": loss.n_missing, "n_buffers_cut": loss.n_cut,
         "gaps": [
             {"first_missing": g.first_missing, "n_buffers": g.n_buffers, "start_ns": g.start_ns, "end_ns": g.end_ns,
              "cpu": g.cpu, "confidence": g.confidence} for g in loss.gaps
@@ -379,15 +385,18 @@ def _loss_lines(session: SessionOverview) -> list[str]:
     if loss.is_wrapped:
         lines.append(_ring_line(session))
     if loss.n_events:
-        lines.append(f"{loss.n_events:,} events could not be recorded (Windows does not say when)")
+        lines.append(f"{counted(loss.n_events, 'event')} could not be recorded (Windows does not say when)")
     if loss.n_buffers:
-        lines.append(f"{loss.n_buffers:,} buffers could not be written")
+        lines.append(f"{counted(loss.n_buffers, 'buffer')} could not be written")
     if loss.n_flagged:
-        lines.append(f"{loss.n_flagged:,} buffers are marked: something was lost before them")
+        lines.append(f"Windows marked {counted(loss.n_flagged, 'buffer')}: something was lost before")
+    if loss.n_cut:
+        lines.append(f"{counted(loss.n_cut, 'buffer')} that Windows wrote are not in the file: it was cut short")
     if loss.n_missing:
-        lines.append(f"{loss.n_missing:,} buffers are missing in {loss.n_gaps:,} places: " + "; ".join(
-            _gap_words(session, number) for number in range(min(_SHOWN_GAPS, len(loss.gaps)))
-        ) + ("; …" if loss.n_gaps > _SHOWN_GAPS else ""))  # fmt: skip
+        shown = "; ".join(_gap_words(session, number) for number in range(min(_SHOWN_GAPS, len(loss.gaps))))
+        more = "; …" if loss.n_gaps > _SHOWN_GAPS else ""
+        where = counted(loss.n_gaps, "place")
+        lines.append(f"{counted(loss.n_missing, 'missing buffer')} in {where}: {shown}{more}")
     return lines
 
 
@@ -427,13 +436,13 @@ def _gap_words(session: SessionOverview, number: int) -> str:
 
 
 def build_overview(
-    recording: Recording, census: Census, host: HostFacts, points: Sequence[PointCount], n_without_bytes: int
+    recording: Recording, census: Census, hosts: Sequence[HostFacts], points: Sequence[PointCount], n_without_bytes: int
 ) -> Overview:
     """Put together what the first pass found; records losses in the log."""
     providers = census.providers()
     sessions = []
     for session_id, files in enumerate(recording.sessions):
-        sessions.append(_session(recording, census, host, session_id, files))
+        sessions.append(_session(recording, census, hosts[session_id], session_id, files))
     names = [file.source.path.name for file in recording.files]
     return Overview(
         source=", ".join(names[:3]) + (", …" if len(names) > 3 else ""),
@@ -455,11 +464,12 @@ def _session(
     end_ns = _filetime_ns(max(ends)) if all(ends) else None
     mine = np.isin(recording.buffers.file, files)
     old_steps = header.timer_resolution if header.os_major < 10 else None
+    times = census.times.get(session_id, (None, None))
     row = {
         "session_id": session_id, "host": None, "os_build": header.build,
         "os_name": windows_version(header.build, header.os_major, header.os_minor), "product": host.product or None,
         "logger": header.logger, "start_ns": start_ns, "end_ns": end_ns,
-        "first_event_ns": _optional(census.first_ns), "last_event_ns": _optional(census.last_ns),
+        "first_event_ns": times[0], "last_event_ns": times[1],
         "clock": clock.resolution(old_steps), "zone": header.zone.label(start_ns or 0),
         "pointer_size": header.pointer_size, "n_processors": header.n_processors,
         "n_events": int(recording.spans.n_events[mine].sum()),

@@ -11,12 +11,13 @@ from wnv import __version__
 from wnv.arrays import BOOL, I64
 from wnv.diagnostics import Code, Log
 from wnv.errors import UsageError, WnvError
+from wnv.etl.order import SLICE_BYTES
 from wnv.etl.reader import Progress, Recording, Slice
 from wnv.export.capture import CaptureResult, CaptureWriter, Channel, PacketRows, plan_files, write_capture
 from wnv.overview import Census, Overview, PointCount, build_overview
 from wnv.packets.frames import Fragments, FrameJoiner
 from wnv.packets.headers import original_bytes, summarize
-from wnv.packets.points import IN, LINK_NAMES, LINK_UNKNOWN, OUT, Point, PointKind, Points, unique_names
+from wnv.packets.points import IN, LINK_NAMES, LINK_UNKNOWN, NO_DIRECTION, OUT, Point, PointKind, Points, unique_names
 from wnv.providers.builds import windows_version
 from wnv.providers.ndiscap import Ndiscap
 from wnv.providers.pktmon import Pktmon
@@ -38,14 +39,17 @@ class PacketReader:
     yields the sightings themselves.
     """
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, recording: Recording) -> None:
+        log = recording.log
         self._log = log
         self.points = Points()
-        self.host = HostFacts()
+        self._session_of_buffer = recording.session_of_buffer
+        self.hosts = [HostFacts() for _ in recording.sessions]
         self.ndiscap = Ndiscap(self.points)
         self.pktmon = Pktmon(self.points)
         self._providers: tuple[PacketProvider, ...] = (self.ndiscap, self.pktmon, Ras(self.points))
-        self._joiners = {provider.guid: FrameJoiner(log) for provider in self._providers}
+        self._joiners: dict[str, FrameJoiner] = {}
+        self._is_first_pass_2 = True
         self.n_sightings: dict[Channel, int] = {}
         self.n_drops: dict[int, int] = {}
         self.n_without_bytes = 0
@@ -60,7 +64,9 @@ class PacketReader:
                 self._count(found)
         rows = self._rows_of(piece, SYSCONFIG)
         if rows is not None:
-            self.host.learn(piece.events.select(rows), self._log)
+            session_of_row = self._session_of_buffer[piece.events.buffer[rows]]
+            for session in np.unique(session_of_row).tolist():
+                self.hosts[session].learn(piece.events.select(rows[session_of_row == session]), self._log)
 
     def _count(self, found: Sightings) -> None:
         self.n_without_bytes += found.n_without_bytes
@@ -81,6 +87,7 @@ class PacketReader:
         """Give every point its names, once all rundown events were seen."""
         self._log.record(Code.FRAME_HEADER_ONLY, count=self.n_without_bytes)
         self._log.record(Code.FRAME_LINK_TYPE_UNKNOWN, count=self.n_other_link)
+        self._log.record(Code.POINTS_LIMIT, count=self.points.n_refused)
         link_types = self.link_types()
         for provider in self._providers:
             provider.name_points(self.points, link_types)
@@ -92,12 +99,14 @@ class PacketReader:
     def _name_adapter(self, point: Point) -> None:
         """The name that Windows shows for the adapter the point is on; a filter's own is the adapter's with more."""
         indexes = (point.details.get(name) for name in _ADAPTER_DETAILS)
-        known = (self.host.interfaces.get(index) for index in indexes if isinstance(index, int))
+        known = (host.interfaces.get(index) for index in indexes if isinstance(index, int) for host in self.hosts)
         adapter = next((one for one in known if one is not None and one.alias), None)
         if adapter is not None:
             point.details.setdefault("nic", adapter.alias)
             point.description = f"{adapter.alias}, {point.description}"
-            point.mac = point.mac or (adapter.mac if len(adapter.mac) == _MAC_BYTES else None)
+            is_port = point.key[0] == "ndiscap.port"  # its index is that of the switch
+            if len(adapter.mac) == _MAC_BYTES and not is_port:
+                point.mac = point.mac or adapter.mac
 
     def link_types(self) -> dict[int, int]:
         """The commonest link type of each point."""
@@ -106,6 +115,12 @@ class PacketReader:
             if count > best.get(channel.point, (0, 0))[0]:
                 best[channel.point] = (count, channel.link_type)
         return {point: link for point, (_, link) in best.items()}
+
+    def begin(self) -> None:
+        """Start pass 2, which may be run several times: what does not fit together is recorded once."""
+        log = self._log if self._is_first_pass_2 else Log()
+        self._is_first_pass_2 = False
+        self._joiners = {provider.guid: FrameJoiner(log) for provider in self._providers}
 
     def packets(self, piece: Slice) -> PacketRows | None:
         """Pass 2: the sightings of whole packets in a slice, in order of time; None where there are none."""
@@ -146,6 +161,7 @@ class PacketReader:
         )  # fmt: skip
 
     def finish(self) -> None:
+        """End pass 2."""
         for joiner in self._joiners.values():
             joiner.finish()
 
@@ -171,14 +187,16 @@ def _merge(parts: Sequence[PacketRows]) -> PacketRows:
     else:
         from wnv import kernels
 
-        total = sum(int(part.fragments.n_bytes.sum()) for part in parts)
+        # A frame that leaves a switch by many ports has many rows; its bytes are copied once.
+        frames = [np.unique(part.event_row, return_index=True, return_inverse=True)[1:] for part in parts]
+        total = sum(int(part.fragments.n_bytes[row].sum()) for part, (row, _) in zip(parts, frames, strict=True))
         data = np.zeros(total + _PADDING_BYTES, np.uint8)
         moved, used = [], 0
-        for part in parts:
-            n_bytes = part.fragments.n_bytes
+        for part, (row, frame) in zip(parts, frames, strict=True):
+            n_bytes = part.fragments.n_bytes[row]
             at = used + np.cumsum(n_bytes) - n_bytes
-            kernels.copy_pieces(part.data, part.fragments.start, n_bytes, data, at)
-            moved.append(replace(part.fragments, start=at))
+            kernels.copy_pieces(part.data, part.fragments.start[row], n_bytes, data, at)
+            moved.append(replace(part.fragments, start=at[frame]))
             used += int(n_bytes.sum())
 
     def column(name: str) -> I64:
@@ -199,30 +217,37 @@ class Scanned:
     recording: Recording
     packets: PacketReader
     overview: Overview
+    slice_bytes: int = SLICE_BYTES
 
 
-def scan(recording: Recording, progress: Progress | None = None) -> Scanned:
-    """Pass 1: walk all buffers, count events, learn names; then what the recording holds and lost."""
-    packets = PacketReader(recording.log)
-    census = Census()
+def scan(recording: Recording, progress: Progress | None = None, *, slice_bytes: int = SLICE_BYTES) -> Scanned:
+    """Pass 1: walk all buffers, count events, learn names; then what the recording holds and lost.
+
+    Both passes read about `slice_bytes` at a time.
+    """
+    packets = PacketReader(recording)
+    census = Census(recording.session_of_buffer)
 
     def visit(piece: Slice) -> None:
         census.add(piece)
         packets.learn(piece)
 
-    recording.scan(visit, progress)
+    recording.scan(visit, progress, slice_bytes=slice_bytes)
     packets.name_points()
-    points = [
-        PointCount(number, point, LINK_NAMES.get(link, "other"), n, packets.n_drops.get(number, 0))
+    overview = build_overview(recording, census, packets.hosts, _count_points(packets), packets.n_without_bytes)
+    return Scanned(recording, packets, overview, slice_bytes)
+
+
+def _count_points(packets: PacketReader) -> list[PointCount]:
+    link_types = packets.link_types()
+    n_packets = dict.fromkeys(range(len(packets.points.rows)), 0)
+    for channel, n in packets.n_sightings.items():
+        n_packets[channel.point] += n
+    return [
+        PointCount(number, point, LINK_NAMES.get(link_types.get(number, LINK_UNKNOWN), "other"), n_packets[number],
+                   packets.n_drops.get(number, 0))
         for number, point in enumerate(packets.points.rows)
-        for link, n in [_of_point(packets, number)]
-    ]
-    return Scanned(recording, packets, build_overview(recording, census, packets.host, points, packets.n_without_bytes))
-
-
-def _of_point(packets: PacketReader, number: int) -> tuple[int, int]:
-    link = packets.link_types().get(number, LINK_UNKNOWN)
-    return link, sum(n for channel, n in packets.n_sightings.items() if channel.point == number)
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +270,12 @@ def convert_to_pcapng(
     """Write the packets to `out` (`-` = standard output). Raises `WnvError` if there are none."""
     packets, recording = scanned.packets, scanned.recording
     points = packets.points.rows
+    header = recording.files[0].header
+    if not all(file.header.same_boot(header) for file in recording.files):
+        raise UsageError(
+            "these are recordings of different hosts, or of different boots of one: their interfaces are not the same",
+            advice="Convert them one by one.",
+        )
     wanted = _wanted_points(points, options.points)
     channels = {c: n for c, n in packets.n_sightings.items() if c.link_type != LINK_UNKNOWN and wanted[c.point]}
     if not channels:
@@ -254,7 +285,6 @@ def convert_to_pcapng(
         left_out["of a kind no capture file can carry"] = packets.n_other_link
     if packets.n_without_bytes:
         left_out["with headers only, no bytes"] = packets.n_without_bytes
-    header = recording.files[0].header
     writer = CaptureWriter(
         files, points, comment=scanned.overview.section_comment(), application=f"wnv {__version__}",
         os=windows_version(header.build, header.os_major, header.os_minor),
@@ -263,15 +293,20 @@ def convert_to_pcapng(
     batches = _batches(scanned, wanted, is_once=options.is_once, progress=progress)
     result = CaptureResult(files, left_out)
     result.is_partial = write_capture(batches, writer, should_stop)
-    packets.finish()
+    if not result.is_partial:
+        packets.finish()
     return result
 
 
-def _batches(scanned: Scanned, wanted: BOOL, *, is_once: bool, progress: Progress | None) -> Iterator[PacketRows]:
+def _batches(
+    scanned: Scanned, wanted: BOOL, *, is_once: bool, progress: Progress | None
+) -> Iterator[PacketRows | None]:
     first_sight = _FirstSight(scanned.packets.points.rows)
-    for piece in scanned.recording.slices(progress):
+    scanned.packets.begin()
+    for piece in scanned.recording.slices(progress, slice_bytes=scanned.slice_bytes):
         rows = scanned.packets.packets(piece)
         if rows is None:
+            yield None
             continue
         keep = wanted[rows.point] if not wanted.all() else np.ones(len(rows), np.bool_)
         if is_once:
@@ -286,7 +321,8 @@ def longest_sightings(scanned: Scanned) -> list[dict[str, object]]:
     where nothing in the recording says which sightings belong together.
     """
     best: list[dict[str, object]] = []
-    for piece in scanned.recording.slices():
+    scanned.packets.begin()
+    for piece in scanned.recording.slices(slice_bytes=scanned.slice_bytes):
         rows = scanned.packets.packets(piece)
         if rows is None or not rows.fragments.has_group.any():
             continue
@@ -297,6 +333,7 @@ def longest_sightings(scanned: Scanned) -> list[dict[str, object]]:
         if len(mine) > len(best):
             mine = mine[np.argsort(rows.fragments.appearance[mine], kind="stable")]
             best = [_sighting(scanned, rows, int(row)) for row in mine]
+    scanned.packets.finish()
     if not best:
         raise WnvError("no packet of this recording carries a number of its own", advice="Only pktmon numbers packets.")
     return best
@@ -334,7 +371,9 @@ class _FirstSight:
 
     def of(self, rows: PacketRows) -> BOOL:
         first = np.where(rows.fragments.has_group, rows.fragments.appearance == 1, ~self._never[rows.point])
-        first &= ~self._by_ingress[rows.point] | (rows.direction == self._inward[rows.point])
+        # A port of unknown kind has no direction: a packet that may show twice is better than one that is missing.
+        is_ingress = (rows.direction == self._inward[rows.point]) | (rows.direction == NO_DIRECTION)
+        first &= ~self._by_ingress[rows.point] | is_ingress
         return first
 
 

@@ -66,8 +66,29 @@ def csv_cell(text: str) -> str:
     return f"'{shown}" if shown.startswith(_FORMULA_STARTS) else shown
 
 
+def json_escaped(text: str) -> str:
+    r"""The JSON `text` with what `visible` writes out as `\u202e`, which JSON reads back as the same character."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    # What JSON itself has between its strings is drawn, but for line ends.
+    return "\n".join(_UNSEEN_PATTERN.sub(_json_escape, line) for line in text.split("\n"))
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+
+
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match.group())
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """`1 buffer`, `2 buffers`: a number with its noun."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -64,7 +64,7 @@ class Trace:
         )
 
     def longest_sightings(self) -> list[dict[str, object]]:
-        """The sightings of the pktmon packet that was seen most often, the last such one; see `pipeline.sightings`."""
+        """The sightings of the pktmon packet that was seen most often, the first such one; see `pipeline`."""
         return longest_sightings(self.scanned())
 
     def close(self) -> None:

@@ -30,8 +30,7 @@ def events(seed: int, n_events: int) -> bytes:
     head = struct.pack("<HHI", 0x60, 0xC013, 0)
     provider = rng.randbytes(16)
     return b"".join(
-        head + rng.randbytes(8) + struct.pack("<q", k) + provider + bytes(40) + b"payload " * 2
-        for k in range(n_events)
+        head + rng.randbytes(8) + struct.pack("<q", k) + provider + bytes(40) + b"payload " * 2 for k in range(n_events)
     )
 
 
@@ -40,9 +39,7 @@ def laid_out(pieces: list[bytes], gap: int) -> tuple[I64, I64]:
     return np.cumsum(sizes + gap) - sizes, sizes
 
 
-def unpack(
-    packed: list[bytes], sizes: list[int], stated: int, *, jobs: int = 1
-) -> tuple[list[int], list[bytes]]:
+def unpack(packed: list[bytes], sizes: list[int], stated: int, *, jobs: int = 1) -> tuple[list[int], list[bytes]]:
     """Formats and contents; checks that nothing was written between the buffers."""
     joined = np.frombuffer(b"".join(b"??" + piece for piece in packed), np.uint8)
     packed_start, packed_bytes = laid_out(packed, 2)
@@ -137,9 +134,7 @@ def test_a_place_outside_the_arrays_is_a_wrong_call(
     packed_start: int, packed_bytes: int, out_start: int, out_bytes: int
 ) -> None:
     source, target = np.zeros(16, np.uint8), np.zeros(16, np.uint8)
-    start, size, to, room = (
-        np.array([n], np.int64) for n in (packed_start, packed_bytes, out_start, out_bytes)
-    )
+    start, size, to, room = (np.array([n], np.int64) for n in (packed_start, packed_bytes, out_start, out_bytes))
     with pytest.raises(WnvError, match="outside"):
         unpack_buffers(source, start, size, target, to, room, 3)
 

@@ -45,16 +45,12 @@ def schemas_dir(repo_root: Path) -> Path:
 
 def table(repo_root: Path) -> list[tuple[str, str, str]]:
     """Kind, GUID and name of every line of the table, repeated keys included."""
-    pairs = json.loads(
-        (repo_root / "src/wnv/data/providers.json").read_text(encoding="utf-8"), object_pairs_hook=list
-    )
+    pairs = json.loads((repo_root / "src/wnv/data/providers.json").read_text(encoding="utf-8"), object_pairs_hook=list)
     return [(kind, guid, name) for kind, names in pairs for guid, name in names]
 
 
 def test_a_guid_gives_name_and_kind() -> None:
-    assert provider(VMSWITCH) == Provider(
-        VMSWITCH, "Microsoft-Windows-Hyper-V-VmSwitch", ProviderKind.NETWORK
-    )
+    assert provider(VMSWITCH) == Provider(VMSWITCH, "Microsoft-Windows-Hyper-V-VmSwitch", ProviderKind.NETWORK)
     assert provider(NULL_GUID) is None
 
 

@@ -48,9 +48,7 @@ def stored(repo_root: Path) -> dict[str, dict[str, list[str]]]:
     return tables
 
 
-def test_the_stored_words_are_what_the_schemas_give(
-    repo_root: Path, schemas_dir: Path, tmp_path: Path
-) -> None:
+def test_the_stored_words_are_what_the_schemas_give(repo_root: Path, schemas_dir: Path, tmp_path: Path) -> None:
     made = tmp_path / "drop_words.json"
     subprocess.run([sys.executable, repo_root / "tools/build_words.py", schemas_dir, made], check=True)
     assert made.read_bytes() == (repo_root / "src/wnv/data/drop_words.json").read_bytes()
@@ -193,15 +191,11 @@ def test_a_drop_location_in_words(code: int, name: str, component: str, text: st
 
 def test_a_new_location_of_a_known_component_names_the_component() -> None:
     bare = "location 0xe0002fff"
-    assert drop_location(0xE0002FFF, NEW) == DropLocation(
-        0xE0002FFF, bare, "virtual switch", f"virtual switch: {bare}"
-    )
+    assert drop_location(0xE0002FFF, NEW) == DropLocation(0xE0002FFF, bare, "virtual switch", f"virtual switch: {bare}")
 
 
 def test_other_locations_are_shown_as_they_are() -> None:
-    assert drop_location(0x1234, NEW) == DropLocation(
-        0x1234, "location 0x00001234", "", "location 0x00001234"
-    )
+    assert drop_location(0x1234, NEW) == DropLocation(0x1234, "location 0x00001234", "", "location 0x00001234")
     assert drop_location(0xE000F001, NEW).component == ""
     assert drop_location(0xE0002001, OLD).text == "location 0xe0002001"
 

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 import click
 
 from wnv.cli.main import INTERRUPTED
-from wnv.cli.output import exit_code, opened, say, stop_on_interrupt, strict_option, traces_argument, warn_of_losses
+from wnv.cli.output import (
+    ProgressBar,
+    TextTable,
+    exit_code,
+    opened,
+    say,
+    stop_on_interrupt,
+    strict_option,
+    traces_argument,
+    warn_of_losses,
+)  # fmt: skip
 from wnv.errors import UsageError
+from wnv.text import counted
 
 if TYPE_CHECKING:
     from wnv.export.capture import CaptureResult
@@ -54,8 +65,10 @@ def convert(
     from wnv.pipeline import CaptureOptions
 
     options = CaptureOptions(points, is_once=once, per_interface=per_interface)
-    with opened(traces, "Converting") as trace, stop_on_interrupt() as should_stop:
-        result = trace.convert(target, options, should_stop=should_stop)
+    bar = ProgressBar()
+    with opened(traces, bar) as trace, stop_on_interrupt() as should_stop:
+        with bar.shown("Converting"):
+            result = trace.convert(target, options, should_stop=should_stop)
         _report(trace, result, is_narrowed=bool(points or once or per_interface))
         warn_of_losses(trace)
         if result.is_partial:
@@ -69,9 +82,12 @@ def _target(traces: tuple[Path, ...], out: str | None) -> str:
         if default.exists():
             raise UsageError(f"{default} exists", advice=f"Give -w {default} to replace it, or another name.")
         return str(default)
-    if out != "-" and Path(out).suffix.lower() not in _SUFFIXES:
+    path = Path(out)
+    is_file = not path.exists() or path.is_file()  # else a pipe or a device, or a folder, which is refused later
+    if out != "-" and is_file and path.suffix.lower() not in _SUFFIXES:
         raise UsageError(
-            f"{out}: wnv convert writes .pcapng", advice="For CSV or JSON lines of events use `wnv events --format`."
+            f"{out}: wnv convert writes .pcapng",
+            advice=f"Name it {path.with_suffix('.pcapng')}; for CSV or JSON lines of events use `wnv events --format`.",
         )
     return out
 
@@ -81,12 +97,17 @@ def _report(trace: Trace, result: CaptureResult, *, is_narrowed: bool) -> None:
     for file in result.files:
         name = "standard output" if file.path == "-" else file.path
         partial = " (partial: interrupted)" if result.is_partial else ""
-        say(f"{name}: {file.n_packets:,} packets seen at {len(file.channels)} points{partial}")
-        for channel in file.channels[:_POINTS_SHOWN]:
-            point = rows[channel.point]
-            say(f"  {point.name}  {point.description}")
-        if len(file.channels) > _POINTS_SHOWN:
-            say(f"  … and {len(file.channels) - _POINTS_SHOWN} more")
+        seen = [channel for channel in file.channels if file.n_by_point.get(channel.point)]
+        say(f"{name}: {counted(file.n_packets, 'packet')} seen at {counted(len(seen), 'point')}{partial}")
+        table = TextTable(["", "", ""], right=[False, True, False], indent="  ")
+        cells = [
+            (rows[channel.point].name, f"{file.n_by_point[channel.point]:,}", rows[channel.point].description)
+            for channel in seen[:_POINTS_SHOWN]
+        ]
+        for line in table.lines(cells):
+            say(line)
+        if len(seen) > _POINTS_SHOWN:
+            say(f"  … and {len(seen) - _POINTS_SHOWN} more")
         if file.n_without_time:
             say(f"  {file.n_without_time:,} of them have no usable time and stand at 1970")
     for why, n in result.left_out.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,14 @@ from wnv.cli.output import (
     window_options,
     write_jsonl,
 )  # fmt: skip
+from wnv.errors import UsageError
 
 if TYPE_CHECKING:
     from wnv.clock import TimeFormatter
     from wnv.trace import Trace
 
 _BATCH = 20_000
+_PROVIDERS_SHOWN = 12
 _SHOWN = (
     "event_row",
     "ts_ns",
@@ -82,15 +85,14 @@ def events(
     """
     if payload and form == "table":
         raise click.UsageError("--payload needs --format jsonl or csv")
-    from wnv.providers.registry import find
-
-    guids = {guid for name in providers for guid in find(name)}
-    with opened([trace], "Reading") as recording:
+    known = {name: _known_provider(name) for name in providers}  # before the whole recording is read
+    with opened([trace]) as recording:
+        guids = {guid for name, found in known.items() for guid in found or _find(recording, name)}
         window = time_window(recording, time_style, from_text, to_text)
         batches = _batches(recording, guids, set(ids), window, count, payload=payload)
         n = _write_table(recording, batches, time_style) if form == "table" else _write(batches, form, raw=raw)
         if form == "table":
-            say(time_formatter(recording, time_style).note)
+            say(time_formatter(recording.overview.sessions[0], time_style).note)
         if not n:
             _explain_nothing(recording, providers, ids)
         warn_of_losses(recording)
@@ -109,6 +111,7 @@ def _batches(
     """Columns of the events wanted, some thousands at a time."""
     from wnv.export.rows import event_columns, select_events
 
+    names = {one.guid: one.name for one in trace.overview.providers if one.guid and one.name}
     left = count
     for piece in trace.slices():
         rows = select_events(piece, guids, ids, *window)
@@ -116,7 +119,8 @@ def _batches(
             rows = rows[:left]
             left -= len(rows)
         for start in range(0, len(rows), _BATCH):
-            yield event_columns(trace.recording, piece, rows[start : start + _BATCH], payload=payload)
+            part = rows[start : start + _BATCH]
+            yield event_columns(trace.recording, piece, part, payload=payload, names=names)
         if left == 0:
             return
 
@@ -140,13 +144,14 @@ def _write(batches: Iterator[dict[str, list[Any]]], form: str, *, raw: bool) -> 
 
 
 def _write_table(trace: Trace, batches: Iterator[dict[str, list[Any]]], time_style: str) -> int:
-    clock = time_formatter(trace, time_style)
-    table = TextTable([heading or clock.header for heading in _HEADINGS], right=_RIGHT)
+    clock = time_formatter(trace.overview.sessions[0], time_style)
+    right = [*_RIGHT]
+    right[_SHOWN.index("ts_ns")] = time_style in ("relative", "delta")
+    table = TextTable([heading or clock.header for heading in _HEADINGS], right=right)
     n = 0
     for columns in batches:
         rows = _cells(columns, clock)
-        for line in table.lines(rows):
-            click.echo(line)
+        click.echo("\n".join(table.lines(rows)))
         n += len(rows)
     return n
 
@@ -172,9 +177,35 @@ def _cells(columns: dict[str, list[Any]], clock: TimeFormatter) -> list[tuple[st
     ]
 
 
+def _known_provider(name: str) -> list[str]:
+    from wnv.providers.registry import find
+
+    with suppress(UsageError):
+        return find(name)
+    return []
+
+
+def _find(trace: Trace, name: str) -> list[str]:
+    """GUIDs of a provider that wnv does not know, but the recording names. Raises `UsageError`."""
+    from wnv.providers.registry import find
+
+    typed = name.strip().lower()
+    named = [one.guid for one in trace.overview.providers if one.guid and one.name and one.name.lower() == typed]
+    if named:
+        return named
+    try:
+        return find(name)
+    except UsageError as error:
+        raise UsageError(error.text, advice=f"{error.advice} The recording has: {_present(trace)}.") from None
+
+
+def _present(trace: Trace) -> str:
+    names = [one.name or one.guid or "" for one in trace.overview.providers]
+    return ", ".join(names[:_PROVIDERS_SHOWN]) + (", …" if len(names) > _PROVIDERS_SHOWN else "")
+
+
 def _explain_nothing(trace: Trace, providers: tuple[str, ...], ids: tuple[int, ...]) -> None:
     if providers or ids:
-        present = [one.name or one.guid or "" for one in trace.overview.providers]
-        say(f"no event fits; the recording has: {', '.join(present[:12])}{', …' if len(present) > 12 else ''}")
+        say(f"no event fits; the recording has: {_present(trace)}")
     else:
-        say("no event fits")
+        say("no event fits; `wnv info` says from when to when the recording has any")

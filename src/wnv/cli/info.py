@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from wnv.cli.output import (
     time_option,
     traces_argument,
 )  # fmt: skip
-from wnv.text import visible
+from wnv.text import counted, visible
 
 if TYPE_CHECKING:
     from wnv.overview import Overview, ProviderCount, SessionOverview
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _EVENTS_SHOWN = 12
 _POINTS_SHOWN = 40
 _ADAPTERS_SHOWN = 8
+_PROBLEMS_FIRST = 3
 _KIND_WORDS = {
     "packets": "packets", "network": "network", "wpp": "WPP (raw)", "kernel": "kernel", "other": "other",
     "metadata": "about the recording",
@@ -46,7 +48,7 @@ def info(traces: tuple[Path, ...], form: str, time_style: str, strict: bool) -> 
 
     TRACE is an .etl file, or a folder of them; several are read as one.
     """
-    with opened(traces, "Reading") as trace:
+    with opened(traces) as trace:
         overview = trace.overview
         if form == "json":
             print_json(overview.to_json())
@@ -57,18 +59,30 @@ def info(traces: tuple[Path, ...], form: str, time_style: str, strict: bool) -> 
 
 
 def _lines(trace: Trace, time_style: str, traces: tuple[Path, ...]) -> Iterator[str]:
+    from wnv.diagnostics import Code, Severity
+
     overview = trace.overview
     n_points = len(overview.points)
-    holds = f"{overview.n_packets:,} sightings of packets at {n_points} points" if overview.n_packets else "no packets"
-    yield bold(visible(f"{overview.source}: {overview.n_events:,} events, {holds}"))
+    seen = f"{counted(overview.n_packets, 'sighting')} of packets at {counted(n_points, 'point')}"
+    holds = seen if overview.n_packets else "no packets"
+    yield bold(visible(f"{overview.source}: {counted(overview.n_events, 'event')}, {holds}"))
     losses = overview.losses()
     for line in losses:
         yield visible(f"LOST: {line}")
-    if not losses:
+    problems = [row for row in overview.diagnostics if row.kind.severity is Severity.DAMAGE]
+    for row in problems[:_PROBLEMS_FIRST]:
+        detail = f" ({row.detail})" if row.detail else ""
+        yield visible(f"DAMAGED: {row.kind.text}{detail}: {row.count:,}×")
+    if len(problems) > _PROBLEMS_FIRST:
+        yield f"DAMAGED: … and {len(problems) - _PROBLEMS_FIRST} more kinds, see the remarks below"
+    is_open = any(row.code is Code.FILE_NOT_CLOSED for row in overview.diagnostics)
+    if is_open:
+        yield "NOT CLOSED: the recording was never stopped; what Windows had not written by then is missing"
+    if not (losses or problems or is_open):
         yield "Nothing is known to be lost."
     for session in overview.sessions:
         yield ""
-        yield from _session_lines(trace, session, time_style)
+        yield from _session_lines(session, time_style)
     if overview.n_packets:
         yield ""
         yield from _point_lines(overview)
@@ -79,23 +93,19 @@ def _lines(trace: Trace, time_style: str, traces: tuple[Path, ...]) -> Iterator[
     yield from _next_lines(overview, traces)
 
 
-def _session_lines(trace: Trace, session: SessionOverview, time_style: str) -> Iterator[str]:
+def _session_lines(session: SessionOverview, time_style: str) -> Iterator[str]:
     import numpy as np
 
     from wnv.overview import duration_text
 
     row, more = session.row, session.details
-    clock = time_formatter(trace, "host" if time_style in ("relative", "delta") else time_style)
+    clock = time_formatter(session, "host" if time_style in ("relative", "delta") else time_style)
 
     def when(ts_ns: int | None) -> str:
         return clock.format(np.array([ts_ns], np.int64))[0] if ts_ns is not None else "not known"
 
-    windows = row["product"] or row["os_name"]
-    build = more["build_text"].split(".amd64")[0] if more["build_text"] else str(row["os_build"])
     rows = [("Session", f"{row['logger'] or '(no name)'}, {', '.join(more['mode_names']) or 'sequential'}")]
-    rows.append(
-        ("Windows", f"{windows} ({row['os_name']}, build {build})" if row["product"] else f"{windows}, build {build}")
-    )
+    rows.append(("Windows", _windows_words(row, more["build_text"] or "")))
     rows.append(("Host", f"{row['n_processors']} processors, {8 * row['pointer_size']}-bit; no ETL names its host"))
     adapters = [one for one in more["interfaces"] if one["is_up"] and one["mac"] and not one["is_filter"]]
     if adapters:
@@ -117,6 +127,16 @@ def _session_lines(trace: Trace, session: SessionOverview, time_style: str) -> I
     if more["log_file"]:
         rows.append(("Written to", more["log_file"]))
     yield from TextTable(["", ""], right=[False, False]).lines(rows)
+
+
+def _windows_words(row: dict[str, Any], build_text: str) -> str:
+    """Edition, version and build; `build_text` is that of the files, `19041.985.amd64fre.…`."""
+    build = str(row["os_build"])
+    files = ".".join(build_text.split(".")[:2])
+    words = row["os_name"] if build in row["os_name"] else f"{row['os_name']}, build {build}"
+    if files:
+        words = words.replace(build, files) if files.startswith(f"{build}.") else f"{words}, files of {files}"
+    return f"{row['product']} ({words})" if row["product"] else str(words)
 
 
 def _adapter_words(adapter: dict[str, Any]) -> str:
@@ -192,13 +212,14 @@ def _problem_lines(overview: Overview) -> Iterator[str]:
 
 
 def _next_lines(overview: Overview, traces: tuple[Path, ...]) -> Iterator[str]:
-    name = visible(" ".join(str(path) for path in traces))
+    name = visible(shlex.join(str(path) for path in traces))
     yield bold("Next")
     why = overview.why_no_packets()
     if why:
         yield visible(f"  No packets, because {why}.")
         yield f"  wnv events {name}"
     else:
-        out = visible(traces[0].with_suffix(".pcapng").name)
-        yield f"  wnv convert {name} -w {out}    every sighting, an interface a point"
-        yield f"  wnv convert {name} -w {out} --once    each packet once"
+        out = visible(shlex.quote(f"{traces[0].resolve().stem}.pcapng"))
+        command = f"  wnv convert {name} -w {out}"
+        yield f"{command}         # every sighting, an interface a point"
+        yield f"{command} --once  # each packet once"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper, UnsupportedOperation
+from pathlib import Path
 
 import click
 
@@ -64,7 +67,20 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the `wnv` script."""
+    _prepare_output()
     sys.exit(run(sys.argv[1:]))
+
+
+def _prepare_output() -> None:
+    """Make standard output and errors take whatever is written to them: names are in every script there is."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by who started us
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - stays open
+        elif isinstance(stream, TextIOWrapper):
+            # Files and pipes get UTF-8 on every system, for the sake of JSON; a terminal has an encoding of its own.
+            is_free = not stream.isatty() and "PYTHONIOENCODING" not in os.environ
+            stream.reconfigure(encoding="utf-8" if is_free else None, errors="backslashreplace")
 
 
 def run(arguments: list[str]) -> int:
@@ -92,6 +108,12 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         _say("not enough memory")
         return FAILED
+    except OSError as error:  # inputs and output files have errors of their own: this is standard output
+        if os.environ.get("WNV_DEBUG"):
+            raise
+        _forget_stdout()
+        _say(f"the output cannot be written ({error.strerror or error})")
+        return FAILED
     except Exception as error:
         if os.environ.get("WNV_DEBUG"):
             raise
@@ -107,4 +129,5 @@ def _say(text: str) -> None:
 
 def _forget_stdout() -> None:
     """The reader went away: keep Python from complaining when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(UnsupportedOperation):  # replaced by something without a descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

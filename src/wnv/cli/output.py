@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from wnv.cli.main import LOST
-from wnv.text import csv_cell, visible
+from wnv.errors import UsageError
+from wnv.text import csv_cell, json_escaped, visible
 
 if TYPE_CHECKING:
     from wnv.clock import TimeFormatter
     from wnv.etl.reader import Progress
+    from wnv.overview import SessionOverview
     from wnv.trace import Trace
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: click commands take what their options say
@@ -49,28 +51,51 @@ def window_options(command: _F) -> _F:
     )
 
 
+class ProgressBar:
+    """Takes progress; a bar on stderr, if that is a terminal, shows it while inside `shown`, and then vanishes.
+
+    Print nothing while it is there.
+    """
+
+    def __init__(self) -> None:
+        self._update: Progress | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._update is not None:
+            self._update(done, total)
+
+    @contextmanager
+    def shown(self, doing: str) -> Iterator[None]:
+        if not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+        # Redirected, what goes to standard output would end on stderr.
+        bar = Progress(
+            *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        with bar:
+            task = bar.add_task(doing, total=None)
+            self._update = lambda done, total: bar.update(task, completed=done, total=total)
+            try:
+                yield
+            finally:
+                self._update = None
+
+
 @contextmanager
-def opened(paths: Sequence[Path], doing: str) -> Iterator[Trace]:
-    """The recording at `paths`, with a progress bar on stderr while it is read."""
+def opened(paths: Sequence[Path], bar: ProgressBar | None = None) -> Iterator[Trace]:
+    """The recording at `paths` after its first pass; `bar` gets the progress of what follows, too."""
     from wnv.trace import open_trace
 
-    with progress_bar(doing) as progress, open_trace(*paths, progress=progress) as trace:
+    bar = bar or ProgressBar()
+    with open_trace(*paths, progress=bar) as trace:
+        with bar.shown("Reading"):
+            trace.scanned()
         yield trace
-
-
-@contextmanager
-def progress_bar(doing: str) -> Iterator[Progress]:
-    """A bar on stderr, if that is a terminal; it vanishes when done."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager
@@ -111,10 +136,10 @@ def warn_of_losses(trace: Trace) -> None:
         say(f"damage: {row.kind.text} ({row.count:,}×{f'; {row.detail}' if row.detail else ''})")
 
 
-def time_formatter(trace: Trace, style: str) -> TimeFormatter:
+def time_formatter(session: SessionOverview, style: str) -> TimeFormatter:
+    """Times in the zone of the session's host, or as `style` says."""
     from wnv.clock import TimeFormatter, TimeStyle
 
-    session = trace.overview.sessions[0]
     return TimeFormatter(TimeStyle(style), session.zone, session.row["start_ns"] or 0)
 
 
@@ -131,7 +156,12 @@ def time_window(trace: Trace, style: str, from_text: str | None, to_text: str | 
             return None
         return parse_time(text, zone=session.zone, start_ns=start, end_ns=end, style=TimeStyle(style))
 
-    return parse(from_text), parse(to_text)
+    window = parse(from_text), parse(to_text)
+    if window[0] is not None and window[1] is not None and window[0] >= window[1]:
+        raise UsageError(
+            f"nothing is at or after {from_text!r} and before {to_text!r}", advice="Give --to a later time than --from."
+        )
+    return window
 
 
 # --- rows ---------------------------------------------------------------------------------------------
@@ -181,7 +211,7 @@ def _width(text: str) -> int:
 
 def write_jsonl(stream: TextIO, names: Sequence[str], rows: Iterator[tuple[object, ...]]) -> None:
     """A JSON object a line."""
-    stream.writelines(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
+    stream.writelines(json_text(dict(zip(names, row, strict=True))) + "\n" for row in rows)
 
 
 class CsvWriter:
@@ -199,5 +229,10 @@ class CsvWriter:
         self._writer.writerows([csv_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
 
 
+def json_text(value: object, indent: int | None = None) -> str:
+    """JSON that a terminal can show: characters that are not drawn are escaped, all others stand as they are."""
+    return json_escaped(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
 def print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json_text(value, indent=2))

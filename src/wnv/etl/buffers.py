@@ -22,9 +22,12 @@ from wnv.etl.source import Source
 
 UNPACK_FACTOR = 256
 UNPACK_SPARE_BYTES = 256 * 2**20
+_PACKED_FACTOR = 4
+_PACKED_SPARE_BYTES = 1024
 _HOLE_STEP_BYTES = 1024  # where the session's buffer size is unknown: every buffer size is a multiple of it
 _PADDING_WORDS = 32  # zeros behind the last buffer, so that whole header rows can be read near the end
 _COPY_BYTES = 8 * 2**20
+_ZEROS_BYTES = 4096  # looked at first: a file can have a hole in every other place
 _FIELDS = struct.Struct("<II8xqq8xHHIIHH")
 
 
@@ -64,24 +67,28 @@ def index_buffers(source: Source, header: SessionHeader, log: Log) -> BufferInde
     step = header.buffer_bytes if header.buffer_bytes >= layout.BUFFER_HEADER_BYTES else _HOLE_STEP_BYTES
     raw = bytearray(layout.BUFFER_HEADER_BYTES)
     view = memoryview(raw)
-    at = 0
+    at = origin = 0
     while source.size - at >= layout.BUFFER_HEADER_BYTES:
         if source.read_at(at, view) < layout.BUFFER_HEADER_BYTES:
             log.record(Code.FILE_CHANGED, file=source.name, byte_offset=at)
             break
         size, saved, stamp, sequence, processor, _, _, offset, flags, kind = _FIELDS.unpack_from(raw)
         if size < layout.BUFFER_HEADER_BYTES:
-            resume = _after_damage(source, header, at, step, is_hole=not any(raw), log=log)
+            resume = _after_damage(source, header, at, origin, step, is_hole=not any(raw), log=log)
             if resume is None:
                 break
             at = resume
             continue
         if size > layout.BUFFER_BYTES_MAX:
             log.record(Code.BUFFER_TOO_LARGE, file=source.name, byte_offset=at, detail=f"{size:,} bytes")
-            if header.is_compressed or source.size - at <= step:
+            following = _next_place(at, origin, step)
+            if header.is_compressed or following >= source.size:
                 break
-            at += step
+            at = following
             continue
+        if size != step and at > origin and _is_misleading(source, header, at, size, step):
+            log.record(Code.BUFFER_SIZE_INVALID, file=source.name, byte_offset=at, detail=f"{size:,} bytes")
+            size = step
         here = min(size, source.size - at)
         if here < size:
             log.record(
@@ -122,7 +129,12 @@ def index_buffers(source: Source, header: SessionHeader, log: Log) -> BufferInde
         stamps.append(stamp)
         flags_all.append(flags)
         kinds.append(kind & 0xFF)
+        if at == 0 and header.mode & layout.MODE_RELOG:
+            origin = size  # buffer 0 of a relogged file is smaller than the others
         at += size
+    else:
+        if any(source.bytes_at(at, layout.BUFFER_HEADER_BYTES)):
+            log.record(Code.BUFFER_CLIPPED, file=source.name, byte_offset=at, detail="inside its header")
     return BufferIndex(
         offset=np.array(offsets, np.int64),
         stored_bytes=np.array(stored, np.uint32),
@@ -135,33 +147,58 @@ def index_buffers(source: Source, header: SessionHeader, log: Log) -> BufferInde
     )
 
 
-def _after_damage(source: Source, header: SessionHeader, at: int, step: int, *, is_hole: bool, log: Log) -> int | None:
+def _next_place(at: int, origin: int, step: int) -> int:
+    """The next place behind `at` where a buffer of a plain session lies: multiples of its size from `origin`."""
+    return at + step - (at - origin) % step
+
+
+def _after_damage(
+    source: Source, header: SessionHeader, at: int, origin: int, step: int, *, is_hole: bool, log: Log
+) -> int | None:
     """Where reading can go on behind a header that states no possible size; None = nowhere."""
     if not is_hole:
         log.record(Code.BUFFER_SIZE_INVALID, file=source.name, byte_offset=at)
         if header.is_compressed:
             return None
-        # Buffers of a plain session lie at multiples of its size, counted from the start.
-        following = at + step - (at % step)
+        following = _next_place(at, origin, step)
         return following if following < source.size else None
     log.record(Code.BUFFER_HOLE, file=source.name, byte_offset=at)
     following = at + step
     if not header.is_compressed and following < source.size:
-        following = _end_of_zeros(source, at) // step * step
-        return max(following, at + step) if following < source.size else None
+        n_zeros = _end_of_zeros(source, at) - at
+        following = at + max(step, n_zeros // step * step)
+        return following if at + n_zeros < source.size else None
     return None
+
+
+def _is_misleading(source: Source, header: SessionHeader, at: int, size: int, step: int) -> bool:
+    """Whether a possible size is wrong all the same: it leads to no buffer, the session's own size does."""
+    if header.is_compressed or at + size >= source.size:
+        return False
+    return not _is_buffer(source, at + size) and _is_buffer(source, at + step)
+
+
+def _is_buffer(source: Source, at: int) -> bool:
+    raw = source.bytes_at(at, layout.BUFFER_HEADER_BYTES)
+    if len(raw) < layout.BUFFER_HEADER_BYTES:
+        return False
+    size, saved, _, _, _, _, _, offset, _, kind = _FIELDS.unpack_from(raw)
+    is_sized = layout.BUFFER_HEADER_BYTES <= size <= layout.BUFFER_BYTES_MAX and kind in layout.BUFFER_TYPE_NAMES
+    return is_sized and max(saved, offset) <= layout.BUFFER_BYTES_MAX
 
 
 def _end_of_zeros(source: Source, at: int) -> int:
     """The first byte at or after `at` that is not zero, or the size of the file."""
+    n_bytes = _ZEROS_BYTES
     while at < source.size:
-        data = source.bytes_at(at, _COPY_BYTES)
+        data = source.bytes_at(at, n_bytes)
         if not data:
             break
         rest = data.lstrip(b"\0")
         if rest:
             return at + len(data) - len(rest)
         at += len(data)
+        n_bytes = min(2 * n_bytes, _COPY_BYTES)
     return source.size
 
 
@@ -261,7 +298,9 @@ def _read_packed(
     """Fill `data` with compressed buffers, several unpacked at a time; returns where each really ends."""
     from wnv.etl.compression import unpack_buffers
 
-    sizes = stored - layout.BUFFER_HEADER_BYTES
+    # No valid stream is longer than this; the rest of a larger one is not worth its memory.
+    most = _PACKED_FACTOR * (end - start) + _PACKED_SPARE_BYTES
+    sizes = np.minimum(stored - layout.BUFFER_HEADER_BYTES, most)
     packed_stop = np.cumsum(sizes)
     packed_start = packed_stop - sizes
     scratch = arena.take_packed(int(packed_stop[-1]))

@@ -1,4 +1,4 @@
-"""Compressed buffers to plain ones (docs/formats/etl.md, section 4)."""
+"""Compressed buffers to plain ones (docs/formats/etl-format.md, section 4)."""
 
 from __future__ import annotations
 

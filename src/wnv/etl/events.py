@@ -6,6 +6,7 @@ copying whole headers at the found places and looking at their fields.
 
 from __future__ import annotations
 
+import sys
 import uuid
 from dataclasses import dataclass
 
@@ -73,19 +74,22 @@ def walk_events(words: U64, body: I64, end: I64) -> Walk:
             n_recovered = np.bincount(np.searchsorted(body, rest, "right") - 1, minlength=len(body))
             found = np.concatenate([found, rest])
             found.sort()
-    return Walk(found, np.searchsorted(body, found, "right") - 1, stops, n_recovered)
+    n_events = np.diff(np.searchsorted(found, body), append=len(found))
+    return Walk(found, np.repeat(np.arange(len(body)), n_events), stops, n_recovered)
 
 
 def _step_through(words: U64, body: I64, end: I64) -> tuple[I64, list[Stop]]:
-    """Positions, sorted, and the places where a walk ended early."""
+    """Positions, sorted if `body` is, and the places where a walk ended early."""
     lane = np.flatnonzero(body + 8 <= end)
     position, stop_at = body[lane], end[lane]
     found: list[I64] = []
     stops: list[Stop] = []
-    is_walked = False
+    is_walked, has_compiled = False, _has_compiled()
     signed = words.view(np.int64)
     while len(lane):
-        if not is_walked and len(lane) < _FEW_LANES and int((stop_at - position).sum()) > _WORTH_A_KERNEL_BYTES:
+        is_long = len(lane) < _FEW_LANES and int((stop_at - position).sum()) > _WORTH_A_KERNEL_BYTES
+        if not is_walked and (is_long or has_compiled):
+            # Where few long buffers are left, one at a time is faster: a 16 MiB buffer has 100 000 steps.
             # What is left behind this is at its end or damaged; the next step finds out which.
             rest, position = _walk_each(signed, position, stop_at)
             found.append(rest)
@@ -114,22 +118,27 @@ def _step_through(words: U64, body: I64, end: I64) -> tuple[I64, list[Stop]]:
             lane, position, stop_at = lane[goes_on], position[goes_on], stop_at[goes_on]
     if not found:
         return np.zeros(0, np.int64), stops
+    if len(found) == 1:
+        return found[0], stops
     everything = np.concatenate(found)
     everything.sort()
     return everything, stops
 
 
 def _walk_each(words: I64, position: I64, stop_at: I64) -> tuple[I64, I64]:
-    """Where few long buffers are left, one at a time is faster: a 16 MiB buffer has 100 000 steps."""
+    """Each buffer to its end or to what is no event, and where that is."""
     from wnv import kernels
 
     out = np.empty(int(((stop_at - position) >> 3).sum()), np.int64)
-    n = 0
+    n_found = np.empty(len(position), np.int64)
     reached = position.copy()
-    for k in range(len(position)):
-        count, reached[k] = kernels.walk_buffer(words, int(position[k]), int(stop_at[k]), _STEP_OF_MARKER, out[n:])
-        n += count
+    n = kernels.walk_buffers(words, reached, stop_at, _STEP_OF_MARKER, out, n_found)
     return out[:n].copy(), reached
+
+
+def _has_compiled() -> bool:
+    """Whether compiled loops cost nothing to use: to import them takes 0.4 s, which only large files are worth."""
+    return "wnv.kernels" in sys.modules and getattr(sys.modules["wnv.kernels"], "COMPILED", False) is True
 
 
 def _reasons(word: I64, fixed: I64, size: I64, lane: I64, position: I64) -> list[Stop]:

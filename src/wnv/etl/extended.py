@@ -61,16 +61,14 @@ def read_items(events: Events) -> tuple[Events, Items, BOOL]:
         inside = at + layout.ITEM_HEADER_BYTES <= end
         head = read_rows(events.data, np.where(inside, at, 0), _ITEM)
         size = head["size"].astype(np.int64)
-        total = (head["total"].astype(np.int64) + 7) & ~7
-        is_whole = inside & (total >= layout.ITEM_HEADER_BYTES + size) & (at + total <= end)
+        needed = layout.ITEM_HEADER_BYTES + size
+        stated = head["total"].astype(np.int64)
+        total = (stated + 7) & ~7
+        inside &= stated >= needed
+        is_whole = inside & (at + total <= end)
         # The last item's padding may be left out by writers other than Windows.
         is_last = (head["more"] & 1) == 0
-        is_whole |= (
-            inside
-            & is_last
-            & (at + layout.ITEM_HEADER_BYTES + size <= end)
-            & (total >= layout.ITEM_HEADER_BYTES + size)
-        )
+        is_whole |= inside & is_last & (at + needed <= end) & (total <= (needed + 7) & ~7)
         broken[event[~is_whole]] = True
         found.append((event[is_whole], head["type"][is_whole], at[is_whole] + layout.ITEM_HEADER_BYTES, size[is_whole]))
         at = np.minimum(at + total, end)
@@ -106,7 +104,9 @@ def container_codes(items: Items, n_events: int, guids: Guids) -> tuple[I32, int
         sized = np.flatnonzero(mine.n_bytes == n_bytes)
         raw = read_rows(mine.data, mine.start[sized], np.dtype(f"V{n_bytes}")).view(f"S{n_bytes}")
         distinct, inverse = np.unique(raw, return_inverse=True)
-        numbers = np.array([_text_code(text, encoding, guids) for text in distinct.tolist()], np.int32)
+        numbers = np.array(
+            [_text_code(text.ljust(n_bytes, b"\0"), encoding, guids) for text in distinct.tolist()], np.int32
+        )
         if len(sized):
             codes[mine.event[sized]] = numbers[inverse]
             n_known += int((numbers[inverse] != NO_PROVIDER).sum())

@@ -1,4 +1,4 @@
-"""Fixed layouts of an ETL file: docs/formats/etl.md; each table names the section it comes from.
+"""Fixed layouts of an ETL file: docs/formats/etl-format.md; each table names the section it comes from.
 
 All integers are little-endian. Buffers are placed in memory at multiples of 8 bytes, and so are the
 events inside them, so every header is read by copying whole rows of one of the dtypes below.

@@ -9,9 +9,9 @@ import numpy as np
 from wnv.arrays import I64
 from wnv.diagnostics import Code, Log
 from wnv.etl import layout
-from wnv.etl.order import Gap, Spans, find_gaps
+from wnv.etl.buffers import IndexedFile
+from wnv.etl.order import Gap, Spans, find_gaps, usable_numbers
 from wnv.etl.reader import Recording
-from wnv.etl.session import SessionHeader
 
 _FULL_SHARE = 0.9
 _LATE_START_NS = 2_000_000_000
@@ -52,6 +52,8 @@ class Loss:
     n_gaps: int
     n_missing: int
     """Buffer numbers missing between the first and the last present."""
+    n_cut: int
+    """Buffers that Windows wrote and the files do not hold: the copy was cut short."""
     is_ring: bool
     wrap_confidence: float
     """That the ring overwrote its start: 1.0 by the numbers of its buffers, less where merging renumbered them."""
@@ -67,7 +69,9 @@ class Loss:
 
     @property
     def is_complete(self) -> bool:
-        return not (self.n_events or self.n_buffers or self.n_flagged or self.n_missing or self.is_wrapped)
+        return not (
+            self.n_events or self.n_buffers or self.n_flagged or self.n_missing or self.n_cut or self.is_wrapped
+        )
 
 
 def find_losses(recording: Recording, files: list[int], log: Log) -> Loss:
@@ -79,21 +83,24 @@ def find_losses(recording: Recording, files: list[int], log: Log) -> Loss:
     spans = Spans(recording.spans.n_events[rows], recording.spans.first[rows], recording.spans.last[rows])
     # Merged recordings carry the numbers of several sessions: a number seen twice proves nothing missing.
     sequence = buffers.sequence[rows]
-    gaps = find_gaps(sequence, buffers.cpu[rows], spans)
-    numbers = sequence[sequence > 0]
+    numbers = sequence[usable_numbers(sequence)]
     first = int(numbers.min()) if len(numbers) else 1
-    confidence, reason = _wrapped(recording, headers[0], rows, spans, first)
+    confidence, reason = _wrapped(recording, files, rows, spans, first)
+    # A ring overwrites in the order of the flushes, which is nearly that of the numbers: at its seam some are gone
+    # that count as overwritten, not as lost.
+    is_seam = (sequence < first + 2 * max(1, headers[0].n_processors)) if confidence else np.zeros(len(rows), np.bool_)
+    gaps = find_gaps(np.where(is_seam, 0, sequence), buffers.cpu[rows], spans)
     n_overwritten = first - 1 if confidence == 1.0 else 0
+    n_cut = 0 if confidence else sum(_n_cut(recording.files[number]) for number in files)
     flagged = rows[(buffers.flags[rows] & (layout.FLAG_EVENTS_LOST | layout.FLAG_BUFFER_LOST)) != 0]
     loss = Loss(
         n_events=max(one.events_lost for one in headers), n_buffers=max(one.buffers_lost for one in headers),
         n_flagged=len(flagged), gaps=[_timed(recording, gap) for gap in gaps.located], n_gaps=gaps.n_gaps,
-        n_missing=gaps.n_missing, is_ring=headers[0].is_circular, wrap_confidence=confidence, wrap_reason=reason,
-        n_overwritten=n_overwritten, coverage=_coverage(recording, rows),
+        n_missing=gaps.n_missing, n_cut=n_cut, is_ring=headers[0].is_circular, wrap_confidence=confidence,
+        wrap_reason=reason, n_overwritten=n_overwritten, coverage=_coverage(recording, rows),
     )  # fmt: skip
     log.record(Code.EVENTS_LOST, file=name, count=loss.n_events)
     log.record(Code.BUFFERS_LOST, file=name, count=loss.n_buffers)
-    log.record(Code.BUFFER_FLAG_LOST, file=name, byte_offset=buffers.offset[flagged])
     log.record(
         Code.SEQUENCE_GAP,
         file=name,
@@ -104,22 +111,40 @@ def find_losses(recording: Recording, files: list[int], log: Log) -> Loss:
         log.record(Code.RING_WRAPPED, file=name, detail=reason, count=max(1, n_overwritten))
     for number in files:
         file = recording.files[number]
+        places = buffers.offset[flagged[buffers.file[flagged] == number]]
+        log.record(Code.BUFFER_FLAG_LOST, file=file.source.name, byte_offset=places)
         if not file.header.end_filetime:
             log.record(Code.FILE_NOT_CLOSED, file=file.source.name)
-        if file.header.buffers_written != len(file.index):
+        if n_cut and _n_cut(file):
+            detail = f"{len(file.index):,} of {file.header.buffers_written:,} are there"
+            log.record(Code.FILE_CUT, file=file.source.name, count=_n_cut(file), detail=detail)
+        elif file.header.buffers_written != len(file.index):
             detail = f"{file.header.buffers_written:,} counted, {len(file.index):,} there"
             log.record(Code.BUFFER_COUNT_DIFFERS, file=file.source.name, detail=detail)
     return loss
 
 
-def _wrapped(recording: Recording, header: SessionHeader, rows: I64, spans: Spans, first: int) -> tuple[float, str]:
+def _n_cut(file: IndexedFile) -> int:
+    """Buffers behind the last number that is there, in a file whose session was stopped (of others the count is
+    stale). Those missing in between are gaps."""
+    numbers = file.index.sequence[usable_numbers(file.index.sequence)]
+    if not file.header.end_filetime or (len(numbers) and numbers.min() > 1):
+        return 0
+    return max(0, file.header.buffers_written - 1 - int(numbers.max(initial=0)))
+
+
+def _wrapped(recording: Recording, files: list[int], rows: I64, spans: Spans, first: int) -> tuple[float, str]:
     """How sure it is that a ring overwrote its start, and why.
 
     `pktmon stop` and `netsh trace stop` merge the file: that numbers the buffers anew and drops the mode bit, but
     keeps the size limit. A full file whose events begin well after the session is then all that shows it.
     """
+    header = recording.files[files[0]].header
     if header.is_circular:
-        return (1.0, f"{first - 1:,} buffers were overwritten") if first > 1 else (0.0, "")
+        # A ring that is not full did not wrap: what it lacks was cut off.
+        size = sum(recording.files[number].source.size for number in files)
+        is_full = not header.max_file_bytes or size >= _FULL_SHARE * header.max_file_bytes
+        return (1.0, f"{first - 1:,} buffers were overwritten") if first > 1 and is_full else (0.0, "")
     with_events = spans.n_events > 0
     if not (header.mode & layout.MODE_RELOG and header.max_file_bytes and with_events.any()):
         return 0.0, ""

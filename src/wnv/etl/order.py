@@ -13,11 +13,12 @@ import numpy as np
 
 from wnv.arrays import BOOL, I32, I64, U16
 
-SLICE_BYTES = 64 * 2**20
+SLICE_BYTES = 16 * 2**20  # stays in the processor's cache, and has some hundred buffers to look at at once
 SLICE_BYTES_MAX = 1024 * 2**20
 GAPS_LOCATED = 32
 _HOLE_RATIO = 4
-_SEQUENCE_MAX = 1 << 40
+_FAR_NUMBER = 16  # times the median number, no session reaches
+_FAR_NUMBER_LEAST = 1024
 _FIRST, _LAST = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
 
 
@@ -77,6 +78,8 @@ def plan_windows(spans: Spans, used_bytes: I64, budget: int = SLICE_BYTES) -> tu
         if high == low or (stop < len(order) and high == int(first[start])):
             stop = start + int(np.searchsorted(first[start:], high, "right"))
             high = int(first[stop]) if stop < len(order) else _LAST
+        if high == _LAST:
+            stop = len(order)
         taken = np.concatenate([carried, np.arange(start, stop)])
         windows.append(Window(np.sort(order[taken]), low, high))
         carried = taken[last[taken] >= high] if high != _LAST else taken[:0]
@@ -112,6 +115,14 @@ class Gaps:
     n_missing: int
 
 
+def usable_numbers(sequence: I64) -> BOOL:
+    """Which buffer numbers can be true: not those far beyond all others, which come from damaged headers."""
+    usable: BOOL = sequence > 0
+    if usable.any():
+        usable &= sequence <= _FAR_NUMBER * int(min(np.median(sequence[usable]), 2**56)) + _FAR_NUMBER_LEAST
+    return usable
+
+
 def find_gaps(sequence: I64, cpu: U16, spans: Spans) -> Gaps:
     """Missing numbers between the smallest and the greatest of `sequence` (section 10).
 
@@ -120,7 +131,7 @@ def find_gaps(sequence: I64, cpu: U16, spans: Spans) -> Gaps:
     hole is at least four times every other's, with its share as confidence. Numbers that no session reaches
     are left out: they come from damaged headers.
     """
-    usable = np.flatnonzero((sequence > 0) & (sequence < _SEQUENCE_MAX))
+    usable = np.flatnonzero(usable_numbers(sequence))
     order = usable[np.argsort(sequence[usable], kind="stable")]
     numbers = sequence[order]
     missing = np.diff(numbers) - 1
@@ -134,12 +145,13 @@ def find_gaps(sequence: I64, cpu: U16, spans: Spans) -> Gaps:
 
 def _locate(first_missing: int, n_missing: int, before: I64, after: I64, cpu: U16, spans: Spans) -> Gap:
     before, after = before[spans.n_events[before] > 0], after[spans.n_events[after] > 0]
+    left, right = np.full((2, 1 << 16), -1, np.int64)
+    left[cpu[before]] = before  # of several values for one place the last stays
+    right[cpu[after[::-1]]] = after[::-1]
     holes: list[tuple[int, int, int, int]] = []
-    for processor in np.unique(cpu[after]).tolist():
-        mine_before, mine_after = before[cpu[before] == processor], after[cpu[after] == processor]
-        if len(mine_before) and len(mine_after):
-            low, high = int(spans.last[mine_before[-1]]), int(spans.first[mine_after[0]])
-            holes.append((max(0, high - low), processor, low, high))
+    for processor in np.flatnonzero((left >= 0) & (right >= 0)).tolist():
+        low, high = int(spans.last[left[processor]]), int(spans.first[right[processor]])
+        holes.append((max(0, high - low), processor, low, high))
     holes.sort(reverse=True)
     if holes and holes[0][0] > 0 and (len(holes) == 1 or holes[0][0] >= _HOLE_RATIO * holes[1][0]):
         length, processor, low, high = holes[0]

@@ -8,11 +8,12 @@ Pass 2 (`Recording.slices`) reads window after window.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from wnv.etl.extended import Items, container_codes, read_items
 from wnv.etl.order import SLICE_BYTES, Spans, plan_windows
 from wnv.etl.session import HEADER_READ_BYTES, parse_session
 from wnv.etl.source import Source, find_recordings
+
+_T = TypeVar("_T")
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -97,7 +100,7 @@ class Recording:
         self.log = log
         self.guids = Guids()
         self.n_events = 0
-        self._arena = Arena()
+        self._arenas = (Arena(), Arena())  # one is filled while the caller uses what is in the other
         self._stack = ExitStack()
         try:
             self.files = [self._open(path) for path in paths]
@@ -142,6 +145,15 @@ class Recording:
         return groups
 
     @property
+    def session_of_buffer(self) -> I64:
+        """Number of the session of each buffer."""
+        session_of_file = np.zeros(len(self.files), np.int64)
+        for number, files in enumerate(self.sessions):
+            session_of_file[files] = number
+        of_buffer: I64 = session_of_file[self.buffers.file]
+        return of_buffer
+
+    @property
     def n_bytes(self) -> int:
         return sum(file.source.size for file in self.files)
 
@@ -154,33 +166,50 @@ class Recording:
 
     # --- pass 1 ---------------------------------------------------------------------------------------
 
-    def scan(self, visit: Callable[[Slice], None] | None = None, progress: Progress | None = None) -> None:
+    def scan(
+        self,
+        visit: Callable[[Slice], None] | None = None,
+        progress: Progress | None = None,
+        *,
+        slice_bytes: int = SLICE_BYTES,
+    ) -> None:
         """Walk all buffers in file order: fills `spans` and `n_events`, and records damage.
 
-        `visit` gets the events in pieces, in that order, not sorted.
+        `visit` gets the events in pieces of about `slice_bytes`, in that order, not sorted.
         """
         self.n_events = 0
         total, done = int(self.buffers.used_bytes.sum()), 0
-        pieces = list(self._pieces())
-        for rows in pieces:
-            piece = self._read(rows, self.log)
-            self._measure(piece)
+        pieces = list(self._pieces(slice_bytes))
+        n_read = 0
+
+        def read(number: int) -> tuple[_Piece, Slice | None, Log]:
+            nonlocal n_read
+            log = Log()
+            piece = self._read(pieces[number], log, self._arenas[number % 2])
+            self._measure(piece, log)
+            found = None
             if visit is not None:
-                everything = np.arange(len(piece.position))
-                visit(self._decode(self.n_events, piece, everything, self.log))
+                found = self._decode(n_read, piece, np.arange(len(piece.position)), log)
+            n_read += len(piece.position)
+            return piece, found, log
+
+        for rows, (piece, found, log) in zip(pieces, _read_ahead(read, len(pieces)), strict=True):
+            self.log.extend(log)
+            if visit is not None and found is not None:
+                visit(found)
             self.n_events += len(piece.position)
             self._cached = piece if len(pieces) == 1 else None
             done += int(self.buffers.used_bytes[rows].sum())
             if progress is not None:
                 progress(done, total)
 
-    def _pieces(self) -> Iterator[I64]:
+    def _pieces(self, slice_bytes: int) -> Iterator[I64]:
         """Rows of buffers, in order, that fit the arena together."""
         before = np.cumsum(self.buffers.used_bytes) - self.buffers.used_bytes
-        cuts = np.flatnonzero(np.diff(before // SLICE_BYTES)) + 1
+        cuts = np.flatnonzero(np.diff(before // slice_bytes)) + 1
         return (rows for rows in np.split(np.arange(len(self.buffers)), cuts) if len(rows))
 
-    def _measure(self, piece: _Piece) -> None:
+    def _measure(self, piece: _Piece, log: Log) -> None:
         """Counts and times of each buffer, and what is odd about the times."""
         self.spans.n_events[piece.rows] = np.bincount(piece.buffer, minlength=len(piece.rows))
         if not len(piece.position):
@@ -189,13 +218,14 @@ class Recording:
         rows = piece.rows[piece.buffer[starts]]
         self.spans.first[rows] = np.minimum.reduceat(piece.key, starts)
         self.spans.last[rows] = np.maximum.reduceat(piece.key, starts)
-        is_back = np.diff(piece.key, prepend=piece.key[:1]) < 0
+        is_back = np.zeros(len(piece.key), np.bool_)
+        is_back[1:] = piece.key[1:] < piece.key[:-1]
         is_back[starts] = False
         file_of = self.buffers.file[piece.rows][piece.buffer]
         for number, file in enumerate(self.files):
             mine = file_of == number
             name = file.source.name
-            self.log.record(
+            log.record(
                 Code.TIME_BACKWARDS,
                 file=name,
                 byte_offset=self._offsets(piece, np.flatnonzero(is_back & mine)),
@@ -211,12 +241,8 @@ class Recording:
             filetime = self.clocks[number].filetime(piece.ticks)
             unknown = mine & (filetime == NO_TIME)
             far = mine & ~unknown & ((filetime < low) | (filetime > high))
-            self.log.record(
-                Code.TIME_OUT_OF_RANGE, file=name, byte_offset=self._offsets(piece, np.flatnonzero(unknown))
-            )
-            self.log.record(
-                Code.TIME_FAR_FROM_SESSION, file=name, byte_offset=self._offsets(piece, np.flatnonzero(far))
-            )
+            log.record(Code.TIME_OUT_OF_RANGE, file=name, byte_offset=self._offsets(piece, np.flatnonzero(unknown)))
+            log.record(Code.TIME_FAR_FROM_SESSION, file=name, byte_offset=self._offsets(piece, np.flatnonzero(far)))
 
     def _offsets(self, piece: _Piece, events: I64) -> I64:
         """Where the buffers of these events start in their file."""
@@ -224,29 +250,40 @@ class Recording:
 
     # --- pass 2 ---------------------------------------------------------------------------------------
 
-    def slices(self, progress: Progress | None = None) -> Iterator[Slice]:
+    def slices(self, progress: Progress | None = None, *, slice_bytes: int = SLICE_BYTES) -> Iterator[Slice]:
         """All events in global order; ties keep the order of the file. Needs `scan` before.
 
-        Each slice is valid until the next is asked for.
+        Each slice is valid until the next is asked for, and takes about `slice_bytes` of buffers.
         """
-        windows, is_global = plan_windows(self.spans, self.buffers.used_bytes)
+        windows, is_global = plan_windows(self.spans, self.buffers.used_bytes, slice_bytes)
+        if len(windows) > 1:
+            self._cached = None  # its memory is about to be reused
         if not is_global:
             self.log.record(Code.ORDER_NOT_GLOBAL)
-        first_row = 0
-        for window in windows:
-            piece = self._cached if self._cached is not None else self._read(window.rows, None)
+        n_read = 0
+
+        def read(number: int) -> Slice:
+            nonlocal n_read
+            window = windows[number]
+            piece = self._cached
+            if piece is None:
+                piece = self._read(window.rows, None, self._arenas[number % 2])
             wanted = np.flatnonzero(window.holds(piece.key))
             order = wanted[np.argsort(piece.key[wanted], kind="stable")]
-            yield self._decode(first_row, piece, order, None)
-            first_row += len(order)
+            found = self._decode(n_read, piece, order, None)
+            n_read += len(order)
+            return found
+
+        for found in _read_ahead(read, len(windows)):
+            yield found
             if progress is not None:
-                progress(first_row, self.n_events)
+                progress(found.first_row + len(found.events), self.n_events)
 
     # --- both -----------------------------------------------------------------------------------------
 
-    def _read(self, rows: I64, log: Log | None) -> _Piece:
+    def _read(self, rows: I64, log: Log | None, arena: Arena) -> _Piece:
         """Load and walk the buffers `rows`; damage is recorded where `log` is given (the first pass)."""
-        loaded = load_buffers(self.files, self.buffers.file[rows], self.buffers.row[rows], self._arena, log)
+        loaded = load_buffers(self.files, self.buffers.file[rows], self.buffers.row[rows], arena, log)
         walk = walk_events(loaded.words, loaded.body, loaded.end)
         kind, _ = read_kinds(loaded.words, walk.position)
         if log is not None:
@@ -330,8 +367,10 @@ class Recording:
                 (Code.ITEM_INVALID, np.flatnonzero(is_broken)),
                 (Code.ITEM_RAW, _raw_items(items)),
             ):
-                places = self.buffers.offset[events.buffer[affected]]
-                log.record(code, file=self.files[0].source.name, byte_offset=places)
+                rows = events.buffer[affected]
+                for number, file in enumerate(self.files):
+                    places = self.buffers.offset[rows[self.buffers.file[rows] == number]]
+                    log.record(code, file=file.source.name, byte_offset=places)
             if n_unknown:
                 log.record(Code.ITEM_RAW, detail="container ids of unknown form", count=n_unknown)
         return Slice(first_row, events, items, container)
@@ -346,6 +385,23 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _read_ahead(read: Callable[[int], _T], n: int) -> Iterator[_T]:
+    """`read(0)`, `read(1)` and so on to n - 1; the next one runs in a thread while the caller uses the last.
+
+    What the caller got before that may have lost its memory: there is room for two.
+    """
+    if n == 1:
+        yield read(0)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(read, 0) if n else None
+        for number in range(1, n + 1):
+            assert coming is not None
+            ready = coming.result()
+            coming = pool.submit(read, number) if number < n else None
+            yield ready
 
 
 def _raw_items(items: Items) -> I64:

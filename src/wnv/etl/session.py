@@ -118,7 +118,7 @@ class SessionHeader:
         return self.clock_type == other.clock_type == 1 and self.perf_freq == other.perf_freq and self.same_boot(other)
 
     def same_session(self, other: SessionHeader) -> bool:
-        """Whether two files belong to one recording (DESIGN: boot ± 1 s, start, logger, PerfFreq)."""
+        """Whether two files belong to one recording (boot ± 1 s, start, logger, PerfFreq)."""
         return (
             self.same_boot(other)
             and self.start_filetime == other.start_filetime

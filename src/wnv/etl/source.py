@@ -83,9 +83,12 @@ def find_recordings(path: Path) -> list[Path]:
 
     Raises `WnvError` if there is nothing at `path`, or no recording in the folder.
     """
-    if not path.is_dir():
-        return [path]
-    found = sorted(entry for entry in path.iterdir() if entry.suffix.lower() == ".etl" and entry.is_file())
+    try:
+        if not path.is_dir():
+            return [path]
+        found = sorted(entry for entry in path.iterdir() if entry.suffix.lower() == ".etl" and entry.is_file())
+    except OSError as error:
+        raise WnvError(f"{path}: cannot be opened ({error.strerror})") from None
     if not found:
         raise WnvError(
             f"{path}: a folder without any .etl file",

@@ -82,6 +82,8 @@ class CaptureFile:
     link_type: int
     channels: list[Channel]
     n_packets: int = 0
+    n_by_point: dict[int, int] = field(default_factory=dict)
+    """Packets written, by the number of the point."""
     n_without_time: int = 0
 
 
@@ -242,8 +244,9 @@ class CaptureWriter:
         tally.n_drops += int(is_drop.sum())
         timed = ts_ns[ts_ns != NO_TIME]
         if len(timed):
-            tally.first_ns = int(timed[0]) if tally.first_ns == NO_TIME else tally.first_ns
-            tally.last_ns = int(timed[-1])
+            first = int(timed.min())  # the order is not always global
+            tally.first_ns = first if tally.first_ns == NO_TIME else min(tally.first_ns, first)
+            tally.last_ns = max(tally.last_ns, int(timed.max()))
 
     def _notes(self, writer: PcapngWriter, fragments: Fragments) -> I64:
         """What is said about each packet beside its bytes; most have nothing."""
@@ -282,6 +285,8 @@ class CaptureWriter:
     def finish(self, *, is_partial: bool) -> None:
         """End all files. A partial one is kept although the run ends early."""
         for number, writer in enumerate(self._writers):
+            file, tallies = self._files[number], self._tallies[number]
+            file.n_by_point = {one.point: tally.n for one, tally in zip(file.channels, tallies, strict=True)}
             writer.close([
                 Statistics(place, tally.first_ns, tally.last_ns, tally.n, tally.n_drops)
                 for place, tally in enumerate(self._tallies[number])
@@ -294,14 +299,20 @@ def drop_words(reason: int, location: int, build: int) -> str:
     """`dropped: MTU mismatch (0x17) at virtual switch, … (0xe000201d)`."""
     why, where = words.drop_reason(reason, build), words.drop_location(location, build)
     text = f"dropped: {why.text} ({reason:#x})"
-    return f"{text} at {where.text} ({location:#x})" if location else text
+    if not location:
+        return text
+    return f"{text} at {where.text} ({location:#x})" if where.component else f"{text} at {where.text}"
 
 
-def write_capture(batches: Iterable[PacketRows], writer: CaptureWriter, should_stop: Callable[[], bool]) -> bool:
-    """Write all batches; whether it was stopped before the end. The files are ended either way."""
+def write_capture(batches: Iterable[PacketRows | None], writer: CaptureWriter, should_stop: Callable[[], bool]) -> bool:
+    """Write all batches (None = nothing in this slice); whether it was stopped before the end.
+
+    The files are ended either way.
+    """
     with writer:
         for rows in batches:
-            writer.write(rows)
+            if rows is not None:
+                writer.write(rows)
             if should_stop():
                 writer.finish(is_partial=True)
                 return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -45,10 +46,12 @@ def select_events(piece: Slice, guids: set[str], ids: set[int], start_ns: int | 
     return np.flatnonzero(keep)
 
 
-def event_columns(recording: Recording, piece: Slice, rows: I64, *, payload: bool = False) -> dict[str, list[Any]]:
+def event_columns(
+    recording: Recording, piece: Slice, rows: I64, *, payload: bool = False, names: Mapping[str, str] | None = None
+) -> dict[str, list[Any]]:
     """The columns of `schema.EVENTS` for the events `rows` of `piece`; None is null.
 
-    With `payload`, a last column `payload` in hexadecimal.
+    With `payload`, a last column `payload` in hexadecimal. `names` are those the recording gives to providers.
     """
     events = piece.events.select(rows)
     n = len(rows)
@@ -57,14 +60,10 @@ def event_columns(recording: Recording, piece: Slice, rows: I64, *, payload: boo
     provider = _texts(events.guids, events.provider)
     hooks = events.hook_id.tolist()
     related, sids, stacks = _item_columns(piece.items, rows)
-    session_of_file = np.zeros(len(recording.files), np.int64)
-    for session_id, files in enumerate(recording.sessions):
-        session_of_file[files] = session_id
-    file_of = recording.buffers.file[events.buffer]
     activity = _guid_texts(events.activity())
     columns: dict[str, list[Any]] = {
         "event_row": (piece.first_row + rows).tolist(),
-        "session_id": session_of_file[file_of].tolist(),
+        "session_id": recording.session_of_buffer[events.buffer].tolist(),
         "ts_ns": _nullable(events.ts_ns, events.ts_ns != NO_TIME),
         "ticks": events.ticks.tolist(),
         "header_kind": [layout.HEADER_NAMES[kind] for kind in events.kind.tolist()],
@@ -73,7 +72,10 @@ def event_columns(recording: Recording, piece: Slice, rows: I64, *, payload: boo
         "pid": _nullable(events.pid, events.pid != NULL_ID),
         "tid": _nullable(events.tid, events.tid != NULL_ID),
         "provider_guid": provider,
-        "provider": [_provider_name(guid, hook) for guid, hook in zip(provider, hooks, strict=True)],
+        "provider": [
+            _provider_name(guid, hook) or (names or {}).get(guid or "")
+            for guid, hook in zip(provider, hooks, strict=True)
+        ],
         "event_id": _nullable(events.event_id, ~is_classic),
         "version": events.version.tolist(),
         "level": _nullable(events.level, np.isin(events.kind, _HAS_LEVEL)),

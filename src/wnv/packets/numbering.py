@@ -54,7 +54,7 @@ class RangeNumbers:
         if self._n >= RANGES_MAX or used + needed > POOL_BYTES_MAX:
             return False
         if used + needed > len(self._pool):
-            self._pool = np.resize(self._pool, max(2 * len(self._pool), used + needed))
+            self._pool = np.resize(self._pool, min(POOL_BYTES_MAX, max(2 * len(self._pool), used + needed)))
         if self._n + 1 >= len(self._pool_end):
             self._pool_end = np.resize(self._pool_end, 2 * len(self._pool_end))
         if 2 * (self._n + 1) > len(self._slots):

@@ -28,7 +28,7 @@ OVERFLOW: PointKey = ("", 0)
 
 
 class PointKind(StrEnum):
-    """What a point is; DESIGN section 3."""
+    """What a point is."""
 
     MINIPORT = "miniport"
     FILTER = "filter"
@@ -78,7 +78,7 @@ class Points:
                 if number is not None:
                     return number
             number = self._number[key] = len(self.rows)
-            self.rows.append(Point(key))
+            self.rows.append(_beyond() if key == OVERFLOW else Point(key))
         return number
 
     def numbers(self, provider: str, keys: I64) -> I32:
@@ -88,16 +88,22 @@ class Points:
         return known[inverse] if len(known) else np.zeros(0, np.int32)
 
 
+def _beyond() -> Point:
+    return Point(OVERFLOW, "other", description=f"all points beyond the first {POINTS_MAX:,}")
+
+
 def unique_names(wanted: list[str]) -> list[str]:
     """`wanted`, made fit for a file name and an option of a command, and told apart where equal: `#2`, `#3`."""
     taken: set[str] = set()
+    count: dict[str, int] = {}
     names: list[str] = []
     for text in wanted:
         base = re.sub(r"[^\w:.\-#@+]+", "_", text, flags=re.ASCII).strip("_") or "point"
-        name, n = base, 1
+        name, n = base, count.get(base.lower(), 1)
         while name.lower() in taken:
             n += 1
             name = f"{base}#{n}"
+        count[base.lower()] = n
         taken.add(name.lower())
         names.append(name)
     return names

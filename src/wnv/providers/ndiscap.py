@@ -35,7 +35,7 @@ GUID = "2ed6006e-4729-4609-b423-3ee7bcd678ef"
 FRAGMENT, METADATA, SWITCH_FRAGMENT = 1001, 1002, 1003
 ATTACHED, EVENT_SOURCE, CAPTURE_RULE = 1014, 5101, 1016
 
-KEYWORD_WIRELESS_WAN, KEYWORD_TUNNEL, KEYWORD_WIFI = 0x200, 0x8000, 0x10000
+KEYWORD_ETHERNET, KEYWORD_WIRELESS_WAN, KEYWORD_TUNNEL, KEYWORD_WIFI = 0x1, 0x200, 0x8000, 0x10000
 KEYWORD_START, KEYWORD_END = 0x40000000, 0x80000000
 KEYWORD_SEND, KEYWORD_RECEIVE = 0x100000000, 0x200000000
 
@@ -64,7 +64,7 @@ _MEDIUM_LINKS = {0: LINK_ETHERNET, 16: LINK_WIFI, 19: LINK_RAW}  # NdisMedium of
 _RULE_TRUNCATE = 0x11
 
 # Who owns a port decides what ingress is: from the owner's side, a VM sends into the switch, while what comes
-# in by the external port arrives from the wire (DESIGN, section 5).
+# in by the external port arrives from the wire (docs/decisions/0003).
 _NIC_KINDS = {
     "external": PointKind.EXTERNAL_NIC, "internal": PointKind.HOST_VNIC, "synthetic": PointKind.VM_NIC,
     "emulated": PointKind.VM_NIC,
@@ -103,7 +103,8 @@ class Ndiscap:
         self._points = points
         self._ports = RangeNumbers()
         self._parsed_ports: list[_Port] = []
-        self._mediums: dict[tuple[int, int], int] = {}
+        self._mediums: dict[int, int] = {}
+        self._settled: dict[int, int] = {}
         self._sources: dict[int, str] = {}
         self._layers: dict[tuple[int, int], str] = {}
         self._remarks: dict[str, int] = {}
@@ -127,7 +128,7 @@ class Ndiscap:
             return False
         miniport, lower, medium = struct.unpack_from("<III", raw)
         if medium in _MEDIUM_LINKS:
-            self._mediums[miniport, lower] = _MEDIUM_LINKS[medium]
+            self._mediums[miniport << 32 | lower] = _MEDIUM_LINKS[medium]
         return True
 
     def _learn_source(self, raw: bytes) -> bool:
@@ -159,9 +160,11 @@ class Ndiscap:
         for number, point in enumerate(points.rows):
             match point.key:
                 case ("ndiscap", int(key)):
-                    self._name_layer(point, key >> 32, key & 0xFFFFFFFF, link_types.get(number, LINK_ETHERNET))
+                    self._name_layer(
+                        point, key >> 32 & 0xFFFFFFFF, key & 0xFFFFFFFF, link_types.get(number, LINK_ETHERNET)
+                    )
                 case ("ndiscap.port", int(key)):
-                    self._name_port(point, key >> 32, self._port(key & 0xFFFFFFFF))
+                    self._name_port(point, key >> 32 & 0xFFFFFFFF, self._port(key & 0xFFFFFFFF))
                 case ("ndiscap.switch", int(lower)):
                     point.name, point.kind = f"vswitch:{lower}", PointKind.SWITCH_PORT
                     point.description = f"virtual switch, ifIndex {lower}, ports not decoded"
@@ -186,7 +189,7 @@ class Ndiscap:
 
     def _name_port(self, point: Point, lower: int, port: _Port) -> None:
         short = _short(port.port) or str(port.port_id)
-        point.name = f"vNIC:{port.nic_type or 'port'}:{short}:{lower}"
+        point.name = f"vNIC:{port.nic_type[:24] or 'port'}:{short}:{lower}"
         point.kind = port.kind
         switch = self._sources.get(lower, "")
         parts = [f"NIC {port.nic}" if port.nic else "", port.nic_type, f"port {port.port} (id {port.port_id})",
@@ -198,6 +201,8 @@ class Ndiscap:
             point.details["vswitch"] = switch
 
     def _port(self, number: int) -> _Port:
+        if number >= len(self._ports):  # `TOO_MANY`
+            return _Port(0, "", "", "")
         while len(self._parsed_ports) <= number:
             self._parsed_ports.append(_Port.parse(self._ports[len(self._parsed_ports)]))
         return self._parsed_ports[number]
@@ -227,10 +232,8 @@ class Ndiscap:
         rows, head = rows[~broken], head[whole]
         miniport, lower = head["miniport"].astype(np.int64), head["lower"].astype(np.int64)
         keyword = events.keyword[rows]
-        link_type = _link_types(keyword)
-        for (one, other), medium in self._mediums.items():
-            silent = (link_type == LINK_ETHERNET) & (miniport == one) & (lower == other)
-            link_type[silent] = medium
+        layer = miniport << 32 | lower
+        link_type = self._link_types(keyword, layer)
         start = events.payload_start[rows] + _HEAD.itemsize
         n_bytes = head["size"].astype(np.int64)
         is_first, is_last = _has(keyword, KEYWORD_START), _has(keyword, KEYWORD_END)
@@ -242,8 +245,21 @@ class Ndiscap:
             rows, start, n_bytes, link_type, is_first=is_first, is_last=is_last,
             stream=_stream(events, rows, miniport, lower, direction),
         )  # fmt: skip
-        point = self._points.numbers("ndiscap", miniport << 32 | lower)
+        point = self._points.numbers("ndiscap", layer)
         return fragments, Observations(np.arange(len(rows)), point, direction)
+
+    def _link_types(self, keyword: U64, layer: I64) -> U16:
+        """By the medium's keyword, else by the layer's medium, else Ethernet (ndis-packetcapture.md, Keywords)."""
+        link_type = np.full(len(keyword), LINK_ETHERNET, np.uint16)
+        is_raw, is_wifi = _has(keyword, KEYWORD_WIRELESS_WAN | KEYWORD_TUNNEL), _has(keyword, KEYWORD_WIFI)
+        silent = np.flatnonzero(~(is_raw | is_wifi | _has(keyword, KEYWORD_ETHERNET)))
+        layers, inverse = np.unique(layer[silent], return_inverse=True)
+        # What is known when a layer is first read holds for both passes, so that they agree on its link type.
+        mediums = [self._settled.setdefault(one, self._mediums.get(one, LINK_ETHERNET)) for one in layers.tolist()]
+        link_type[silent] = np.array(mediums, np.uint16)[inverse]
+        link_type[is_raw] = LINK_RAW
+        link_type[is_wifi] = LINK_WIFI
+        return link_type
 
     def _read_switch(self, events: Events, rows: I64, log: Log | None) -> tuple[Fragments, Observations]:
         """1003: numbers, the source port, the destination ports, the bytes, the out-of-band data."""
@@ -261,7 +277,7 @@ class Ndiscap:
         count = read_u32(data, at, end)
         usable = (at >= 0) & (count >= 0)
         at = np.where(usable, at + 4, end)
-        behind_count = at
+        behind_count = at.copy()
         places: list[tuple[I64, I64, I64]] = []
         counted = usable & (count * _DESTINATION_BYTES_MIN <= end - at)
         left = np.where(counted, count, 0)
@@ -275,12 +291,18 @@ class Ndiscap:
             places.append((here, at[here], behind))
             at[here] = behind
             left[here] -= 1
-        size_at = np.where(counted, at, -1)
-        fits = counted & _closes(data, size_at, end)
-        size_at[~fits] = -1
+        known = np.where(counted, at, -1)
+        _, oob_end, is_frame = _sized_pair(data, known, end)
+        fits = oob_end == end
+        is_longer = is_frame & ~fits
+        size_at = np.where(fits, known, -1)
         # Destinations laid out in a way nobody has seen yet: the first place from which sizes lead to the end.
-        odd = np.flatnonzero(usable & ~fits)
+        odd = np.flatnonzero(usable & ~fits & ~(is_longer & (count == 0)))
         size_at[odd] = kernels.find_sized_pair(data, behind_count[odd], end[odd], _SMALLEST_FRAME)
+        # More fields behind the out-of-band data, of a Windows to come, are no reason to lose the frame.
+        is_longer &= size_at < 0
+        size_at[is_longer] = known[is_longer]
+        fits |= is_longer
         broken = size_at < 0
         refuse(log, broken, SWITCH_FRAGMENT)
         good = np.flatnonzero(~broken)
@@ -289,8 +311,8 @@ class Ndiscap:
         keyword = events.keyword[rows[good]]
         head = read_rows(data, start[good], _HEAD)
         miniport, lower = head["miniport"].astype(np.int64), head["lower"].astype(np.int64)
-        oob_at = frame_at + n_bytes + 4
-        vlan, priority, is_large = _out_of_band(data, oob_at, end[good], events.pointer_bytes[rows[good]])
+        oob_at, oob_end, _ = _sized_pair(data, size_at[good], end[good])
+        vlan, priority, is_large = _out_of_band(data, oob_at, oob_end, events.pointer_bytes[rows[good]])
         fragments = Fragments.whole(
             rows[good], frame_at, n_bytes, np.full(len(good), LINK_ETHERNET, np.uint16),
             is_first=_has(keyword, KEYWORD_START), is_last=_has(keyword, KEYWORD_END),
@@ -317,8 +339,8 @@ class Ndiscap:
         is_egress = np.arange(len(rows)) >= len(ingress)
         port = self._ports.number(data, first, last - first)
         n_ports = len(self._ports)
-        outward = np.array([self._outward(number) for number in range(n_ports)] or [NO_DIRECTION], np.uint8)
-        sending = outward[port] if n_ports else np.zeros(len(port), np.uint8)
+        outward = np.array([*(self._outward(number) for number in range(n_ports)), NO_DIRECTION], np.uint8)
+        sending = outward[port]  # the last one is that of `TOO_MANY`
         opposite = np.where(sending == OUT, IN, np.where(sending == IN, OUT, NO_DIRECTION))
         direction = np.where(is_egress, opposite, sending).astype(np.uint8)
         fragment = number_of[rows]
@@ -390,14 +412,6 @@ def _has(keyword: U64, bits: int) -> BOOL:
     return is_set
 
 
-def _link_types(keyword: U64) -> U16:
-    """By the medium's keyword; Ethernet where none is set (ndis-packetcapture.md, Keywords)."""
-    link_type = np.full(len(keyword), LINK_ETHERNET, np.uint16)
-    link_type[_has(keyword, KEYWORD_WIRELESS_WAN | KEYWORD_TUNNEL)] = LINK_RAW
-    link_type[_has(keyword, KEYWORD_WIFI)] = LINK_WIFI
-    return link_type
-
-
 def _path_direction(keyword: U64) -> U8:
     send, receive = _has(keyword, KEYWORD_SEND), _has(keyword, KEYWORD_RECEIVE)
     return np.where(send & ~receive, OUT, np.where(receive & ~send, IN, NO_DIRECTION)).astype(np.uint8)
@@ -407,13 +421,14 @@ def _stream(events: Events, rows: I64, miniport: I64, lower: I64, direction: U8)
     return mix(events.cpu[rows], events.tid[rows], miniport, lower, direction, events.event_id[rows])
 
 
-def _closes(data: U8, at: I64, end: I64) -> BOOL:
-    """Whether `u32 n, n bytes, u32 m, m bytes` from `at` ends exactly at `end`."""
+def _sized_pair(data: U8, at: I64, end: I64) -> tuple[I64, I64, BOOL]:
+    """`u32 n, n bytes, u32 m, m bytes` at `at`: where the m bytes start and end, -1 unless they end by `end`; and
+    whether n bytes are enough for a frame."""
     n_bytes = read_u32(data, at, end)
-    oob_at = np.where(n_bytes >= 0, at + 4 + n_bytes, -1)
-    n_oob = read_u32(data, oob_at, end)
-    closes: BOOL = (n_bytes >= 0) & (n_oob >= 0) & (oob_at + 4 + n_oob == end)
-    return closes
+    size_at = np.where(n_bytes >= 0, at + 4 + n_bytes, -1)
+    n_oob = read_u32(data, size_at, end)
+    fits = (n_oob >= 0) & (size_at + 4 + n_oob <= end)
+    return np.where(fits, size_at + 4, -1), np.where(fits, size_at + 4 + n_oob, -1), fits & (n_bytes > _SMALLEST_FRAME)
 
 
 def _out_of_band(data: U8, at: I64, end: I64, pointer_bytes: I64) -> tuple[I32, U8, BOOL]:

@@ -80,8 +80,10 @@ _PLAIN_DIRECTION[[_OUT, _TX]] = OUT
 
 # Tags of an exported PDU (Wireshark's LINKTYPE_WIRESHARK_UPPER_PDU): the bare payload of a transport event has
 # addresses and ports beside it, which no other link type can carry.
-_PDU_DISSECTOR_TABLE, _PDU_IPV4_SOURCE, _PDU_IPV6_SOURCE, _PDU_PORT_TYPE = 14, 20, 22, 24
-_PDU_PORT_TYPES = {6: 2, 17: 3}  # IP protocol to Wireshark's port type: TCP, UDP
+_PDU_DISSECTOR_TABLE, _PDU_IPV4_SOURCE, _PDU_IPV6_SOURCE, _PDU_PORT_TYPE, _PDU_TABLE_NUMBER = 14, 20, 22, 24, 32
+# By IP protocol, Wireshark's port type and table of dissectors: TCP, UDP. The payload of others stays plain bytes.
+_PDU_PORT_TYPES = {6: (2, b"tcp.port"), 17: (3, b"udp.port")}
+_PDU_NO_DISSECTOR = (b"ip.proto", 255)
 
 _KIND_OF_COMPONENT = {
     2: PointKind.MINIPORT, 3: PointKind.FILTER, 4: PointKind.PROTOCOL, 5: PointKind.VM_NIC, 6: PointKind.HOST_VNIC,
@@ -93,6 +95,7 @@ _INGRESS_DIRECTION = {5: OUT, 6: OUT, 8: IN}
 _LOW_BYTE_PROPERTIES = (8, 9)  # OptDataPath, NdisObject: garbage above the low byte
 _PROPERTY_IF_INDEX, _PROPERTY_SWITCH = 1, 10
 _INFOS_KEPT = 1 << 16
+_ADDRESSES_KEPT = 256  # of a component; no real one has more
 
 
 @dataclass(slots=True)
@@ -172,7 +175,7 @@ class Pktmon:
         component = self._component(int.from_bytes(raw[:2], "little"))
         known = component.ipv4 if n_bytes == 4 else component.ipv6
         address = raw[4 : 4 + n_bytes]
-        if address not in known:
+        if len(known) < _ADDRESSES_KEPT and address not in known:
             known.append(address)
         return True
 
@@ -221,14 +224,17 @@ class Pktmon:
         stem = component.file.rsplit(".", 1)[0] if component.file.lower().endswith(".sys") else component.file
         if stem in ("", "NULL"):
             stem = component.description or "component"
-        side = component.edges.get(edge, f"edge {edge}" if edge else "")
-        point.name = f"{stem[:24].strip()}:{number}" + (f":{side.lower()}" if len(component.edges) > 1 and side else "")
+        side = component.edges.get(edge, "")
+        side_words = f"{side.lower()} edge" if side else f"edge {edge}" if edge else ""
+        point.name = f"{stem[:24].strip()}:{number}"
+        if len(component.edges) > 1 and side_words:
+            point.name += f":{side[:24].lower() or f'edge{edge}'}"
         point.kind = _KIND_OF_COMPONENT.get(component.component_type, PointKind.OTHER)
         kind = words.component_type(component.component_type)
         if_index = component.properties.get(words.property_type(_PROPERTY_IF_INDEX))
         switch = component.properties.get(words.property_type(_PROPERTY_SWITCH))
         parts = [component.description, f"{kind} {component.file}".strip(), f"component {number}",
-                 f"{side.lower()} edge" if side else "", f"ifIndex {if_index}" if if_index is not None else "",
+                 side_words, f"ifIndex {if_index}" if if_index is not None else "",
                  f"switch {switch}" if switch else ""]  # fmt: skip
         point.description = ", ".join(part for part in parts if part)
         point.details = {"component": number, "component_type": kind, "edge": side or edge, "file": component.file,
@@ -372,6 +378,7 @@ def _pdu_tags(head: Rows, version: int) -> U8:
         ("source_port_tag", ">u2"), ("source_port_size", ">u2"), ("source_port", ">u4"),
         ("destination_port_tag", ">u2"), ("destination_port_size", ">u2"), ("destination_port", ">u4"),
         ("table_tag", ">u2"), ("table_size", ">u2"), ("table", "S8"),
+        ("number_tag", ">u2"), ("number_size", ">u2"), ("number", ">u4"),
         ("end_tag", ">u2"), ("end_size", ">u2"),
     ])  # fmt: skip
     tags = np.zeros(len(head), layout)
@@ -380,12 +387,17 @@ def _pdu_tags(head: Rows, version: int) -> U8:
     tags["source"], tags["destination"] = head["source"], head["destination"]
     for number, name in enumerate(("type", "source_port", "destination_port")):
         tags[f"{name}_tag"], tags[f"{name}_size"] = _PDU_PORT_TYPE + number, 4
-    protocol = head["protocol"]
-    for ip_protocol, port_type in _PDU_PORT_TYPES.items():
-        tags["type"][protocol == ip_protocol] = port_type
     tags["source_port"], tags["destination_port"] = head["source_port"], head["destination_port"]
     tags["table_tag"], tags["table_size"] = _PDU_DISSECTOR_TABLE, 8
-    tags["table"] = np.where(protocol == 17, b"udp.port", b"tcp.port")
+    tags["number_tag"], tags["number_size"] = _PDU_TABLE_NUMBER, 4
+    tags["table"], tags["number"] = _PDU_NO_DISSECTOR
+    # As in Wireshark's own choice, the lower port is the service's.
+    service = np.minimum(head["source_port"], head["destination_port"])
+    for protocol, (port_type, table) in _PDU_PORT_TYPES.items():
+        mine = head["protocol"] == protocol
+        tags["type"][mine] = port_type
+        mine &= service > 0
+        tags["table"][mine], tags["number"][mine] = table, service[mine]
     return tags.view(np.uint8).reshape(len(head), layout.itemsize)
 
 

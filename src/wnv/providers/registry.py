@@ -152,7 +152,7 @@ def find(name_or_guid: str) -> list[str]:
         told = ", ".join(dict.fromkeys(near))
         raise UsageError(
             f"no provider is known by the name '{name_or_guid.strip()}'",
-            advice=f"Similar names: {told}." if told else "Give its GUID, as `wnv info` lists it.",
+            advice=f"Similar names: {told}." if told else "Give its GUID.",
         )
     return list(names[typed])
 

@@ -1,7 +1,7 @@
 """What merging adds about the host: SystemConfigEx events (etl-format.md, section 9.4).
 
-`pktmon` and `netsh trace stop` merge their files, so these stand in most recordings. Opcode 0x24 is not in the
-specification: in every real file that has it, it is a MIB_IF_ROW2 for each network interface, with the names
+`pktmon` and `netsh trace stop` merge their files, so these stand in most recordings. Opcode 0x24 is documented
+nowhere: in every real file that has it, it is a MIB_IF_ROW2 for each network interface, with the names
 that people know them by (docs/decisions/0002).
 """
 

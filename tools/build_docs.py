@@ -1,0 +1,159 @@
+"""Makes the pages of docs/reference that follow from the code: tables.md and cli.md.
+
+Run it after a change of `schema.py` or of a command: `python3 dev.py docs`; given a folder, the pages go there. The
+same code always gives the same bytes, and tests/test_docs.py checks that the committed pages are up to date.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from wnv.cli.main import COMMANDS, cli
+from wnv.schema import TABLES, Table
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTICE = "<!-- Made by tools/build_docs.py: change the code, then run `python3 dev.py docs`. -->"
+KIND_WORDS = (
+    ("integer", "a whole number"),
+    ("text", "text"),
+    ("time", "nanoseconds since 1970-01-01 UTC, a whole number"),
+    ("guid", "a GUID as text, lower case, without braces"),
+)
+
+
+def render_tables(tables: Sequence[Table] = TABLES) -> str:
+    """docs/reference/tables.md."""
+    return _page(_table_lines(tables))
+
+
+def render_cli() -> str:
+    """docs/reference/cli.md."""
+    return _page(_command_lines())
+
+
+PAGES = {"tables.md": render_tables, "cli.md": render_cli}
+"""What makes each page, by its name."""
+
+
+def _table_lines(tables: Sequence[Table]) -> Iterator[str]:
+    yield "# Tables"
+    yield ""
+    yield NOTICE
+    yield ""
+    yield "The tables as `src/wnv/schema.py` declares them. `wnv events --format csv` and `--format jsonl` have the"
+    yield "columns of `events`; `wnv info --format json` has rows of `session`, `points` and `diagnostics`, and more."
+    yield "A null means that the recording does not say."
+    yield ""
+    yield from _grid(("type", "is"), KIND_WORDS)
+    for table in tables:
+        yield ""
+        yield f"## {table.name}"
+        yield ""
+        yield f"One row is: {table.text[0].lower()}{table.text[1:]}"
+        yield ""
+        rows = [(f"`{one.name}`", one.kind.value, "yes" if one.is_nullable else "", one.text) for one in table.columns]
+        yield from _grid(("column", "type", "null", "meaning"), rows)
+
+
+def _command_lines() -> Iterator[str]:
+    yield "# Commands"
+    yield ""
+    yield NOTICE
+    yield ""
+    yield from _help_lines(cli)
+    yield ""
+    yield from _grid(("command", "answers"), [(f"[`wnv {name}`](#wnv-{name})", COMMANDS[name][2]) for name in COMMANDS])
+    yield ""
+    yield str(cli.epilog)
+    context = click.Context(cli, info_name="wnv")
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        yield ""
+        yield f"## wnv {name}"
+        yield ""
+        yield "```"
+        yield " ".join(["wnv", name, "[OPTIONS]", *(one.metavar or "" for one in _arguments(command))])
+        yield "```"
+        yield ""
+        yield from _help_lines(command)
+        yield ""
+        yield from _grid(("option", "does"), [_option_row(one) for one in _options(command)])
+        yield ""
+        yield from _example_lines(command.epilog or "")
+
+
+def _help_lines(command: click.Command) -> Iterator[str]:
+    """The help as paragraphs; blocks that click leaves as they are become code."""
+    for number, block in enumerate(inspect.cleandoc(command.help or "").split("\n\n")):
+        if number:
+            yield ""
+        if block.startswith("\b\n"):
+            yield from _example_lines(block)
+        else:
+            yield block
+
+
+def _example_lines(block: str) -> Iterator[str]:
+    title, *lines = block.removeprefix("\b\n").splitlines()
+    yield title
+    yield ""
+    yield "```"
+    yield from (line.removeprefix("  ") for line in lines)
+    yield "```"
+
+
+def _arguments(command: click.Command) -> list[click.Argument]:
+    return [one for one in command.params if isinstance(one, click.Argument)]
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    return [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+
+
+def _option_row(option: click.Option) -> tuple[str, str]:
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    value = "" if option.is_flag else f" `{_value_name(option)}`"
+    # What is in brackets already was written for the terminal, where nothing else shows the default.
+    meaning = re.sub(r"\s*\[default: (.*)\]$", r" Default: \1.", option.help or "")
+    if option.show_default is True:
+        meaning = f"{meaning} Default: {option.default}."
+    return names + value, meaning.strip()
+
+
+def _value_name(option: click.Option) -> str:
+    if option.metavar:
+        return option.metavar
+    if isinstance(option.type, click.Choice):
+        return "|".join(str(choice) for choice in option.type.choices)
+    return "N" if isinstance(option.type, click.types.IntParamType) else option.type.name.upper()
+
+
+def _grid(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    for row in (titles, ["---"] * len(titles), *rows):
+        yield "".join(f"| {_escaped(cell)} " if cell else "| " for cell in row) + "|"
+
+
+def _escaped(cell: str) -> str:
+    """`cell` without what Markdown would take for the end of a cell, or for HTML."""
+    return cell.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _page(lines: Iterator[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, render in PAGES.items():
+        (folder / name).write_text(render(), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else REFERENCE)
