@@ -128,9 +128,7 @@ def dot11_metadata(
     timestamp: int = 0,
 ) -> bytes:
     """DOT11_EXTSTA_RECV_CONTEXT, 48 bytes."""
-    head = struct.pack(
-        "<BBHIIIH2xiB3xI", 0x80, 1, 48, 0, phy, frequency_mhz, n_mpdus, rssi_dbm, rate_half_mbit, 0
-    )
+    head = struct.pack("<BBHIIIH2xiB3xI", 0x80, 1, 48, 0, phy, frequency_mhz, n_mpdus, rssi_dbm, rate_half_mbit, 0)
     return head + struct.pack("<QQ", 0, timestamp)
 
 
@@ -157,8 +155,7 @@ def ndis_1003(
         struct.pack("<I", len(destinations)),
     ]
     parts += [
-        struct.pack("<I", number) + wstr(port) + wstr(nic) + wstr(kind)
-        for number, port, nic, kind in destinations
+        struct.pack("<I", number) + wstr(port) + wstr(nic) + wstr(kind) for number, port, nic, kind in destinations
     ]
     parts += [struct.pack("<I", len(fragment)), fragment, struct.pack("<I", len(oob)), oob]
     return b"".join(parts)
@@ -274,9 +271,7 @@ class Sighting:
 
     def at(self, component: int, edge: int = 1, **changes: int) -> Sighting:
         """The packet's next sighting, at another place."""
-        return replace(
-            self, **{"appearance": self.appearance + 1, "component": component, "edge": edge, **changes}
-        )
+        return replace(self, **{"appearance": self.appearance + 1, "component": component, "edge": edge, **changes})
 
 
 def packet_group(cpu: int, counter: int) -> int:
@@ -756,8 +751,6 @@ def ethernet(
     return mac_bytes(dst_mac) + mac_bytes(src_mac) + tag + struct.pack(">H", ether_type) + packet
 
 
-def vxlan(
-    frame: bytes, vni: int, src: str, dst: str, *, src_port: int = 49152, dst_port: int = 4789
-) -> bytes:
+def vxlan(frame: bytes, vni: int, src: str, dst: str, *, src_port: int = 49152, dst_port: int = 4789) -> bytes:
     """The IP packet that carries `frame` in a VXLAN (RFC 7348); put it into `ethernet`."""
     return ip(src, dst, Udp(src_port, dst_port, struct.pack(">II", 0x08000000, vni << 8) + frame))

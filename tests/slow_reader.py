@@ -429,9 +429,7 @@ def _walk_events(body: bytes, buffer: BufferFacts, trace: SlowTrace) -> Iterator
     at = 0
 
     def report(what: str) -> None:
-        trace.problems.append(
-            Problem(file_offset=buffer.file_offset, event_offset=BUFFER_HEADER_BYTES + at, what=what)
-        )
+        trace.problems.append(Problem(file_offset=buffer.file_offset, event_offset=BUFFER_HEADER_BYTES + at, what=what))
 
     while at + 8 <= len(body):
         marker, second = struct.unpack_from("<II", body, at)

@@ -66,9 +66,9 @@ Header = tuple[int, int, int, int, int]
 
 any_i64 = st.integers(-(2**63), I64_MAX) | st.sampled_from([-(2**63), -(2**63) + 1, -1, 0, 1, I64_MAX])
 some_ticks = st.lists(any_i64, min_size=1, max_size=5)
-frequencies = st.sampled_from(
-    [1, 3, 1_193_182, 3_579_545, 10_000_000, 24_000_000, 2_994_373_000]
-) | st.integers(1, 922_337_203_685)
+frequencies = st.sampled_from([1, 3, 1_193_182, 3_579_545, 10_000_000, 24_000_000, 2_994_373_000]) | st.integers(
+    1, 922_337_203_685
+)
 headers = st.tuples(
     st.sampled_from([0, 1, 2, 3]),
     any_i64 | st.just(START_FILETIME),
@@ -137,9 +137,7 @@ def test_ticks_of_is_the_first_tick_at_or_after_a_time(header: Header, ts_ns: in
         (3, 10_000_000, 0),
     ],
 )
-def test_a_header_without_a_usable_clock_gives_no_times(
-    clock_type: int, perf_freq: int, cpu_mhz: int
-) -> None:
+def test_a_header_without_a_usable_clock_gives_no_times(clock_type: int, perf_freq: int, cpu_mhz: int) -> None:
     clock = Clock.from_header(clock_type, START_FILETIME, 5, perf_freq, cpu_mhz)
     assert clock.kind is None
     assert clock.start_filetime == START_FILETIME
@@ -217,14 +215,10 @@ def test_offsets_agree_with_the_zone_database_from_2010_to_2030(zone: HostZone, 
     # Every six hours of the 21 years, and around each change the hours and the seconds beside them.
     times = [datetime(2010, 1, 1, tzinfo=UTC) + timedelta(hours=6 * k) for k in range(21 * 365 * 4)]
     changes = [
-        later
-        for earlier, later in pairwise(times)
-        if offset_in(reference, earlier) != offset_in(reference, later)
+        later for earlier, later in pairwise(times) if offset_in(reference, earlier) != offset_in(reference, later)
     ]
     assert len(changes) == 42
-    around = [
-        change + timedelta(hours=k, seconds=s) for change in changes for k in range(-48, 49) for s in (-1, 0)
-    ]
+    around = [change + timedelta(hours=k, seconds=s) for change in changes for k in range(-48, 49) for s in (-1, 0)]
     times += around
     wanted = [offset_in(reference, at) for at in times]
     got = zone.offset_seconds(i64(*(int(at.timestamp()) * S for at in times)))
@@ -370,9 +364,7 @@ def test_the_zone_of_this_computer_is_asked_for_each_instant() -> None:
 # --- times as text
 
 
-def texts(
-    style: TimeStyle, *times: int, zone: HostZone | None = PACIFIC, start_ns: int = START_NS
-) -> list[str]:
+def texts(style: TimeStyle, *times: int, zone: HostZone | None = PACIFIC, start_ns: int = START_NS) -> list[str]:
     return TimeFormatter(style, zone, start_ns).format(i64(*times))
 
 
@@ -444,9 +436,7 @@ def test_the_ends_of_time_are_shown_in_any_zone() -> None:
         (TimeStyle.DELTA, PACIFIC, "seconds since the row before", "Times are seconds since the row before."),
     ],
 )  # fmt: skip
-def test_header_and_note_name_the_zone(
-    style: TimeStyle, zone: HostZone | None, header: str, note: str
-) -> None:
+def test_header_and_note_name_the_zone(style: TimeStyle, zone: HostZone | None, header: str, note: str) -> None:
     shown = TimeFormatter(style, zone, START_NS)
     assert (shown.header, shown.note) == (header, note)
 
@@ -555,9 +545,7 @@ def test_anything_else_is_refused_with_what_was_found_and_what_is_accepted(text:
         ("-30s", START_NS, NO_TIME),
     ],
 )
-def test_times_relative_to_an_unknown_start_or_end_are_refused(
-    text: str, start_ns: int, end_ns: int | None
-) -> None:
+def test_times_relative_to_an_unknown_start_or_end_are_refused(text: str, start_ns: int, end_ns: int | None) -> None:
     with pytest.raises(UsageError, match="is unknown"):
         typed(text, start_ns=start_ns, end_ns=end_ns)
 

@@ -71,9 +71,7 @@ def test_the_readers_we_compare_with_are_not_dependencies(repo_root: Path) -> No
 
 
 def test_dev_py_explains_itself(repo_root: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, repo_root / "dev.py", "--help"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, repo_root / "dev.py", "--help"], capture_output=True, text=True, check=True)
     assert "python3 dev.py test" in done.stdout
 
 

@@ -261,9 +261,7 @@ def test_every_kind_of_event_comes_back(spec: TraceSpec) -> None:
     trace = read_back(spec, events)
     rows = data_rows(trace)
     assert trace.problems == []
-    assert [told(row) for row in sorted(rows, key=lambda row: row["ticks"] or 0)] == [
-        told(event) for event in events
-    ]
+    assert [told(row) for row in sorted(rows, key=lambda row: row["ticks"] or 0)] == [told(event) for event in events]
     assert all(row["filetime"] == spec.filetime(row["ticks"] or 0) for row in trace.rows)
     assert trace.facts["end_time"] == spec.filetime(events[-1].ticks or 0)
     assert trace.facts["buffers_written"] == len(trace.buffers)
@@ -342,13 +340,9 @@ def test_counters_of_perfinfo_become_items() -> None:
 
 MESSAGES = {
     "bare": message(1, payload=b"args"),
-    "all": message(
-        2, guid=PROVIDER, sequence=9, ticks=10**12 + 5, pid=3, tid=4, pointer_bytes=8, payload=b"args"
-    ),
+    "all": message(2, guid=PROVIDER, sequence=9, ticks=10**12 + 5, pid=3, tid=4, pointer_bytes=8, payload=b"args"),
     "component wins": message(3, guid=PROVIDER, component=5, ticks=10**12 + 5, payload=b"args"),
-    "not a session time": message(
-        4, guid=PROVIDER, performance_timestamp=True, pid=1, tid=2, payload=b"args"
-    ),
+    "not a session time": message(4, guid=PROVIDER, performance_timestamp=True, pid=1, tid=2, payload=b"args"),
     "packed": message(5, sequence=1, component=2, ticks=10**12 + 6, pointer_bytes=4, payload=b""),
 }
 
@@ -379,9 +373,7 @@ ITEMS: list[Item] = [
     stack32([1, 2, 3], match_id=9),
     stack64([]),
     event_key(5),
-    schema_tl(
-        "Event", [TlField("a", 1), TlField("b", 4, 3), TlField("c", 8, count=2), TlField("d", 8, count=-1)]
-    ),
+    schema_tl("Event", [TlField("a", 1), TlField("b", 4, 3), TlField("c", 8, count=2), TlField("d", 8, count=-1)]),
     prov_traits("Provider", PROVIDER),
     process_start_key(6),
     control_guid(PROVIDER),
@@ -756,9 +748,7 @@ def remade(event_id: int, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", ["pktmon-demikernel", "pktmon-vpn-a"])
 def test_pktmon_payloads_are_those_of_windows(name: str, traces_dir: Path) -> None:
-    rows = [
-        row for row in read((traces_dir / f"{name}.etl").read_bytes()).rows if row["provider"] == p.PKTMON
-    ]
+    rows = [row for row in read((traces_dir / f"{name}.etl").read_bytes()).rows if row["provider"] == p.PKTMON]
     assert len(rows) > 400
     for row in rows:
         assert remade(row["event_id"] or 0, row["payload"]) == row["payload"]

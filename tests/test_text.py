@@ -35,8 +35,7 @@ def test_every_control_format_separator_and_surrogate_character_is_written_out()
     left = [
         f"{code:04X}"
         for code in range(sys.maxunicode + 1)
-        if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-        and visible(chr(code)) == chr(code)
+        if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and visible(chr(code)) == chr(code)
     ]
     assert left == []
 

@@ -164,9 +164,7 @@ PHRASES = {
 """First word of a location's name, where it says more than a short form."""
 
 _WRITTEN = {word.lower(): word for word in CAPITALS.split()} | SPELLED
-_CAMEL = re.compile(
-    r"VMBus|IP(?=and)|and(?=Port)|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+"
-)
+_CAMEL = re.compile(r"VMBus|IP(?=and)|and(?=Port)|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+")
 _NUMBERED = re.compile(r"([A-Za-z]+)([0-9]+)")
 
 
@@ -229,12 +227,9 @@ def build(maps: dict[str, dict[str, str]]) -> dict[str, dict[str, object]]:
     if not known.issuperset(from_2018.values()):
         raise ValueError("a drop reason of 2018 has no later number: complete FROM_2018")
     tables: dict[str, dict[str, object]] = {
-        ours: {str(code): name for code, name in sorted_codes(maps[theirs])}
-        for ours, theirs in PLAIN_MAPS.items()
+        ours: {str(code): name for code, name in sorted_codes(maps[theirs])} for ours, theirs in PLAIN_MAPS.items()
     }
-    tables["drop_reason"] = {
-        str(code): reason_words(name.removeprefix("PktMonDrop_")) for code, name in reasons
-    }
+    tables["drop_reason"] = {str(code): reason_words(name.removeprefix("PktMonDrop_")) for code, name in reasons}
     tables["drop_reason_2018"] = {str(code): later for code, later in from_2018.items()}
     tables["drop_location"] = {
         str(code): (name, location_words(code, name)) for code, name in sorted_codes(maps["DropLocation"])
@@ -247,9 +242,7 @@ def render(tables: dict[str, dict[str, object]]) -> str:
     """JSON with one line an entry, so that a change shows as the lines it changes."""
     blocks = []
     for title in sorted(tables):
-        lines = ",\n".join(
-            f"    {json.dumps(key)}: {json.dumps(value)}" for key, value in tables[title].items()
-        )
+        lines = ",\n".join(f"    {json.dumps(key)}: {json.dumps(value)}" for key, value in tables[title].items())
         blocks.append(f"  {json.dumps(title)}: {{\n{lines}\n  }}")
     return "{\n" + ",\n".join(blocks) + "\n}\n"
 

@@ -17,6 +17,8 @@ U64: TypeAlias = NDArray[np.uint64]
 """Keywords, addresses, halves of a GUID."""
 I8: TypeAlias = NDArray[np.int8]
 """Small enumerations where -1 means none."""
+I16: TypeAlias = NDArray[np.int16]
+"""Small numbers of protocol headers; -1 means none."""
 I32: TypeAlias = NDArray[np.int32]
 """Index into a short table; -1 means none."""
 I64: TypeAlias = NDArray[np.int64]

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from wnv.arrays import BOOL, I64, U8, U32
+from wnv.arrays import BOOL, I16, I32, I64, U8, U32
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: numba has no types, and the decorator keeps the caller's
 
@@ -946,3 +946,459 @@ def encode_narrow(
             for place in range(at, stop):
                 to = _put_character(out, to, int(np.int64(character_of[data[place]])))
         ends[k] = to
+
+
+# Headers of frames. Where a table of columns is filled, its first index is one of these; `packets.headers` names
+# the columns in the same order.
+(
+    ETH_DST, ETH_SRC, ARP_SENDER_MAC, ARP_TARGET_MAC, ARP_SENDER_IP, ARP_TARGET_IP, IP_ID, TCP_SEQ, TCP_ACK, GRE_KEY,
+    N_LONG_COLUMNS,
+) = range(11)  # fmt: skip
+(
+    ETH_TYPE, NETWORK_TYPE, ARP_OP, IP_OFFSET, IP_LENGTH, IP_FRAGMENT_OFFSET, SRC_PORT, DST_PORT, TRANSPORT_OFFSET,
+    TCP_WINDOW, TCP_PAYLOAD_BYTES, UDP_LENGTH, ICMP_ID, ICMP_SEQ, GRE_PROTOCOL, VXLAN_FLAGS, VNI, VSID, PAYLOAD_OFFSET,
+    PAYLOAD_BYTES, INNER_OFFSET, INNER_END, INNER_WIRE_END, N_WORD_COLUMNS,
+) = range(24)  # fmt: skip
+(
+    VLAN_ID, VLAN_PRIORITY, VLAN2_ID, VLAN2_PRIORITY, IP_VERSION, IP_HEADER_BYTES, IP_TRAFFIC_CLASS, IP_FLAGS, IP_TTL,
+    IP_PROTOCOL, PROTOCOL, TCP_FLAGS, TCP_HEADER_BYTES, ICMP_TYPE, ICMP_CODE, FLOW_ID, INNER_LINK, N_HALF_COLUMNS,
+) = range(18)  # fmt: skip
+
+# Link types (packets.points), EtherTypes (IEEE), IP protocols (IANA).
+_LINK_ETHERNET, _LINK_RAW, _LINK_WIFI, _LINK_UPPER_PDU = 1, 101, 105, 252
+_ARP, _IPV4, _IPV6, _BRIDGED_ETHERNET = 0x0806, 0x0800, 0x86DD, 0x6558
+_VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
+_LOWEST_ETHERTYPE: Final = 0x600  # below it stands a length, and LLC follows (IEEE 802.3)
+_ICMP, _IN_IPV4, _TCP, _UDP, _IN_IPV6, _GRE, _ICMPV6, _SCTP = 1, 4, 6, 17, 41, 47, 58, 132
+_HOP_OPTIONS, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION_OPTIONS, _MOBILITY = 0, 43, 44, 51, 60, 135
+_CHAIN_MAX: Final = 16  # extension headers looked at
+_PDU_TAGS_MAX: Final = 64
+_VXLAN_PORT: Final = 4789
+_NOT_THERE: Final = -1
+
+
+@njit
+def _be8(data: U8, at: int, stop: int) -> int:
+    """A byte before `stop`, else -1."""
+    return _u8_at(data, at) if at < stop else _NOT_THERE
+
+
+@njit
+def _be16(data: U8, at: int, stop: int) -> int:
+    """Big-endian u16 that ends before or at `stop`, else -1."""
+    return _u8_at(data, at) << 8 | _u8_at(data, at + 1) if at + 2 <= stop else _NOT_THERE
+
+
+@njit
+def _be32(data: U8, at: int, stop: int) -> int:
+    """Big-endian u32, or -1."""
+    if at + 4 > stop:
+        return _NOT_THERE
+    return _u8_at(data, at) << 24 | _u8_at(data, at + 1) << 16 | _u8_at(data, at + 2) << 8 | _u8_at(data, at + 3)
+
+
+@njit
+def _be48(data: U8, at: int, stop: int) -> int:
+    """Six bytes as a number, or -1."""
+    return _be16(data, at, stop) << 32 | _be32(data, at + 2, stop) if at + 6 <= stop else _NOT_THERE
+
+
+@njit
+def _signed64(data: U8, at: int) -> int:
+    """The 64 bits of a big-endian u64 as a signed number; the caller has checked that they are there."""
+    high = _be32(data, at, at + 4)
+    return (high - (high >> 31 << 32)) << 32 | _be32(data, at + 4, at + 8)
+
+
+@njit
+def _read_llc(data: U8, at: int, stop: int) -> tuple[int, int]:
+    """What stands behind an LLC header: an EtherType behind SNAP, else the DSAP (below 256); and where."""
+    if _be32(data, at, stop) == 0xAAAA0300 and _be16(data, at + 4, stop) == 0:
+        return _be16(data, at + 6, stop), at + 8
+    return _be8(data, at, stop), at + 3
+
+
+@njit
+def _read_ethernet(data: U8, at: int, stop: int, k: int, long: I64, word: I32, half: I16) -> tuple[int, int]:
+    """Addresses, type and up to two tags; returns the network protocol and where it stands."""
+    long[ETH_DST, k] = _be48(data, at, stop)
+    long[ETH_SRC, k] = _be48(data, at + 6, stop)
+    network = _be16(data, at + 12, stop)
+    at += 14
+    if network >= _LOWEST_ETHERTYPE:
+        word[ETH_TYPE, k] = network
+    for tag in range(0, 4, 2):
+        if network not in _VLAN_TAGS:
+            break
+        control = _be16(data, at, stop)
+        if control >= 0:
+            half[VLAN_ID + tag, k] = control & 0xFFF
+            half[VLAN_PRIORITY + tag, k] = control >> 13
+        network = _be16(data, at + 2, stop)
+        at += 4
+    if 0 <= network < _LOWEST_ETHERTYPE:
+        return _read_llc(data, at, stop)
+    return network, at
+
+
+@njit
+def _read_wifi(data: U8, at: int, stop: int, k: int, long: I64) -> tuple[int, int]:
+    """Addresses of an 802.11 data or management frame (IEEE 802.11, 9.2.4); returns the network protocol and where.
+
+    Windows logs frames decrypted, with or without the Protected bit: what counts is whether LLC follows. The parts
+    of an aggregate (A-MSDU) and later fragments are not looked into.
+    """
+    control = _be16(data, at, stop)
+    if control < 0:
+        return _NOT_THERE, at
+    kind, subtype, flags = control >> 10 & 3, control >> 12, control & 0xFF
+    if kind == 0:
+        long[ETH_DST, k] = _be48(data, at + 4, stop)
+        long[ETH_SRC, k] = _be48(data, at + 10, stop)
+    if kind != 2:
+        return _NOT_THERE, at
+    to_ds, from_ds = flags & 1, flags >> 1 & 1
+    long[ETH_DST, k] = _be48(data, at + (16 if to_ds else 4), stop)
+    long[ETH_SRC, k] = _be48(data, at + ((24 if to_ds else 16) if from_ds else 10), stop)
+    is_later = _be8(data, at + 22, stop) & 15 != 0
+    at += 30 if to_ds & from_ds else 24
+    is_aggregate = False
+    if subtype & 8:
+        is_aggregate = _be8(data, at, stop) & 0x80 != 0
+        at += 6 if flags & 0x80 else 2
+    if subtype & 4 or is_later or is_aggregate:
+        return _NOT_THERE, at
+    if _be32(data, at, stop) != 0xAAAA0300:
+        return _NOT_THERE, at
+    return _read_llc(data, at, stop)
+
+
+@njit
+def _read_arp(data: U8, at: int, stop: int, k: int, long: I64, word: I32) -> None:
+    """ARP for IPv4 over Ethernet (RFC 826); of others, the operation."""
+    word[ARP_OP, k] = _be16(data, at + 6, stop)
+    if _be32(data, at, stop) == 0x0001_0800 and _be16(data, at + 4, stop) == 0x0604:
+        long[ARP_SENDER_MAC, k] = _be48(data, at + 8, stop)
+        long[ARP_SENDER_IP, k] = _be32(data, at + 14, stop)
+        long[ARP_TARGET_MAC, k] = _be48(data, at + 18, stop)
+        long[ARP_TARGET_IP, k] = _be32(data, at + 24, stop)
+
+
+@njit
+def _read_address(data: U8, at: int, stop: int, size: int, k: int, side: int, address: I64, has: BOOL) -> None:
+    """An IP address; `side` 0 is the source, 1 the destination."""
+    if at + size > stop:
+        return
+    if size == 4:
+        address[2 * side + 1, k] = _be32(data, at, stop)
+    else:
+        address[2 * side, k] = _signed64(data, at)
+        address[2 * side + 1, k] = _signed64(data, at + 8)
+    has[side, k] = True
+
+
+@njit
+def _read_ipv4(
+    data: U8, at: int, stop: int, k: int, long: I64, word: I32, half: I16, address: I64, has: BOOL
+) -> tuple[int, int, int]:
+    """RFC 791. Returns the protocol (-1: nothing to go on with), where its header is, and where the packet ends.
+
+    The end is by the header's own length; it may lie behind `stop`, and is -1 where the header states 0.
+    """
+    header = (_u8_at(data, at) & 15) * 4
+    half[IP_HEADER_BYTES, k] = header
+    if header < 20:
+        return _NOT_THERE, at, _NOT_THERE
+    length = _be16(data, at + 2, stop)
+    half[IP_TRAFFIC_CLASS, k] = _be8(data, at + 1, stop)
+    word[IP_LENGTH, k] = length
+    if 0 < length < header:
+        return _NOT_THERE, at, _NOT_THERE
+    long[IP_ID, k] = _be16(data, at + 4, stop)
+    fragment = _be16(data, at + 6, stop)
+    half[IP_TTL, k] = _be8(data, at + 8, stop)
+    protocol = _be8(data, at + 9, stop)
+    half[IP_PROTOCOL, k] = protocol
+    _read_address(data, at + 12, stop, 4, k, 0, address, has)
+    _read_address(data, at + 16, stop, 4, k, 1, address, has)
+    end = at + length if length > 0 else _NOT_THERE
+    if fragment >= 0:
+        half[IP_FLAGS, k] = fragment >> 13
+        word[IP_FRAGMENT_OFFSET, k] = (fragment & 0x1FFF) * 8
+    at += header
+    if protocol == _AUTHENTICATION and fragment & 0x1FFF == 0 and at + 2 <= stop:
+        protocol = _u8_at(data, at)
+        at += (_u8_at(data, at + 1) + 2) * 4
+    half[PROTOCOL, k] = protocol
+    if fragment < 0 or fragment & 0x1FFF > 0:
+        protocol = _NOT_THERE
+    return protocol, at, end
+
+
+@njit
+def _read_ipv6(
+    data: U8, at: int, stop: int, k: int, long: I64, word: I32, half: I16, address: I64, has: BOOL
+) -> tuple[int, int, int]:
+    """RFC 8200 with its extension headers, and the authentication header. Returns as `_read_ipv4`."""
+    first = _be16(data, at, stop)
+    if first >= 0:
+        half[IP_TRAFFIC_CLASS, k] = first >> 4 & 0xFF
+    half[IP_HEADER_BYTES, k] = 40
+    length = _be16(data, at + 4, stop)
+    word[IP_LENGTH, k] = length
+    protocol = _be8(data, at + 6, stop)
+    half[IP_PROTOCOL, k] = protocol
+    half[IP_TTL, k] = _be8(data, at + 7, stop)
+    _read_address(data, at + 8, stop, 16, k, 0, address, has)
+    _read_address(data, at + 24, stop, 16, k, 1, address, has)
+    at += 40
+    end = at + length if length > 0 else _NOT_THERE
+    limit = min(stop, end) if length > 0 else stop
+    goes_on = True
+    for _ in range(_CHAIN_MAX):
+        if protocol == _FRAGMENT and at + 4 <= limit:
+            fragment = _be16(data, at + 2, limit)
+            long[IP_ID, k] = _be32(data, at + 4, limit)
+            half[IP_FLAGS, k] = fragment & 1  # in IPv4's place: more fragments
+            word[IP_FRAGMENT_OFFSET, k] = fragment & 0xFFF8
+            protocol = _u8_at(data, at)
+            at += 8
+            if fragment & 0xFFF8:
+                goes_on = False
+                break
+        elif protocol == _AUTHENTICATION and at + 2 <= limit:
+            protocol = _u8_at(data, at)
+            at += (_u8_at(data, at + 1) + 2) * 4
+        elif protocol in (_HOP_OPTIONS, _ROUTING, _DESTINATION_OPTIONS, _MOBILITY) and at + 2 <= limit:
+            protocol = _u8_at(data, at)
+            at += (_u8_at(data, at + 1) + 1) * 8
+        else:
+            break
+    half[PROTOCOL, k] = protocol
+    return protocol if goes_on else _NOT_THERE, at, end
+
+
+@njit
+def _read_gre(data: U8, at: int, stop: int, k: int, long: I64, word: I32, half: I16) -> tuple[int, int]:
+    """RFC 2784 and 2890, NVGRE (RFC 7637); returns the inner link type, -1 = none, and where the inner frame is."""
+    flags = _be16(data, at, stop)
+    carried = _be16(data, at + 2, stop)
+    word[GRE_PROTOCOL, k] = carried
+    if carried < 0 or flags & 7 != 0:
+        return _NOT_THERE, at
+    at += 4
+    if flags & 0xC000:
+        at += 4
+    if flags & 0x2000:
+        key = _be32(data, at, stop)
+        long[GRE_KEY, k] = key
+        if key >= 0 and carried == _BRIDGED_ETHERNET and flags & 0xD000 == 0:
+            word[VSID, k] = key >> 8
+            half[FLOW_ID, k] = key & 0xFF
+        at += 4
+    if flags & 0x1000:
+        at += 4
+    if flags & 0x4000 or at > stop:
+        return _NOT_THERE, at
+    if carried == _BRIDGED_ETHERNET:
+        return _LINK_ETHERNET, at
+    return _LINK_RAW if carried in (_IPV4, _IPV6) else _NOT_THERE, at
+
+
+@njit
+def _read_upper_pdu(
+    data: U8, begin: int, stop: int, k: int, word: I32, half: I16, address: I64, has: BOOL
+) -> tuple[int, int]:
+    """Tags before bare payload (pktmon's transport events); returns the protocol, and where the payload is or -1."""
+    at = begin
+    protocol = _NOT_THERE
+    for _ in range(_PDU_TAGS_MAX):
+        tag = _be16(data, at, stop)
+        size = _be16(data, at + 2, stop)
+        at += 4
+        if size < 0 or at + size > stop:
+            return protocol, _NOT_THERE
+        if tag == 0:
+            return protocol, at
+        if tag in (20, 21) and size == 4:
+            half[IP_VERSION, k] = 4
+            _read_address(data, at, stop, 4, k, tag - 20, address, has)
+        elif tag in (22, 23) and size == 16:
+            half[IP_VERSION, k] = 6
+            _read_address(data, at, stop, 16, k, tag - 22, address, has)
+        elif tag == 24 and size == 4:
+            kind = _be32(data, at, stop)
+            protocol = _TCP if kind == 2 else _UDP if kind == 3 else _SCTP if kind == 1 else _NOT_THERE
+        elif tag == 25 and size == 4:
+            word[SRC_PORT, k] = _be16(data, at + 2, stop)
+        elif tag == 26 and size == 4:
+            word[DST_PORT, k] = _be16(data, at + 2, stop)
+        at += size
+    return protocol, _NOT_THERE
+
+
+@njit
+def read_headers(
+    data: U8,
+    start: I64,
+    n_bytes: I64,
+    wire_bytes: I64,
+    offset: I64,
+    link_type: I64,
+    long: I64,
+    word: I32,
+    half: I16,
+    address: I64,
+    has: BOOL,
+) -> None:
+    """Headers of the frames into the tables of columns, which hold -1 (`address` and `has`: 0) before.
+
+    Looked at is `data[start + offset : start + n_bytes]`, all of which the caller has checked to exist; the packet
+    had `wire_bytes`, -1 where that is to be found out. Offsets written are from `start`. A field of which a byte
+    was not captured, or lies behind the end that the packet states, is left as it was.
+    """
+    for k in range(start.size):
+        begin = int(np.int64(start[k]))
+        at = begin + int(np.int64(offset[k]))
+        stop = begin + int(np.int64(n_bytes[k]))
+        wire = int(np.int64(wire_bytes[k]))
+        wire = begin + wire if wire >= 0 else _NOT_THERE
+        link = int(np.int64(link_type[k]))
+        network = _NOT_THERE
+        protocol = _NOT_THERE
+        if link == _LINK_ETHERNET:
+            network, at = _read_ethernet(data, at, stop, k, long, word, half)
+        elif link == _LINK_RAW:
+            version = _be8(data, at, stop) >> 4
+            network = _IPV4 if version == 4 else _IPV6 if version == 6 else _NOT_THERE
+        elif link == _LINK_WIFI:
+            network, at = _read_wifi(data, at, stop, k, long)
+        elif link == _LINK_UPPER_PDU:
+            protocol, payload = _read_upper_pdu(data, at, stop, k, word, half, address, has)
+            half[PROTOCOL, k] = protocol
+            if payload >= 0:
+                word[PAYLOAD_OFFSET, k] = payload - begin
+                word[PAYLOAD_BYTES, k] = stop - payload
+            continue
+        word[NETWORK_TYPE, k] = network
+        if network == _ARP:
+            _read_arp(data, at, stop, k, long, word)
+            continue
+        version = _be8(data, at, stop) >> 4
+        end = _NOT_THERE
+        if network == _IPV4 and version == 4:
+            half[IP_VERSION, k] = 4
+            word[IP_OFFSET, k] = at - begin
+            protocol, at, end = _read_ipv4(data, at, stop, k, long, word, half, address, has)
+        elif network == _IPV6 and version == 6:
+            half[IP_VERSION, k] = 6
+            word[IP_OFFSET, k] = at - begin
+            protocol, at, end = _read_ipv6(data, at, stop, k, long, word, half, address, has)
+        if protocol < 0:
+            continue
+        if end >= 0:
+            stop = min(stop, end)
+            wire = min(wire, end) if wire >= 0 else end
+        wire = max(wire, stop)
+        if at > stop:
+            continue
+        inner_link = _NOT_THERE
+        payload = _NOT_THERE
+        if protocol in (_TCP, _UDP, _SCTP):
+            word[TRANSPORT_OFFSET, k] = at - begin
+            word[SRC_PORT, k] = _be16(data, at, stop)
+            port = _be16(data, at + 2, stop)
+            word[DST_PORT, k] = port
+            if protocol == _TCP:
+                long[TCP_SEQ, k] = _be32(data, at + 4, stop)
+                long[TCP_ACK, k] = _be32(data, at + 8, stop)
+                flags = _be16(data, at + 12, stop)
+                word[TCP_WINDOW, k] = _be16(data, at + 14, stop)
+                if flags >= 0:
+                    header = (flags >> 12) * 4
+                    half[TCP_FLAGS, k] = flags & 0xFFF
+                    half[TCP_HEADER_BYTES, k] = header
+                    if header >= 20 and at + header <= wire:
+                        payload = at + header
+                        word[TCP_PAYLOAD_BYTES, k] = wire - payload
+            elif protocol == _UDP:
+                length = _be16(data, at + 4, stop)
+                word[UDP_LENGTH, k] = length
+                if length >= 8 or length == 0:
+                    payload = at + 8
+                    if length > 0:
+                        stop = min(stop, at + length)
+                        wire = min(wire, at + length)
+                if port == _VXLAN_PORT and payload >= 0:
+                    word[VXLAN_FLAGS, k] = _be16(data, payload, stop)
+                    word[VNI, k] = _be32(data, payload + 4, stop) >> 8
+                    inner_link = _LINK_ETHERNET
+                    at = payload + 8
+        elif protocol in (_ICMP, _ICMPV6):
+            word[TRANSPORT_OFFSET, k] = at - begin
+            kind = _be8(data, at, stop)
+            half[ICMP_TYPE, k] = kind
+            half[ICMP_CODE, k] = _be8(data, at + 1, stop)
+            if kind in (128, 129) if protocol == _ICMPV6 else kind in (0, 8) or 13 <= kind <= 18:
+                word[ICMP_ID, k] = _be16(data, at + 4, stop)
+                word[ICMP_SEQ, k] = _be16(data, at + 6, stop)
+        elif protocol == _GRE:
+            word[TRANSPORT_OFFSET, k] = at - begin
+            inner_link, at = _read_gre(data, at, stop, k, long, word, half)
+        elif protocol in (_IN_IPV4, _IN_IPV6):
+            inner_link = _LINK_RAW
+        if 0 <= payload <= stop:
+            word[PAYLOAD_OFFSET, k] = payload - begin
+            word[PAYLOAD_BYTES, k] = stop - payload
+        if inner_link >= 0 and at < stop:
+            half[INNER_LINK, k] = inner_link
+            word[INNER_OFFSET, k] = at - begin
+            word[INNER_END, k] = stop - begin
+            word[INNER_WIRE_END, k] = wire - begin
+
+
+@njit
+def _hash_pair(one: int, other: int, seed: int) -> int:
+    """Of two 64-bit numbers, by 4 bytes, in 63 bits."""
+    key = seed & 0xFFFFFFFF
+    for i in range(4):
+        part = (one if i < 2 else other) >> (32 * (i & 1)) & 0xFFFFFFFF
+        key = ((key ^ part) & 0xFFFFFFFF) * 0x1E3779B1  # below 2 ** 61
+        key ^= key >> 29
+    return key
+
+
+@njit
+def number_pairs(high: I64, low: I64, is_given: BOOL, seed: int, slots: I32, first_row: I32, codes: I32) -> int:
+    """Give equal pairs equal numbers, in order of first appearance, -1 where none is given; returns how many.
+
+    `slots` (a power of two, more than there are rows, all -1) is a hash table of numbers, seeded so that no file
+    can aim at it. `first_row` gets for each number the row where it was first seen.
+    """
+    mask = slots.size - 1
+    n_known = 0
+    last = -1
+    for k in range(high.size):
+        if not is_given[k]:
+            codes[k] = -1
+            continue
+        one, other = int(np.int64(high[k])), int(np.int64(low[k]))
+        if last >= 0 and high[last] == one and low[last] == other:
+            codes[k] = codes[last]
+            continue
+        slot = _hash_pair(one, other, seed) & mask
+        code = int(np.int64(slots[slot]))
+        while code >= 0:
+            row = first_row[code]
+            if high[row] == one and low[row] == other:
+                break
+            slot = (slot + 1) & mask
+            code = int(np.int64(slots[slot]))
+        if code < 0:
+            code = n_known
+            slots[slot] = code
+            first_row[code] = k
+            n_known += 1
+        codes[k] = code
+        last = k
+    return n_known

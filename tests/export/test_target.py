@@ -301,9 +301,7 @@ class TestDirect:
             "except OutputClosed:\n"
             "    raise SystemExit(7)\n"
         )
-        with subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as child:
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
             assert child.stdout is not None
             assert child.stderr is not None
             child.stdout.read(10)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from ipaddress import ip_address
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from ipaddress import IPv6Address, ip_address
 
 import numpy as np
 
-from wnv.arrays import I64, U8, U16
+from wnv.arrays import BOOL, I16, I32, I64, U8, U16, U32, U64
 from wnv.packets.points import LINK_ETHERNET, LINK_RAW
 
 ETHER_BYTES, VLAN_BYTES, IPV6_BYTES = 14, 4, 40
@@ -105,3 +107,268 @@ def summarize(frame: bytes, link_type: int) -> str:
     name = _PROTOCOL_NAMES.get(protocol, f"IP protocol {protocol}")
     echo = _ECHO.get((protocol, frame[behind])) if len(frame) > behind else None
     return f"{name} {texts[0]} → {texts[1]}" + (f", {echo}" if echo else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Header fields of frames, a row each; -1 in a column that does not say otherwise = not there, or not captured.
+
+    Numbers are in the unit of the field. Offsets are in bytes from the start of the frame, also those of `inner`.
+    A field is there as soon as its own bytes are, whatever is missing behind it; nothing is read behind the end
+    that the packet itself states.
+    """
+
+    row: I64
+    """The frame among those given to `decode_packets`."""
+    eth_dst: I64
+    """MAC address as a 48-bit number; of Wi-Fi data frames the final destination."""
+    eth_src: I64
+    eth_type: I32
+    """The EtherType behind the addresses, which may be that of a VLAN tag; -1 where a length stands there."""
+    network_type: I32
+    """The EtherType behind tags and SNAP; of LLC without SNAP its DSAP, below 256."""
+    vlan_id: I16
+    """Of the outer tag *in the bytes* (802.1Q, 802.1ad); what Windows recorded beside the bytes is in `Fragments`."""
+    vlan_priority: I16
+    vlan2_id: I16
+    """Of a second tag."""
+    vlan2_priority: I16
+    arp_op: I32
+    """1 request, 2 reply."""
+    arp_sender_mac: I64
+    arp_sender_ip: I64
+    """IPv4 address as a number; this and the three others only of ARP for IPv4 over Ethernet."""
+    arp_target_mac: I64
+    arp_target_ip: I64
+    ip_version: I16
+    """4, 6, or -1: no IP."""
+    ip_offset: I32
+    """Where the IP header starts."""
+    ip_header_bytes: I16
+    """With IPv4's options; 40 for IPv6."""
+    ip_traffic_class: I16
+    """DSCP << 2 | ECN."""
+    ip_length: I32
+    """As the header states it: of IPv4 the whole packet, of IPv6 what is behind its 40 bytes; 0 for large sends."""
+    ip_id: I64
+    """IPv4 identification, or that of IPv6's fragment header (32 bits)."""
+    ip_flags: I16
+    """4 reserved, 2 don't fragment, 1 more fragments; of IPv6 only the last, and only with a fragment header."""
+    ip_fragment_offset: I32
+    """In bytes. What follows it is not looked into where it is above 0."""
+    ip_ttl: I16
+    """Time to live, or hop limit."""
+    ip_protocol: I16
+    """As the IP header itself states it: for IPv6 the first next header."""
+    protocol: I16
+    """Of what follows all extension headers; of bare payload (link type 252) what its tags say."""
+    src_high: U64
+    """IP address as 128 bits, an IPv4 address in the lowest 32; `has_src` says whether there is one."""
+    src_low: U64
+    dst_high: U64
+    dst_low: U64
+    has_src: BOOL
+    has_dst: BOOL
+    src_port: I32
+    """Of TCP, UDP, SCTP."""
+    dst_port: I32
+    transport_offset: I32
+    """Where the header of TCP, UDP, SCTP, ICMP, ICMPv6 or GRE starts."""
+    tcp_seq: I64
+    """As in the frame, not relative to the first."""
+    tcp_ack: I64
+    """As in the frame, also where the ACK flag is not set."""
+    tcp_flags: I16
+    """12 bits: 1 FIN, 2 SYN, 4 RST, 8 PSH, 0x10 ACK, 0x20 URG, 0x40 ECE, 0x80 CWR, 0x100 AE, reserved above."""
+    tcp_window: I32
+    """Not scaled."""
+    tcp_header_bytes: I16
+    tcp_payload_bytes: I32
+    """On the wire: by the IP header's length; where that is 0, by the frame's original length."""
+    udp_length: I32
+    """With its header, as stated."""
+    icmp_type: I16
+    """Of ICMP or ICMPv6: `protocol` tells which."""
+    icmp_code: I16
+    icmp_id: I32
+    """Of echo, and of ICMP's other queries (types 13 to 18)."""
+    icmp_seq: I32
+    gre_protocol: I32
+    """EtherType of what GRE carries."""
+    gre_key: I64
+    """Of GRE version 0, where it has one."""
+    vsid: I32
+    """NVGRE: virtual subnet, the upper 24 bits of the key."""
+    flow_id: I16
+    """NVGRE: the lower 8 bits of the key."""
+    vxlan_flags: I32
+    """16 bits; 0x0800 says that the VNI is valid."""
+    vni: I32
+    """VXLAN (UDP to port 4789): network identifier."""
+    payload_offset: I32
+    """Behind the header of TCP or UDP, or behind the tags of bare payload."""
+    payload_bytes: I32
+    """Captured of it."""
+    inner_offset: I32
+    """Where a frame carried by VXLAN or GRE, or an IP packet in another, starts; -1 = none, or none of it captured."""
+    inner: Headers | None = None
+    """Of the carried frames, only for rows that have one; `inner.row` is the row *here*. One level is looked into."""
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, rows: I64 | BOOL) -> Headers:
+        """Only `rows`, inner headers with them; `row` stays what it was. Each row at most once."""
+        chosen = {name: getattr(self, name)[rows] for name in COLUMNS}
+        inner = self.inner
+        if inner is not None:
+            place = np.full(len(self), -1, np.int64)
+            place[rows] = np.arange(len(chosen["row"]))
+            kept = np.flatnonzero(place[inner.row] >= 0)
+            kept = kept[np.argsort(place[inner.row[kept]], kind="stable")]
+            inner = replace(inner.take(kept), row=place[inner.row[kept]])
+        return Headers(**chosen, inner=inner)
+
+
+COLUMNS = tuple(column.name for column in fields(Headers) if column.name != "inner")
+"""Names of the columns of `Headers`."""
+
+# In the order of the indexes in `kernels`.
+_LONG_COLUMNS = (
+    "eth_dst", "eth_src", "arp_sender_mac", "arp_target_mac", "arp_sender_ip", "arp_target_ip", "ip_id", "tcp_seq",
+    "tcp_ack", "gre_key",
+)  # fmt: skip
+_WORD_COLUMNS = (
+    "eth_type", "network_type", "arp_op", "ip_offset", "ip_length", "ip_fragment_offset", "src_port", "dst_port",
+    "transport_offset", "tcp_window", "tcp_payload_bytes", "udp_length", "icmp_id", "icmp_seq", "gre_protocol",
+    "vxlan_flags", "vni", "vsid", "payload_offset", "payload_bytes", "inner_offset",
+)  # fmt: skip
+_HALF_COLUMNS = (
+    "vlan_id", "vlan_priority", "vlan2_id", "vlan2_priority", "ip_version", "ip_header_bytes", "ip_traffic_class",
+    "ip_flags", "ip_ttl", "ip_protocol", "protocol", "tcp_flags", "tcp_header_bytes", "icmp_type", "icmp_code",
+    "flow_id",
+)  # fmt: skip
+_ADDRESS_COLUMNS = ("src_high", "src_low", "dst_high", "dst_low")
+
+
+def decode_packets(
+    data: U8, start: I64, n_bytes: I64, link_type: U16, original_bytes: I64 | None = None
+) -> Headers:  # fmt: skip
+    """Headers of all frames: Ethernet, bare IP, Wi-Fi data and exported PDUs; frames of other link types have none.
+
+    `original_bytes`: lengths before truncation. They only matter where an IP header does not state how long the
+    packet is, or more than it was.
+    """
+    n = len(start)
+    wire = np.full(n, -1, np.int64) if original_bytes is None else np.maximum(original_bytes, n_bytes)
+    return _decode(data, start, n_bytes, wire, np.zeros(n, np.int64), link_type.astype(np.int64), n_levels=2)
+
+
+def _decode(
+    data: U8, start: I64, n_bytes: I64, wire_bytes: I64, offset: I64, link_type: I64, *, n_levels: int
+) -> Headers:
+    from wnv import kernels
+
+    n = len(start)
+    if n and (bool((start < 0).any()) or bool((start + n_bytes > len(data)).any()) or bool((n_bytes < 0).any())):
+        raise ValueError("a frame lies outside the data")
+    long = np.full((kernels.N_LONG_COLUMNS, n), -1, np.int64)
+    word = np.full((kernels.N_WORD_COLUMNS, n), -1, np.int32)
+    half = np.full((kernels.N_HALF_COLUMNS, n), -1, np.int16)
+    address, has = np.zeros((4, n), np.int64), np.zeros((2, n), np.bool_)
+    kernels.read_headers(data, start, n_bytes, wire_bytes, offset, link_type, long, word, half, address, has)
+    inner = None
+    carriers = np.flatnonzero(half[kernels.INNER_LINK] >= 0) if n_levels > 1 else np.zeros(0, np.int64)
+    if len(carriers):
+        begin, end, wire_end = (
+            word[column, carriers].astype(np.int64)
+            for column in (kernels.INNER_OFFSET, kernels.INNER_END, kernels.INNER_WIRE_END)
+        )
+        link = half[kernels.INNER_LINK, carriers].astype(np.int64)
+        inner = _decode(data, start[carriers], end, wire_end, begin, link, n_levels=n_levels - 1)
+        inner = replace(inner, row=carriers)
+    columns: dict[str, object] = dict(zip(_LONG_COLUMNS, long, strict=False))
+    columns |= zip(_WORD_COLUMNS, word, strict=False)  # behind them is what only `inner` needs
+    columns |= zip(_HALF_COLUMNS, half, strict=False)
+    columns |= zip(_ADDRESS_COLUMNS, address.view(np.uint64), strict=True)
+    return Headers(np.arange(n), has_src=has[0], has_dst=has[1], inner=inner, **columns)  # type: ignore[arg-type] # columns by name
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A column of text in which few values are distinct."""
+
+    code: I32
+    """Index into `values`; -1 = null."""
+    values: list[str]
+    """Distinct, in order of first appearance."""
+
+    def __len__(self) -> int:
+        return len(self.code)
+
+    def take(self, rows: I64 | BOOL) -> Texts:
+        return Texts(self.code[rows], self.values)
+
+    def tolist(self) -> list[str | None]:
+        """The text of each row."""
+        with_null = [*self.values, None]  # code -1 is the last
+        return [with_null[code] for code in self.code.tolist()]
+
+
+def ipv4_texts(values: U32 | I64, is_given: BOOL | None = None) -> Texts:
+    """`10.0.0.5` for each number; negative ones, and where `is_given` is false, are null."""
+    low = values.astype(np.int64)
+    return _texts(np.zeros(len(low), np.int64), low, low >= 0 if is_given is None else is_given, _ipv4_text)
+
+
+def ipv6_texts(high: U64, low: U64, is_given: BOOL | None = None) -> Texts:
+    """`fe80::1` for each pair of 64 bits, the shortest form of RFC 5952; null where `is_given` is false."""
+    given = np.ones(len(low), np.bool_) if is_given is None else is_given
+    return _texts(high.view(np.int64), low.view(np.int64), given, _ipv6_text)
+
+
+def mac_texts(values: I64) -> Texts:
+    """`02:00:00:00:00:0a` for each 48-bit number; -1 is null."""
+    return _texts(np.zeros(len(values), np.int64), values, values >= 0, _mac_text)
+
+
+def address_texts(ip_version: I16, high: U64, low: U64, is_given: BOOL) -> Texts:
+    """IPv4 and IPv6 addresses of one column, as `Headers` has them."""
+    # Told apart by the part that no IPv4 address has: an IPv6 address of ::/64 with a low half below 2**32 is rare,
+    # but must not become an IPv4 address.
+    four = ipv4_texts(low.view(np.int64), is_given & (ip_version == 4))
+    if not bool((ip_version == 6).any()):
+        return four
+    six = ipv6_texts(high, low, is_given & (ip_version == 6))
+    code = np.where(four.code >= 0, four.code, np.where(six.code >= 0, six.code + len(four.values), -1))
+    return Texts(code.astype(np.int32), four.values + six.values)
+
+
+def _texts(high: I64, low: I64, is_given: BOOL, render: Callable[[int, int], str]) -> Texts:
+    from wnv import kernels
+
+    n = len(low)
+    slots = np.full(1 << (2 * n).bit_length(), -1, np.int32)
+    first_row, code = np.empty(n, np.int32), np.empty(n, np.int32)
+    n_distinct = kernels.number_pairs(high, low, is_given, secrets.randbits(32), slots, first_row, code)
+    rows = first_row[:n_distinct]
+    return Texts(code, [render(*pair) for pair in zip(high[rows].tolist(), low[rows].tolist(), strict=True)])
+
+
+def _ipv4_text(_: int, value: int) -> str:
+    return f"{value >> 24 & 255}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
+
+
+def _ipv6_text(high: int, low: int) -> str:
+    """An IPv4 address in the last 32 bits is shown as one where it is mapped (RFC 5952, section 5)."""
+    high, low = high & _ALL_64, low & _ALL_64
+    if high == 0 and low >> 32 == 0xFFFF:
+        return f"::ffff:{_ipv4_text(0, low)}"
+    return IPv6Address(high << 64 | low).compressed
+
+
+def _mac_text(_: int, value: int) -> str:
+    return value.to_bytes(6, "big").hex(":")
+
+
+_ALL_64 = (1 << 64) - 1
