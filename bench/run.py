@@ -96,6 +96,11 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def _spread(seconds: Sequence[float]) -> str:
+    """A reference can vary more than what it is compared with: then its ratio says little."""
+    return f"{_number(median(seconds))} s ({_number(min(seconds))}–{_number(max(seconds))})"
+
+
 def _at_least(value: float, limit: float) -> tuple[str, str, bool]:
     return f"{_number(value)} ×", f"≥ {limit:g} ×", value >= limit
 
@@ -178,9 +183,9 @@ class Bench:
         if shutil.which("cat") and shutil.which("wc"):
             # Through a pipe, as a program that reads it would get it.
             pipe = f"cat {shlex.quote(str(path))} | wc -c"
-            cat = median(run(["sh", "-c", pipe]).seconds for _ in range(self._repeats))
-            ratio = _at_most(median(warm) / cat, 2)
-            self.lines.append(Line("headers, warm", _size(path), warm, "s", f"cat to wc: {_number(cat)} s", *ratio))
+            cats = [run(["sh", "-c", pipe]).seconds for _ in range(self._repeats)]
+            ratio = _at_most(median(warm) / median(cats), 2)
+            self.lines.append(Line("headers, warm", _size(path), warm, "s", f"cat to wc: {_spread(cats)}", *ratio))
         self.lines.append(Line("headers, whole process", _size(path), [one.seconds for one in whole], "s"))
         few = self._make("netsh", self._few)
         rate = n_events / median(warm) / 1e6
@@ -205,7 +210,7 @@ class Bench:
         took = [one.seconds for one in runs]
         beyond = median(took) - self._start_seconds
         ratio = _at_most(beyond / median(copies), 3) if kind != "packed" else (f"{beyond / median(copies):.2f} ×",)
-        reference = f"copying: {_number(median(copies))} s + start-up"
+        reference = f"copying: {_spread(copies)} + start-up"
         self.lines.append(Line(f"convert, {kind}", _size(path), took, "s", reference, *ratio))
         if runs[0].peak_bytes:
             memory = [one.peak_bytes / MIB for one in runs]
@@ -305,6 +310,13 @@ def machine() -> str:
     )
 
 
+def _load() -> str:
+    """What else ran on the machine when this began: figures taken beside other work are worth less."""
+    if sys.platform == "win32":
+        return "load not known"
+    return f"load average {os.getloadavg()[0]:.1f} when it began"
+
+
 def render_plain(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[k]) for row in (titles, *rows)) for k in range(len(titles))]
     return "\n".join(
@@ -317,13 +329,13 @@ def render_markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str
     return "\n".join("| " + " | ".join(row) + " |" for row in (titles, ["---"] * len(titles), *rows))
 
 
-def write_page(bench: Bench) -> None:
+def write_page(bench: Bench, measured_on: str) -> None:
     """Put the tables between the marks of the page; what a person wrote around them stays."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     tables = [
-        f"Measured on: {machine()}.",
+        f"Measured on: {measured_on}.",
         render_markdown(TITLES, [line.cells() for line in bench.lines]),
         "Growth (`netsh`):",
         render_markdown(GROWTH_TITLES, bench.growth),
@@ -341,15 +353,17 @@ def main() -> int:
     given = parser.parse_args()
     if given.quick and given.write_docs:
         parser.error("the figures of --quick mean nothing: do not write them")
+    load = _load()
     with tempfile.TemporaryDirectory(prefix="wnv-bench-", dir=given.folder) as folder:
         n_events = min(given.events, 20_000) if given.quick else given.events
         bench = Bench(Path(folder), n_events=n_events, is_quick=given.quick, is_long=given.long)
         bench.everything()
-    print(machine(), end="\n\n")
+    measured_on = f"{machine()}; {load}"
+    print(measured_on, end="\n\n")
     print(render_plain(TITLES, [line.cells() for line in bench.lines]), end="\n\n")
     print(render_plain(GROWTH_TITLES, bench.growth))
     if given.write_docs:
-        write_page(bench)
+        write_page(bench, measured_on)
     return 0
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from wnv.arrays import BOOL, I16, I32, I64, U8, U32
+from wnv.arrays import BOOL, I16, I32, I64, U8, U16, U32, U64
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: numba has no types, and the decorator keeps the caller's
 
@@ -940,16 +940,18 @@ def encode_narrow(
                 place += 1
             stop = place
         if _is_utf8(data, at, stop):
-            out[to : to + stop - at] = data[at:stop]
-            to += stop - at
+            for place in range(at, stop):
+                out[to] = data[place]
+                to += 1
         else:
             for place in range(at, stop):
                 to = _put_character(out, to, int(np.int64(character_of[data[place]])))
         ends[k] = to
 
 
-# Headers of frames. Where a table of columns is filled, its first index is one of these; `packets.headers` names
-# the columns in the same order.
+# Headers of frames. A table of columns has one of these as its first index; `packets.headers` names the columns in
+# the same order. Each layer is a loop of its own: called for a row at a time, compiled functions count references
+# to every array they are given, which costs more than the reading.
 (
     ETH_DST, ETH_SRC, ARP_SENDER_MAC, ARP_TARGET_MAC, ARP_SENDER_IP, ARP_TARGET_IP, IP_ID, TCP_SEQ, TCP_ACK, GRE_KEY,
     N_LONG_COLUMNS,
@@ -963,14 +965,17 @@ def encode_narrow(
     VLAN_ID, VLAN_PRIORITY, VLAN2_ID, VLAN2_PRIORITY, IP_VERSION, IP_HEADER_BYTES, IP_TRAFFIC_CLASS, IP_FLAGS, IP_TTL,
     IP_PROTOCOL, PROTOCOL, TCP_FLAGS, TCP_HEADER_BYTES, ICMP_TYPE, ICMP_CODE, FLOW_ID, INNER_LINK, N_HALF_COLUMNS,
 ) = range(18)  # fmt: skip
+PLACE_AT, PLACE_STOP, PLACE_WIRE, N_PLACES = range(4)
+"""Of each row, in `data`: where the next header starts, where what was captured of the packet ends, and where the
+packet itself did (-1 = not known). Layers read and move them."""
 
-# Link types (packets.points), EtherTypes (IEEE), IP protocols (IANA).
-_LINK_ETHERNET, _LINK_RAW, _LINK_WIFI, _LINK_UPPER_PDU = 1, 101, 105, 252
-_ARP, _IPV4, _IPV6, _BRIDGED_ETHERNET = 0x0806, 0x0800, 0x86DD, 0x6558
-_VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
+# EtherTypes (IEEE) and IP protocols (IANA).
+_IPV4, _IPV6, _BRIDGED_ETHERNET = 0x0800, 0x86DD, 0x6558
+_VLAN_TAG, _SERVICE_TAG, _OLD_SERVICE_TAG = 0x8100, 0x88A8, 0x9100
 _LOWEST_ETHERTYPE: Final = 0x600  # below it stands a length, and LLC follows (IEEE 802.3)
-_ICMP, _IN_IPV4, _TCP, _UDP, _IN_IPV6, _GRE, _ICMPV6, _SCTP = 1, 4, 6, 17, 41, 47, 58, 132
 _HOP_OPTIONS, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION_OPTIONS, _MOBILITY = 0, 43, 44, 51, 60, 135
+_TCP, _UDP, _SCTP = 6, 17, 132
+_LINK_ETHERNET, _LINK_RAW = 1, 101
 _CHAIN_MAX: Final = 16  # extension headers looked at
 _PDU_TAGS_MAX: Final = 64
 _VXLAN_PORT: Final = 4789
@@ -978,23 +983,31 @@ _NOT_THERE: Final = -1
 
 
 @njit
+def _byte_at(data: U8, at: int) -> int:
+    """As `_u8_at`, for a position that is not negative: without looking for that, several compile to one load."""
+    return int(np.int64(data[np.uint64(at)]))
+
+
+@njit
 def _be8(data: U8, at: int, stop: int) -> int:
     """A byte before `stop`, else -1."""
-    return _u8_at(data, at) if at < stop else _NOT_THERE
+    return _byte_at(data, at) if at < stop else _NOT_THERE
 
 
 @njit
 def _be16(data: U8, at: int, stop: int) -> int:
     """Big-endian u16 that ends before or at `stop`, else -1."""
-    return _u8_at(data, at) << 8 | _u8_at(data, at + 1) if at + 2 <= stop else _NOT_THERE
+    return _byte_at(data, at) << 8 | _byte_at(data, at + 1) if at + 2 <= stop else _NOT_THERE
 
 
 @njit
 def _be32(data: U8, at: int, stop: int) -> int:
     """Big-endian u32, or -1."""
-    if at + 4 > stop:
-        return _NOT_THERE
-    return _u8_at(data, at) << 24 | _u8_at(data, at + 1) << 16 | _u8_at(data, at + 2) << 8 | _u8_at(data, at + 3)
+    return (
+        _byte_at(data, at) << 24 | _byte_at(data, at + 1) << 16 | _byte_at(data, at + 2) << 8 | _byte_at(data, at + 3)
+        if at + 4 <= stop
+        else _NOT_THERE
+    )
 
 
 @njit
@@ -1011,350 +1024,326 @@ def _signed64(data: U8, at: int) -> int:
 
 
 @njit
-def _read_llc(data: U8, at: int, stop: int) -> tuple[int, int]:
-    """What stands behind an LLC header: an EtherType behind SNAP, else the DSAP (below 256); and where."""
-    if _be32(data, at, stop) == 0xAAAA0300 and _be16(data, at + 4, stop) == 0:
-        return _be16(data, at + 6, stop), at + 8
-    return _be8(data, at, stop), at + 3
+def read_ethernet(data: U8, rows: I64, place: I64, long: I64, word: I32, half: I16) -> None:
+    """Addresses, type and up to two tags (IEEE 802.3, 802.1Q)."""
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        long[ETH_DST, k] = _be48(data, at, stop)
+        long[ETH_SRC, k] = _be48(data, at + 6, stop)
+        network = _be16(data, at + 12, stop)
+        at += 14
+        if network >= _LOWEST_ETHERTYPE:
+            word[ETH_TYPE, k] = network
+        for tag in range(0, 4, 2):
+            if network not in (_VLAN_TAG, _SERVICE_TAG, _OLD_SERVICE_TAG):
+                break
+            control = _be16(data, at, stop)
+            if control >= 0:
+                half[VLAN_ID + tag, k] = control & 0xFFF
+                half[VLAN_PRIORITY + tag, k] = control >> 13
+            network = _be16(data, at + 2, stop)
+            at += 4
+        word[NETWORK_TYPE, k] = network
+        place[PLACE_AT, k] = at
 
 
 @njit
-def _read_ethernet(data: U8, at: int, stop: int, k: int, long: I64, word: I32, half: I16) -> tuple[int, int]:
-    """Addresses, type and up to two tags; returns the network protocol and where it stands."""
-    long[ETH_DST, k] = _be48(data, at, stop)
-    long[ETH_SRC, k] = _be48(data, at + 6, stop)
-    network = _be16(data, at + 12, stop)
-    at += 14
-    if network >= _LOWEST_ETHERTYPE:
-        word[ETH_TYPE, k] = network
-    for tag in range(0, 4, 2):
-        if network not in _VLAN_TAGS:
-            break
-        control = _be16(data, at, stop)
-        if control >= 0:
-            half[VLAN_ID + tag, k] = control & 0xFFF
-            half[VLAN_PRIORITY + tag, k] = control >> 13
-        network = _be16(data, at + 2, stop)
-        at += 4
-    if 0 <= network < _LOWEST_ETHERTYPE:
-        return _read_llc(data, at, stop)
-    return network, at
+def read_llc(data: U8, rows: I64, place: I64, word: I32) -> None:
+    """Network protocol behind an LLC header (IEEE 802.2): an EtherType behind SNAP, else the DSAP."""
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        if _be32(data, at, stop) == 0xAAAA0300 and _be16(data, at + 4, stop) == 0:
+            word[NETWORK_TYPE, k] = _be16(data, at + 6, stop)
+            place[PLACE_AT, k] = at + 8
+        else:
+            word[NETWORK_TYPE, k] = _be8(data, at, stop)
+            place[PLACE_AT, k] = at + 3
 
 
 @njit
-def _read_wifi(data: U8, at: int, stop: int, k: int, long: I64) -> tuple[int, int]:
-    """Addresses of an 802.11 data or management frame (IEEE 802.11, 9.2.4); returns the network protocol and where.
+def read_wifi(data: U8, rows: I64, place: I64, long: I64, word: I32) -> None:
+    """Addresses of an 802.11 data or management frame, and LLC of a data frame (IEEE 802.11, 9.2.4).
 
-    Windows logs frames decrypted, with or without the Protected bit: what counts is whether LLC follows. The parts
+    Windows logs frames decrypted, with or without the Protected bit: what counts is whether SNAP follows. The parts
     of an aggregate (A-MSDU) and later fragments are not looked into.
     """
-    control = _be16(data, at, stop)
-    if control < 0:
-        return _NOT_THERE, at
-    kind, subtype, flags = control >> 10 & 3, control >> 12, control & 0xFF
-    if kind == 0:
-        long[ETH_DST, k] = _be48(data, at + 4, stop)
-        long[ETH_SRC, k] = _be48(data, at + 10, stop)
-    if kind != 2:
-        return _NOT_THERE, at
-    to_ds, from_ds = flags & 1, flags >> 1 & 1
-    long[ETH_DST, k] = _be48(data, at + (16 if to_ds else 4), stop)
-    long[ETH_SRC, k] = _be48(data, at + ((24 if to_ds else 16) if from_ds else 10), stop)
-    is_later = _be8(data, at + 22, stop) & 15 != 0
-    at += 30 if to_ds & from_ds else 24
-    is_aggregate = False
-    if subtype & 8:
-        is_aggregate = _be8(data, at, stop) & 0x80 != 0
-        at += 6 if flags & 0x80 else 2
-    if subtype & 4 or is_later or is_aggregate:
-        return _NOT_THERE, at
-    if _be32(data, at, stop) != 0xAAAA0300:
-        return _NOT_THERE, at
-    return _read_llc(data, at, stop)
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        control = _be16(data, at, stop)
+        kind, subtype, flags = control >> 10 & 3, control >> 12, control & 0xFF
+        if control < 0 or kind not in (0, 2):
+            continue
+        is_to, is_from = (flags & 1, flags >> 1 & 1) if kind == 2 else (0, 0)
+        long[ETH_DST, k] = _be48(data, at + 4 + 12 * is_to, stop)
+        long[ETH_SRC, k] = _be48(data, at + 10 + is_from * (6 + 8 * is_to), stop)
+        if kind == 0 or subtype & 4 or _be8(data, at + 22, stop) & 15:
+            continue
+        at += 24 + 6 * (is_to & is_from)
+        if subtype & 8:
+            if _be8(data, at, stop) & 0x80:
+                continue
+            at += 6 if flags & 0x80 else 2
+        if _be32(data, at, stop) == 0xAAAA0300 and _be16(data, at + 4, stop) == 0:
+            word[NETWORK_TYPE, k] = _be16(data, at + 6, stop)
+            place[PLACE_AT, k] = at + 8
 
 
 @njit
-def _read_arp(data: U8, at: int, stop: int, k: int, long: I64, word: I32) -> None:
+def read_arp(data: U8, rows: I64, place: I64, long: I64, word: I32) -> None:
     """ARP for IPv4 over Ethernet (RFC 826); of others, the operation."""
-    word[ARP_OP, k] = _be16(data, at + 6, stop)
-    if _be32(data, at, stop) == 0x0001_0800 and _be16(data, at + 4, stop) == 0x0604:
-        long[ARP_SENDER_MAC, k] = _be48(data, at + 8, stop)
-        long[ARP_SENDER_IP, k] = _be32(data, at + 14, stop)
-        long[ARP_TARGET_MAC, k] = _be48(data, at + 18, stop)
-        long[ARP_TARGET_IP, k] = _be32(data, at + 24, stop)
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        word[ARP_OP, k] = _be16(data, at + 6, stop)
+        if _be32(data, at, stop) == 0x00010800 and _be16(data, at + 4, stop) == 0x0604:
+            long[ARP_SENDER_MAC, k] = _be48(data, at + 8, stop)
+            long[ARP_SENDER_IP, k] = _be32(data, at + 14, stop)
+            long[ARP_TARGET_MAC, k] = _be48(data, at + 18, stop)
+            long[ARP_TARGET_IP, k] = _be32(data, at + 24, stop)
 
 
 @njit
-def _read_address(data: U8, at: int, stop: int, size: int, k: int, side: int, address: I64, has: BOOL) -> None:
-    """An IP address; `side` 0 is the source, 1 the destination."""
-    if at + size > stop:
-        return
-    if size == 4:
-        address[2 * side + 1, k] = _be32(data, at, stop)
-    else:
-        address[2 * side, k] = _signed64(data, at)
-        address[2 * side + 1, k] = _signed64(data, at + 8)
-    has[side, k] = True
-
-
-@njit
-def _read_ipv4(
-    data: U8, at: int, stop: int, k: int, long: I64, word: I32, half: I16, address: I64, has: BOOL
-) -> tuple[int, int, int]:
-    """RFC 791. Returns the protocol (-1: nothing to go on with), where its header is, and where the packet ends.
-
-    The end is by the header's own length; it may lie behind `stop`, and is -1 where the header states 0.
-    """
-    header = (_u8_at(data, at) & 15) * 4
-    half[IP_HEADER_BYTES, k] = header
-    if header < 20:
-        return _NOT_THERE, at, _NOT_THERE
-    length = _be16(data, at + 2, stop)
-    half[IP_TRAFFIC_CLASS, k] = _be8(data, at + 1, stop)
-    word[IP_LENGTH, k] = length
-    if 0 < length < header:
-        return _NOT_THERE, at, _NOT_THERE
-    long[IP_ID, k] = _be16(data, at + 4, stop)
-    fragment = _be16(data, at + 6, stop)
-    half[IP_TTL, k] = _be8(data, at + 8, stop)
-    protocol = _be8(data, at + 9, stop)
-    half[IP_PROTOCOL, k] = protocol
-    _read_address(data, at + 12, stop, 4, k, 0, address, has)
-    _read_address(data, at + 16, stop, 4, k, 1, address, has)
-    end = at + length if length > 0 else _NOT_THERE
-    if fragment >= 0:
-        half[IP_FLAGS, k] = fragment >> 13
-        word[IP_FRAGMENT_OFFSET, k] = (fragment & 0x1FFF) * 8
-    at += header
-    if protocol == _AUTHENTICATION and fragment & 0x1FFF == 0 and at + 2 <= stop:
-        protocol = _u8_at(data, at)
-        at += (_u8_at(data, at + 1) + 2) * 4
-    half[PROTOCOL, k] = protocol
-    if fragment < 0 or fragment & 0x1FFF > 0:
-        protocol = _NOT_THERE
-    return protocol, at, end
-
-
-@njit
-def _read_ipv6(
-    data: U8, at: int, stop: int, k: int, long: I64, word: I32, half: I16, address: I64, has: BOOL
-) -> tuple[int, int, int]:
-    """RFC 8200 with its extension headers, and the authentication header. Returns as `_read_ipv4`."""
-    first = _be16(data, at, stop)
-    if first >= 0:
-        half[IP_TRAFFIC_CLASS, k] = first >> 4 & 0xFF
-    half[IP_HEADER_BYTES, k] = 40
-    length = _be16(data, at + 4, stop)
-    word[IP_LENGTH, k] = length
-    protocol = _be8(data, at + 6, stop)
-    half[IP_PROTOCOL, k] = protocol
-    half[IP_TTL, k] = _be8(data, at + 7, stop)
-    _read_address(data, at + 8, stop, 16, k, 0, address, has)
-    _read_address(data, at + 24, stop, 16, k, 1, address, has)
-    at += 40
-    end = at + length if length > 0 else _NOT_THERE
-    limit = min(stop, end) if length > 0 else stop
-    goes_on = True
-    for _ in range(_CHAIN_MAX):
-        if protocol == _FRAGMENT and at + 4 <= limit:
-            fragment = _be16(data, at + 2, limit)
-            long[IP_ID, k] = _be32(data, at + 4, limit)
-            half[IP_FLAGS, k] = fragment & 1  # in IPv4's place: more fragments
-            word[IP_FRAGMENT_OFFSET, k] = fragment & 0xFFF8
-            protocol = _u8_at(data, at)
-            at += 8
-            if fragment & 0xFFF8:
-                goes_on = False
-                break
-        elif protocol == _AUTHENTICATION and at + 2 <= limit:
-            protocol = _u8_at(data, at)
-            at += (_u8_at(data, at + 1) + 2) * 4
-        elif protocol in (_HOP_OPTIONS, _ROUTING, _DESTINATION_OPTIONS, _MOBILITY) and at + 2 <= limit:
-            protocol = _u8_at(data, at)
-            at += (_u8_at(data, at + 1) + 1) * 8
-        else:
-            break
-    half[PROTOCOL, k] = protocol
-    return protocol if goes_on else _NOT_THERE, at, end
-
-
-@njit
-def _read_gre(data: U8, at: int, stop: int, k: int, long: I64, word: I32, half: I16) -> tuple[int, int]:
-    """RFC 2784 and 2890, NVGRE (RFC 7637); returns the inner link type, -1 = none, and where the inner frame is."""
-    flags = _be16(data, at, stop)
-    carried = _be16(data, at + 2, stop)
-    word[GRE_PROTOCOL, k] = carried
-    if carried < 0 or flags & 7 != 0:
-        return _NOT_THERE, at
-    at += 4
-    if flags & 0xC000:
-        at += 4
-    if flags & 0x2000:
-        key = _be32(data, at, stop)
-        long[GRE_KEY, k] = key
-        if key >= 0 and carried == _BRIDGED_ETHERNET and flags & 0xD000 == 0:
-            word[VSID, k] = key >> 8
-            half[FLOW_ID, k] = key & 0xFF
-        at += 4
-    if flags & 0x1000:
-        at += 4
-    if flags & 0x4000 or at > stop:
-        return _NOT_THERE, at
-    if carried == _BRIDGED_ETHERNET:
-        return _LINK_ETHERNET, at
-    return _LINK_RAW if carried in (_IPV4, _IPV6) else _NOT_THERE, at
-
-
-@njit
-def _read_upper_pdu(
-    data: U8, begin: int, stop: int, k: int, word: I32, half: I16, address: I64, has: BOOL
-) -> tuple[int, int]:
-    """Tags before bare payload (pktmon's transport events); returns the protocol, and where the payload is or -1."""
-    at = begin
-    protocol = _NOT_THERE
-    for _ in range(_PDU_TAGS_MAX):
-        tag = _be16(data, at, stop)
-        size = _be16(data, at + 2, stop)
-        at += 4
-        if size < 0 or at + size > stop:
-            return protocol, _NOT_THERE
-        if tag == 0:
-            return protocol, at
-        if tag in (20, 21) and size == 4:
-            half[IP_VERSION, k] = 4
-            _read_address(data, at, stop, 4, k, tag - 20, address, has)
-        elif tag in (22, 23) and size == 16:
-            half[IP_VERSION, k] = 6
-            _read_address(data, at, stop, 16, k, tag - 22, address, has)
-        elif tag == 24 and size == 4:
-            kind = _be32(data, at, stop)
-            protocol = _TCP if kind == 2 else _UDP if kind == 3 else _SCTP if kind == 1 else _NOT_THERE
-        elif tag == 25 and size == 4:
-            word[SRC_PORT, k] = _be16(data, at + 2, stop)
-        elif tag == 26 and size == 4:
-            word[DST_PORT, k] = _be16(data, at + 2, stop)
-        at += size
-    return protocol, _NOT_THERE
-
-
-@njit
-def read_headers(
-    data: U8,
-    start: I64,
-    n_bytes: I64,
-    wire_bytes: I64,
-    offset: I64,
-    link_type: I64,
-    long: I64,
-    word: I32,
-    half: I16,
-    address: I64,
-    has: BOOL,
+def read_ipv4(
+    data: U8, rows: I64, start: I64, place: I64, long: I64, word: I32, half: I16, address: I64, has: BOOL, next_is: I16
 ) -> None:
-    """Headers of the frames into the tables of columns, which hold -1 (`address` and `has`: 0) before.
-
-    Looked at is `data[start + offset : start + n_bytes]`, all of which the caller has checked to exist; the packet
-    had `wire_bytes`, -1 where that is to be found out. Offsets written are from `start`. A field of which a byte
-    was not captured, or lies behind the end that the packet states, is left as it was.
-    """
-    for k in range(start.size):
-        begin = int(np.int64(start[k]))
-        at = begin + int(np.int64(offset[k]))
-        stop = begin + int(np.int64(n_bytes[k]))
-        wire = int(np.int64(wire_bytes[k]))
-        wire = begin + wire if wire >= 0 else _NOT_THERE
-        link = int(np.int64(link_type[k]))
-        network = _NOT_THERE
-        protocol = _NOT_THERE
-        if link == _LINK_ETHERNET:
-            network, at = _read_ethernet(data, at, stop, k, long, word, half)
-        elif link == _LINK_RAW:
-            version = _be8(data, at, stop) >> 4
-            network = _IPV4 if version == 4 else _IPV6 if version == 6 else _NOT_THERE
-        elif link == _LINK_WIFI:
-            network, at = _read_wifi(data, at, stop, k, long)
-        elif link == _LINK_UPPER_PDU:
-            protocol, payload = _read_upper_pdu(data, at, stop, k, word, half, address, has)
-            half[PROTOCOL, k] = protocol
-            if payload >= 0:
-                word[PAYLOAD_OFFSET, k] = payload - begin
-                word[PAYLOAD_BYTES, k] = stop - payload
+    """RFC 791. `next_is` gets the protocol of the header at the new place; it stays where there is none to read."""
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        first = _be8(data, at, stop)
+        if first >> 4 != 4:
             continue
-        word[NETWORK_TYPE, k] = network
-        if network == _ARP:
-            _read_arp(data, at, stop, k, long, word)
+        header = (first & 15) * 4
+        half[IP_VERSION, k] = 4
+        half[IP_HEADER_BYTES, k] = header
+        word[IP_OFFSET, k] = at - start[k]
+        if header < 20:
             continue
-        version = _be8(data, at, stop) >> 4
-        end = _NOT_THERE
-        if network == _IPV4 and version == 4:
-            half[IP_VERSION, k] = 4
-            word[IP_OFFSET, k] = at - begin
-            protocol, at, end = _read_ipv4(data, at, stop, k, long, word, half, address, has)
-        elif network == _IPV6 and version == 6:
-            half[IP_VERSION, k] = 6
-            word[IP_OFFSET, k] = at - begin
-            protocol, at, end = _read_ipv6(data, at, stop, k, long, word, half, address, has)
-        if protocol < 0:
+        length = _be16(data, at + 2, stop)
+        half[IP_TRAFFIC_CLASS, k] = _be8(data, at + 1, stop)
+        word[IP_LENGTH, k] = length
+        if 0 < length < header:
             continue
-        if end >= 0:
+        fragment = _be16(data, at + 6, stop)
+        protocol = _be8(data, at + 9, stop)
+        long[IP_ID, k] = _be16(data, at + 4, stop)
+        half[IP_TTL, k] = _be8(data, at + 8, stop)
+        half[IP_PROTOCOL, k] = protocol
+        if at + 16 <= stop:
+            address[1, k] = _be32(data, at + 12, stop)
+            has[0, k] = True
+        if at + 20 <= stop:
+            address[3, k] = _be32(data, at + 16, stop)
+            has[1, k] = True
+        if length > 0:
+            end = at + length
+            wire = int(np.int64(place[PLACE_WIRE, k]))
+            place[PLACE_WIRE, k] = min(wire, end) if wire >= 0 else end
             stop = min(stop, end)
-            wire = min(wire, end) if wire >= 0 else end
-        wire = max(wire, stop)
+            place[PLACE_STOP, k] = stop
+        at += header
+        if fragment >= 0:
+            half[IP_FLAGS, k] = fragment >> 13
+            word[IP_FRAGMENT_OFFSET, k] = (fragment & 0x1FFF) * 8
+            if fragment & 0x1FFF == 0 and protocol >= 0:
+                if protocol == _AUTHENTICATION and at + 2 <= stop:
+                    protocol = _byte_at(data, at)
+                    at += (_byte_at(data, at + 1) + 2) * 4
+                next_is[k] = protocol
+        half[PROTOCOL, k] = protocol
+        place[PLACE_AT, k] = at
+
+
+@njit
+def read_ipv6(
+    data: U8, rows: I64, start: I64, place: I64, long: I64, word: I32, half: I16, address: I64, has: BOOL, next_is: I16
+) -> None:
+    """RFC 8200 with its extension headers and the authentication header; see `read_ipv4`."""
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        if _be8(data, at, stop) >> 4 != 6:
+            continue
+        half[IP_VERSION, k] = 6
+        half[IP_HEADER_BYTES, k] = 40
+        word[IP_OFFSET, k] = at - start[k]
+        if at + 2 <= stop:
+            half[IP_TRAFFIC_CLASS, k] = _be16(data, at, stop) >> 4 & 0xFF
+        length = _be16(data, at + 4, stop)
+        word[IP_LENGTH, k] = length
+        protocol = _be8(data, at + 6, stop)
+        half[IP_PROTOCOL, k] = protocol
+        half[IP_TTL, k] = _be8(data, at + 7, stop)
+        for side in range(2):
+            if at + 24 + 16 * side <= stop:
+                address[2 * side, k] = _signed64(data, at + 8 + 16 * side)
+                address[2 * side + 1, k] = _signed64(data, at + 16 + 16 * side)
+                has[side, k] = True
+        at += 40
+        if length > 0:
+            end = at + length
+            wire = int(np.int64(place[PLACE_WIRE, k]))
+            place[PLACE_WIRE, k] = min(wire, end) if wire >= 0 else end
+            stop = min(stop, end)
+            place[PLACE_STOP, k] = stop
+        fragment = 0
+        for _ in range(_CHAIN_MAX):
+            if protocol == _FRAGMENT and at + 4 <= stop:
+                fragment = _be16(data, at + 2, stop)
+                long[IP_ID, k] = _be32(data, at + 4, stop)
+                half[IP_FLAGS, k] = fragment & 1  # in IPv4's place: more fragments
+                word[IP_FRAGMENT_OFFSET, k] = fragment & 0xFFF8
+                protocol = _byte_at(data, at)
+                at += 8
+                if fragment & 0xFFF8:
+                    break
+            elif protocol == _AUTHENTICATION and at + 2 <= stop:
+                protocol = _byte_at(data, at)
+                at += (_byte_at(data, at + 1) + 2) * 4
+            elif at + 2 <= stop and (
+                protocol in (_HOP_OPTIONS, _ROUTING, _DESTINATION_OPTIONS, _MOBILITY)
+            ):
+                protocol = _byte_at(data, at)
+                at += (_byte_at(data, at + 1) + 1) * 8
+            else:
+                break
+        half[PROTOCOL, k] = protocol
+        place[PLACE_AT, k] = at
+        if fragment & 0xFFF8 == 0:
+            next_is[k] = protocol
+
+
+@njit
+def read_transport(data: U8, rows: I64, start: I64, place: I64, long: I64, word: I32, half: I16, next_is: I16) -> None:
+    """TCP (RFC 9293), UDP (RFC 768) and the ports of SCTP; the header of VXLAN (RFC 7348) in UDP."""
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        wire = max(stop, int(np.int64(place[PLACE_WIRE, k])))
         if at > stop:
             continue
-        inner_link = _NOT_THERE
+        first = int(np.int64(start[k]))
+        protocol = int(np.int64(next_is[k]))
         payload = _NOT_THERE
-        if protocol in (_TCP, _UDP, _SCTP):
-            word[TRANSPORT_OFFSET, k] = at - begin
-            word[SRC_PORT, k] = _be16(data, at, stop)
-            port = _be16(data, at + 2, stop)
-            word[DST_PORT, k] = port
-            if protocol == _TCP:
-                long[TCP_SEQ, k] = _be32(data, at + 4, stop)
-                long[TCP_ACK, k] = _be32(data, at + 8, stop)
-                flags = _be16(data, at + 12, stop)
-                word[TCP_WINDOW, k] = _be16(data, at + 14, stop)
-                if flags >= 0:
-                    header = (flags >> 12) * 4
-                    half[TCP_FLAGS, k] = flags & 0xFFF
-                    half[TCP_HEADER_BYTES, k] = header
-                    if header >= 20 and at + header <= wire:
-                        payload = at + header
-                        word[TCP_PAYLOAD_BYTES, k] = wire - payload
-            elif protocol == _UDP:
-                length = _be16(data, at + 4, stop)
-                word[UDP_LENGTH, k] = length
-                if length >= 8 or length == 0:
-                    payload = at + 8
-                    if length > 0:
-                        stop = min(stop, at + length)
-                        wire = min(wire, at + length)
-                if port == _VXLAN_PORT and payload >= 0:
+        port = _be16(data, at + 2, stop)
+        word[TRANSPORT_OFFSET, k] = at - first
+        word[SRC_PORT, k] = _be16(data, at, stop)
+        word[DST_PORT, k] = port
+        if protocol == _TCP:
+            long[TCP_SEQ, k] = _be32(data, at + 4, stop)
+            long[TCP_ACK, k] = _be32(data, at + 8, stop)
+            word[TCP_WINDOW, k] = _be16(data, at + 14, stop)
+            flags = _be16(data, at + 12, stop)
+            if flags >= 0:
+                header = (flags >> 12) * 4
+                half[TCP_FLAGS, k] = flags & 0xFFF
+                half[TCP_HEADER_BYTES, k] = header
+                if header >= 20 and at + header <= wire:
+                    payload = at + header
+                    word[TCP_PAYLOAD_BYTES, k] = wire - payload
+        elif protocol == _UDP:
+            length = _be16(data, at + 4, stop)
+            word[UDP_LENGTH, k] = length
+            if length >= 8 or length == 0:  # 0: a jumbogram, or a large send
+                payload = at + 8
+                if length > 0:
+                    stop = min(stop, at + length)
+                    wire = max(stop, min(wire, at + length))
+                if port == _VXLAN_PORT:
                     word[VXLAN_FLAGS, k] = _be16(data, payload, stop)
                     word[VNI, k] = _be32(data, payload + 4, stop) >> 8
-                    inner_link = _LINK_ETHERNET
-                    at = payload + 8
-        elif protocol in (_ICMP, _ICMPV6):
-            word[TRANSPORT_OFFSET, k] = at - begin
-            kind = _be8(data, at, stop)
-            half[ICMP_TYPE, k] = kind
-            half[ICMP_CODE, k] = _be8(data, at + 1, stop)
-            if kind in (128, 129) if protocol == _ICMPV6 else kind in (0, 8) or 13 <= kind <= 18:
-                word[ICMP_ID, k] = _be16(data, at + 4, stop)
-                word[ICMP_SEQ, k] = _be16(data, at + 6, stop)
-        elif protocol == _GRE:
-            word[TRANSPORT_OFFSET, k] = at - begin
-            inner_link, at = _read_gre(data, at, stop, k, long, word, half)
-        elif protocol in (_IN_IPV4, _IN_IPV6):
-            inner_link = _LINK_RAW
+                    if payload + 8 < stop:
+                        half[INNER_LINK, k] = _LINK_ETHERNET
+                        word[INNER_OFFSET, k] = payload + 8 - first
+                        word[INNER_END, k] = stop - first
+                        word[INNER_WIRE_END, k] = wire - first
         if 0 <= payload <= stop:
-            word[PAYLOAD_OFFSET, k] = payload - begin
+            word[PAYLOAD_OFFSET, k] = payload - first
             word[PAYLOAD_BYTES, k] = stop - payload
-        if inner_link >= 0 and at < stop:
-            half[INNER_LINK, k] = inner_link
-            word[INNER_OFFSET, k] = at - begin
-            word[INNER_END, k] = stop - begin
-            word[INNER_WIRE_END, k] = wire - begin
+
+
+@njit
+def read_icmp(data: U8, rows: I64, start: I64, place: I64, word: I32, half: I16, is_query: BOOL) -> None:
+    """ICMP (RFC 792) or ICMPv6 (RFC 4443); `is_query` says of which types identifier and number are there."""
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        kind = _be8(data, at, stop)
+        half[ICMP_TYPE, k] = kind
+        if kind < 0:
+            continue
+        word[TRANSPORT_OFFSET, k] = at - start[k]
+        half[ICMP_CODE, k] = _be8(data, at + 1, stop)
+        if is_query[np.uint64(kind)]:
+            word[ICMP_ID, k] = _be16(data, at + 4, stop)
+            word[ICMP_SEQ, k] = _be16(data, at + 6, stop)
+
+
+@njit
+def read_gre(data: U8, rows: I64, start: I64, place: I64, long: I64, word: I32, half: I16) -> None:
+    """RFC 2784 and 2890, and NVGRE (RFC 7637)."""
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        if at > stop:
+            continue
+        first = int(np.int64(start[k]))
+        flags = _be16(data, at, stop)
+        carried = _be16(data, at + 2, stop)
+        word[TRANSPORT_OFFSET, k] = at - first
+        word[GRE_PROTOCOL, k] = carried
+        if carried < 0 or flags & 7 != 0:
+            continue
+        at += 8 if flags & 0xC000 else 4
+        if flags & 0x2000:
+            key = _be32(data, at, stop)
+            long[GRE_KEY, k] = key
+            if key >= 0 and carried == _BRIDGED_ETHERNET and flags & 0xD000 == 0:
+                word[VSID, k] = key >> 8
+                half[FLOW_ID, k] = key & 0xFF
+            at += 4
+        at += 4 if flags & 0x1000 else 0
+        is_ip = carried in (_IPV4, _IPV6)
+        if flags & 0x4000 == 0 and at < stop and (is_ip or carried == _BRIDGED_ETHERNET):
+            half[INNER_LINK, k] = _LINK_RAW if is_ip else _LINK_ETHERNET
+            word[INNER_OFFSET, k] = at - first
+            word[INNER_END, k] = stop - first
+            word[INNER_WIRE_END, k] = max(stop, int(np.int64(place[PLACE_WIRE, k]))) - first
+
+
+@njit
+def read_upper_pdu(data: U8, rows: I64, start: I64, place: I64, word: I32, half: I16, address: I64, has: BOOL) -> None:
+    """Tags before bare payload, as for pktmon's transport events: addresses and ports."""
+    for i in range(rows.size):
+        k = np.uint64(rows[i])
+        at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
+        for _ in range(_PDU_TAGS_MAX):
+            tag = _be16(data, at, stop)
+            size = _be16(data, at + 2, stop)
+            at += 4
+            if size < 0 or at + size > stop:
+                break
+            if tag == 0:
+                word[PAYLOAD_OFFSET, k] = at - start[k]
+                word[PAYLOAD_BYTES, k] = stop - at
+                break
+            if 20 <= tag <= 23 and size == (4 if tag < 22 else 16):
+                half[IP_VERSION, k] = 4 if tag < 22 else 6
+                side = tag & 1
+                address[2 * side, k] = 0 if tag < 22 else _signed64(data, at)
+                address[2 * side + 1, k] = _be32(data, at, stop) if tag < 22 else _signed64(data, at + 8)
+                has[side, k] = True
+            elif tag == 24 and size == 4:
+                kind = _be32(data, at, stop)
+                half[PROTOCOL, k] = _TCP if kind == 2 else _UDP if kind == 3 else _SCTP if kind == 1 else _NOT_THERE
+            elif tag == 25 and size == 4:
+                word[SRC_PORT, k] = _be16(data, at + 2, stop)
+            elif tag == 26 and size == 4:
+                word[DST_PORT, k] = _be16(data, at + 2, stop)
+            at += size
 
 
 @njit
@@ -1402,3 +1391,62 @@ def number_pairs(high: I64, low: I64, is_given: BOOL, seed: int, slots: I32, fir
         codes[k] = code
         last = k
     return n_known
+
+
+@njit
+def read_event_starts(
+    words: I64, position: I64, kind_of_marker: U8, size_shift: I64, time_offset: I64, kind: U8, size: I64, ticks: I64
+) -> None:
+    """Header kind, size in bytes and the word at the place of the time, of the events at `position`."""
+    for k in range(position.size):
+        at = position[k] >> 3
+        word = words[at]
+        one = kind_of_marker[(word >> 16) & 0xFFFF]
+        kind[k] = one
+        size[k] = (word >> size_shift[one]) & 0xFFFF
+        ticks[k] = words[at + (time_offset[one] >> 3)]
+
+
+@njit
+def fill_event_headers(
+    words: I64, position: I64, row: I64, known_guids: I64, pid: U32, tid: U32, provider: I32, event_id: U16,
+    version: U16, level: U8, opcode: U8, keyword: U64, has_items: BOOL,
+) -> int:  # fmt: skip
+    """Columns of the EVENT_HEADERs at `position` (etl-format.md, section 7.5), each into its `row`.
+
+    `known_guids` has two words a row; `provider` stays as it is for GUIDs that are not there: how many is returned.
+    """
+    n_unknown = 0
+    last = 0
+    n_known = known_guids.shape[0]
+    for k in range(position.size):
+        at = position[k] >> 3
+        r = row[k]
+        has_items[r] = (words[at] >> 32) & 1 != 0
+        ids = words[at + 1]
+        tid[r] = ids & 0xFFFFFFFF
+        pid[r] = (ids >> 32) & 0xFFFFFFFF
+        low = words[at + 3]
+        high = words[at + 4]
+        code = -1
+        if n_known > 0 and known_guids[last, 0] == low and known_guids[last, 1] == high:
+            code = last
+        else:
+            for g in range(n_known):
+                if known_guids[g, 0] == low and known_guids[g, 1] == high:
+                    code = g
+                    last = g
+                    break
+        if code >= 0:
+            provider[r] = code
+        else:
+            n_unknown += 1
+        descriptor = words[at + 5]
+        event_id[r] = descriptor & 0xFFFF
+        version[r] = (descriptor >> 16) & 0xFF
+        level[r] = (descriptor >> 32) & 0xFF
+        opcode[r] = (descriptor >> 40) & 0xFF
+        keyword[r] = np.uint64(words[at + 6] & 0x7FFFFFFFFFFFFFFF) | (
+            np.uint64(0x8000000000000000) if words[at + 6] < 0 else np.uint64(0)
+        )
+    return n_unknown

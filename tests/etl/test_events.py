@@ -193,7 +193,7 @@ def test_every_way_to_walk_finds_the_same(bodies: list[bytes]) -> None:
 def test_events_lie_in_their_buffer_and_do_not_overlap(bodies: list[bytes]) -> None:
     words, body, end = words_of(bodies)
     walk = walk_events(words, body, end)
-    _, size = module.read_kinds(words, walk.position)
+    _, size, _ = module.read_starts(words, walk.position)
     behind = walk.position + size
     assert (walk.position % 8 == 0).all()
     assert (walk.position >= body[walk.buffer]).all()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ _CHUNK = 1 << 16  # events decoded at a time: keeps temporaries in the processor
 _FEW_LANES = 16
 _WORTH_A_KERNEL_BYTES = 1 << 20
 _GUIDS_TRIED = 8
+_GUIDS_KNOWN = 64
+_PROVIDER_AT = 0x18
 
 # Fixed size and size shift of a marker in one number: one lookup a step.
 _STEP_OF_MARKER: I64 = layout.FIXED_BYTES[layout.KIND_OF_MARKER] | (layout.SIZE_SHIFT[layout.KIND_OF_MARKER] << 8)
@@ -180,6 +183,10 @@ class Guids:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def known(self) -> I64:
+        """The first GUIDs, two words a row: those that most events have."""
+        return np.array(self._pairs[:_GUIDS_KNOWN], np.uint64).reshape(-1, 2).view(np.int64)
+
     def code(self, raw: bytes) -> int:
         """The number of one GUID in its 16 stored bytes."""
         return self._number(*np.frombuffer(raw, "<u8", 2).tolist())
@@ -276,16 +283,25 @@ class Events:
 _COLUMNS = tuple(name for name in Events.__slots__ if name not in ("data", "guids"))
 
 
-def read_kinds(words: U64, position: I64) -> tuple[U8, I64]:
-    """Header kind and size in bytes of the events at `position`."""
-    first = words.view(np.int64)[position >> 3]
+def read_starts(words: U64, position: I64) -> tuple[U8, I64, I64]:
+    """Header kind, size in bytes and raw time of the events at `position`; of messages see `read_ticks`."""
+    signed = words.view(np.int64)
+    if _has_compiled():
+        from wnv import kernels
+
+        n = len(position)
+        kind, size, ticks = np.empty(n, np.uint8), np.empty(n, np.int64), np.empty(n, np.int64)
+        tables = layout.KIND_OF_MARKER, layout.SIZE_SHIFT, layout.TIME_OFFSET
+        kernels.read_event_starts(signed, position, *tables, kind, size, ticks)
+        return kind, size, ticks
+    first = signed[position >> 3]
     kind = layout.KIND_OF_MARKER[first >> 16 & 0xFFFF]
-    return kind, first >> layout.SIZE_SHIFT[kind] & 0xFFFF
+    size = first >> layout.SIZE_SHIFT[kind] & 0xFFFF
+    return kind, size, signed[(position + layout.TIME_OFFSET[kind]) >> 3]
 
 
-def read_ticks(words: U64, position: I64, kind: U8) -> tuple[I64, BOOL]:
-    """Raw time of each event, and where there is one: messages may have none (section 7.6)."""
-    ticks = words[(position + layout.TIME_OFFSET[kind]) >> 3].view(np.int64)
+def read_ticks(words: U64, position: I64, kind: U8, ticks: I64) -> BOOL:
+    """Put right the raw times that messages have elsewhere, and say which events have a time (section 7.6)."""
     has_time = np.ones(len(position), np.bool_)
     message = np.flatnonzero(kind == layout.MESSAGE)
     if len(message):
@@ -293,7 +309,7 @@ def read_ticks(words: U64, position: I64, kind: U8) -> tuple[I64, BOOL]:
         has_time[message] = fields.has_time
         timed = message[fields.has_time]
         ticks[timed] = read_rows(words.view(np.uint8), fields.time_at[fields.has_time], np.dtype("V8")).view("<i8")
-    return ticks, has_time
+    return has_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +358,7 @@ def decode_headers(
     start behind the items where `items.place_payloads` is applied; here, where the fixed header ends."""
     data = words.view(np.uint8)
     n = len(position)
-    kind, size = read_kinds(words, position)
+    kind, size, _ = read_starts(words, position)
     fixed = layout.FIXED_BYTES[kind]
     events = Events(
         data=data, guids=guids, buffer=buffer, position=position, offset=offset, kind=kind, ticks=ticks, ts_ns=ts_ns,
@@ -352,23 +368,39 @@ def decode_headers(
         opcode=np.zeros(n, np.uint8), keyword=np.zeros(n, np.uint64), has_items=np.zeros(n, np.bool_),
         payload_start=position + fixed, payload_bytes=(size - fixed).astype(np.int32),
     )  # fmt: skip
-    for start in range(0, n, _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        present = kind[rows]
+    is_described = events.has_descriptor
+    if _has_compiled():
+        _fill_events_compiled(events, words, np.flatnonzero(is_described))
+    else:
+        _fill_chunks(events, np.flatnonzero(is_described), _fill_event)
+    if not is_described.all():
         for kinds, fill in _FILL:
-            mine = np.isin(present, kinds)
-            if mine.all():
-                fill(events, rows, position[rows])
-            elif mine.any():
-                at = np.flatnonzero(mine) + start
-                fill(events, at, position[at])
+            _fill_chunks(events, np.flatnonzero(np.isin(kind, kinds)), fill)
     return events
 
 
-_Rows = slice | I64
+def _fill_chunks(events: Events, rows: I64, fill: Callable[[Events, I64, I64], None]) -> None:
+    for start in range(0, len(rows), _CHUNK):
+        some = rows[start : start + _CHUNK]
+        fill(events, some, events.position[some])
 
 
-def _fill_event(events: Events, rows: _Rows, position: I64) -> None:
+def _fill_events_compiled(events: Events, words: U64, rows: I64) -> None:
+    """As `_fill_event`, for all rows at once."""
+    from wnv import kernels
+
+    position = events.position[rows]
+    n_unknown = kernels.fill_event_headers(
+        words.view(np.int64), position, rows, events.guids.known(), events.pid, events.tid, events.provider,
+        events.event_id, events.version, events.level, events.opcode, events.keyword, events.has_items,
+    )  # fmt: skip
+    if n_unknown:
+        left = events.provider[rows] == NO_PROVIDER
+        raw = read_rows(events.data, position[left] + _PROVIDER_AT, np.dtype("V16"))
+        events.provider[rows[left]] = events.guids.codes(raw)
+
+
+def _fill_event(events: Events, rows: I64, position: I64) -> None:
     head = read_rows(events.data, position, layout.EVENT_HEADER)
     events.pid[rows] = head["pid"]
     events.tid[rows] = head["tid"]
@@ -381,7 +413,7 @@ def _fill_event(events: Events, rows: _Rows, position: I64) -> None:
     events.has_items[rows] = (head["flags"] & layout.EVENT_FLAG_EXTENDED) != 0
 
 
-def _fill_full(events: Events, rows: _Rows, position: I64) -> None:
+def _fill_full(events: Events, rows: I64, position: I64) -> None:
     head = read_rows(events.data, position, layout.FULL_HEADER)
     events.pid[rows] = head["pid"]
     events.tid[rows] = head["tid"]
@@ -391,7 +423,7 @@ def _fill_full(events: Events, rows: _Rows, position: I64) -> None:
     events.opcode[rows] = head["opcode"]
 
 
-def _fill_hook(events: Events, rows: _Rows, position: I64) -> None:
+def _fill_hook(events: Events, rows: I64, position: I64) -> None:
     head = read_rows(events.data, position, layout.SYSTEM_HEADER)
     events.version[rows] = head["version"]
     events.opcode[rows] = head["opcode"]
@@ -404,14 +436,14 @@ def _fill_hook(events: Events, rows: _Rows, position: I64) -> None:
     events.payload_bytes[rows] -= counters
 
 
-def _fill_system(events: Events, rows: _Rows, position: I64) -> None:
+def _fill_system(events: Events, rows: I64, position: I64) -> None:
     _fill_hook(events, rows, position)
     head = read_rows(events.data, position, layout.SYSTEM_HEADER)
     events.pid[rows] = head["pid"]
     events.tid[rows] = head["tid"]
 
 
-def _fill_message(events: Events, rows: _Rows, position: I64) -> None:
+def _fill_message(events: Events, rows: I64, position: I64) -> None:
     word = events.data.view(np.int64)[position >> 3]
     fields = _message_fields(position, word)
     provider = np.full(len(position), NO_PROVIDER, np.int32)
@@ -431,7 +463,6 @@ def _fill_message(events: Events, rows: _Rows, position: I64) -> None:
 
 
 _FILL = (
-    ((layout.EVENT64, layout.EVENT32), _fill_event),
     ((layout.PERFINFO64, layout.PERFINFO32), _fill_hook),
     ((layout.SYSTEM64, layout.SYSTEM32, layout.COMPACT64, layout.COMPACT32), _fill_system),
     ((layout.FULL64, layout.FULL32, layout.INSTANCE64, layout.INSTANCE32), _fill_full),

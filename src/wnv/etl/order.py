@@ -13,7 +13,7 @@ import numpy as np
 
 from wnv.arrays import BOOL, I32, I64, U16
 
-SLICE_BYTES = 16 * 2**20  # stays in the processor's cache, and has some hundred buffers to look at at once
+SLICE_BYTES = 32 * 2**20  # two of them are in memory; with less, the step over all buffers has too few to look at
 SLICE_BYTES_MAX = 1024 * 2**20
 GAPS_LOCATED = 32
 _HOLE_RATIO = 4

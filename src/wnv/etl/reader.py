@@ -22,7 +22,7 @@ from wnv.clock import NO_TIME, SYSTEM_CLOCK, Clock
 from wnv.diagnostics import Code, Log
 from wnv.etl import layout
 from wnv.etl.buffers import Arena, BufferIndex, IndexedFile, index_buffers, load_buffers
-from wnv.etl.events import Events, Guids, Walk, decode_headers, read_kinds, read_ticks, walk_events
+from wnv.etl.events import Events, Guids, Walk, decode_headers, read_starts, read_ticks, walk_events
 from wnv.etl.extended import Items, container_codes, read_items
 from wnv.etl.order import SLICE_BYTES, Spans, plan_windows
 from wnv.etl.session import HEADER_READ_BYTES, parse_session
@@ -285,12 +285,14 @@ class Recording:
         """Load and walk the buffers `rows`; damage is recorded where `log` is given (the first pass)."""
         loaded = load_buffers(self.files, self.buffers.file[rows], self.buffers.row[rows], arena, log)
         walk = walk_events(loaded.words, loaded.body, loaded.end)
-        kind, _ = read_kinds(loaded.words, walk.position)
+        kind, _, ticks = read_starts(loaded.words, walk.position)
         if log is not None:
             self._record_damage(walk, rows, loaded.body, kind, log)
+        position, buffer = walk.position, walk.buffer
         whole = kind != layout.ERROR
-        position, buffer = walk.position[whole], walk.buffer[whole]
-        ticks, has_time = read_ticks(loaded.words, position, kind[whole])
+        if not whole.all():
+            position, buffer, kind, ticks = position[whole], buffer[whole], kind[whole], ticks[whole]
+        has_time = read_ticks(loaded.words, position, kind, ticks)
         if not has_time.all():
             self._borrow_times(ticks, has_time, buffer, rows, log)
         key = ticks
