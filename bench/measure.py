@@ -51,7 +51,10 @@ _LATE_COLUMNS = ("version", "level", "opcode", "keyword", "has_items", "payload_
 
 
 def warm_headers(file: str) -> Figures:
-    """The same, timed when all code and memory has been used once."""
+    """The same, timed when all code is loaded and compiled and all memory has been used once."""
+    import wnv.kernels
+
+    assert wnv.kernels.COMPILED
     headers(file)
     started = time.perf_counter()
     found = headers(file)

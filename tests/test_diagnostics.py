@@ -85,3 +85,15 @@ def test_details_of_one_code_do_not_use_up_those_of_another() -> None:
     log.record(A, detail="one too many")
     assert [row.detail for row in log.rows() if row.code is B] == ["its own"]
     assert log.rows()[-1].detail == ""
+
+
+def test_a_log_takes_the_rows_of_another_as_if_they_were_its_own() -> None:
+    first, second, together = Log(), Log(), Log()
+    for log in (first, together):
+        log.record(A, file="a.etl", byte_offset=[1, 2, 3])
+    for log in (second, together):
+        log.record(B, file="a.etl", count=7)
+        log.record(A, file="a.etl", byte_offset=np.arange(20))
+        log.record(A, file="a.etl", detail="event 5")
+    first.extend(second)
+    assert first.rows() == together.rows()

@@ -131,7 +131,7 @@ def problem_with(line: str, *, is_whole: bool) -> str:
             cli.make_context("wnv", [first, *rest]).close()
         else:
             return f"no command {first}"
-    except click.exceptions.Exit:  # --help and --version
+    except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):  # --help, --version, a group by itself
         return ""
     except click.MissingParameter as error:
         return error.format_message() if is_whole else ""

@@ -171,9 +171,8 @@ class TestProviders:
     def test_what_stays_raw_is_said(self, overview: Overviews) -> None:
         unknown = event_header(provider="22222222-2222-3333-4444-555555555555", id=1, ticks=at(1))
         assert overview([WPP, WPP, unknown, NETWORK]).undecoded() == [
-            "2 WPP messages of 1 providers: they need Microsoft's TMF files",
-            "1 events of 1 providers that wnv does not know by name",
-            "1 events of 1 other providers: their headers are read, their fields not yet",
+            "2 WPP messages of 1 provider: they need Microsoft's TMF files",
+            "1 event of 22222222-2222-3333-4444-555555555555 (id 1): nothing says what fields they have",
         ]
         assert overview([PACKET]).undecoded() == []
 

@@ -75,18 +75,31 @@ def _command_lines() -> Iterator[str]:
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         assert command is not None
+        yield from _one_command(f"wnv {name}", command, "##")
+        if isinstance(command, click.Group):
+            for part in command.list_commands(context):
+                inner = command.get_command(context, part)
+                assert inner is not None
+                yield from _one_command(f"wnv {name} {part}", inner, "###")
+
+
+def _one_command(title: str, command: click.Command, mark: str) -> Iterator[str]:
+    yield ""
+    yield f"{mark} {title}"
+    yield ""
+    yield "```"
+    inner = ["COMMAND"] if isinstance(command, click.Group) else []
+    yield " ".join([title, *inner, "[OPTIONS]", *(one.metavar or "" for one in _arguments(command))])
+    yield "```"
+    yield ""
+    yield from _help_lines(command)
+    options = [_option_row(one) for one in _options(command)]
+    if options:
         yield ""
-        yield f"## wnv {name}"
+        yield from _grid(("option", "does"), options)
+    if command.epilog:
         yield ""
-        yield "```"
-        yield " ".join(["wnv", name, "[OPTIONS]", *(one.metavar or "" for one in _arguments(command))])
-        yield "```"
-        yield ""
-        yield from _help_lines(command)
-        yield ""
-        yield from _grid(("option", "does"), [_option_row(one) for one in _options(command)])
-        yield ""
-        yield from _example_lines(command.epilog or "")
+        yield from _example_lines(command.epilog)
 
 
 def _help_lines(command: click.Command) -> Iterator[str]:

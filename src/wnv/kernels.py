@@ -1147,7 +1147,7 @@ def read_ipv4(
         at += header
         if fragment >= 0:
             half[IP_FLAGS, k] = fragment >> 13
-            word[IP_FRAGMENT_OFFSET, k] = (fragment & 0x1FFF) * 8
+            word[IP_FRAGMENT_OFFSET, k] = fragment & 0x1FFF
             if fragment & 0x1FFF == 0 and protocol >= 0:
                 if protocol == _AUTHENTICATION and at + 2 <= stop:
                     protocol = _byte_at(data, at)
@@ -1195,7 +1195,7 @@ def read_ipv6(
                 fragment = _be16(data, at + 2, stop)
                 long[IP_ID, k] = _be32(data, at + 4, stop)
                 half[IP_FLAGS, k] = fragment & 1  # in IPv4's place: more fragments
-                word[IP_FRAGMENT_OFFSET, k] = fragment & 0xFFF8
+                word[IP_FRAGMENT_OFFSET, k] = fragment >> 3
                 protocol = _byte_at(data, at)
                 at += 8
                 if fragment & 0xFFF8:
@@ -1203,9 +1203,7 @@ def read_ipv6(
             elif protocol == _AUTHENTICATION and at + 2 <= stop:
                 protocol = _byte_at(data, at)
                 at += (_byte_at(data, at + 1) + 2) * 4
-            elif at + 2 <= stop and (
-                protocol in (_HOP_OPTIONS, _ROUTING, _DESTINATION_OPTIONS, _MOBILITY)
-            ):
+            elif at + 2 <= stop and (protocol in (_HOP_OPTIONS, _ROUTING, _DESTINATION_OPTIONS, _MOBILITY)):
                 protocol = _byte_at(data, at)
                 at += (_byte_at(data, at + 1) + 1) * 8
             else:
@@ -1243,7 +1241,9 @@ def read_transport(data: U8, rows: I64, start: I64, place: I64, long: I64, word:
                 half[TCP_HEADER_BYTES, k] = header
                 if header >= 20 and at + header <= wire:
                     payload = at + header
-                    word[TCP_PAYLOAD_BYTES, k] = wire - payload
+                    fragment = half[IP_FLAGS, k]
+                    if fragment < 0 or fragment & 1 == 0:
+                        word[TCP_PAYLOAD_BYTES, k] = wire - payload
         elif protocol == _UDP:
             length = _be16(data, at + 4, stop)
             word[UDP_LENGTH, k] = length
@@ -1254,7 +1254,8 @@ def read_transport(data: U8, rows: I64, start: I64, place: I64, long: I64, word:
                     wire = max(stop, min(wire, at + length))
                 if port == _VXLAN_PORT:
                     word[VXLAN_FLAGS, k] = _be16(data, payload, stop)
-                    word[VNI, k] = _be32(data, payload + 4, stop) >> 8
+                    if payload + 7 <= stop:
+                        word[VNI, k] = _be32(data, payload + 3, stop) & 0xFFFFFF
                     if payload + 8 < stop:
                         half[INNER_LINK, k] = _LINK_ETHERNET
                         word[INNER_OFFSET, k] = payload + 8 - first

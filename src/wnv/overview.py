@@ -12,6 +12,7 @@ import numpy as np
 from wnv import __version__
 from wnv.arrays import I64
 from wnv.clock import NO_TIME, SYSTEM_CLOCK, HostZone
+from wnv.decode.decoder import Decoder, Form
 from wnv.diagnostics import Code, Row, Severity
 from wnv.etl import layout
 from wnv.etl.events import NO_PROVIDER
@@ -36,6 +37,8 @@ _PARTITION_TYPES = {
     4: "direct utility VM",
 }
 _DESCRIBED, _CLASSIC, _HOOK, _MESSAGE = range(4)
+_FORMS = (Form.MANIFEST, Form.CLASSIC, Form.KERNEL)
+_KINDS_SHOWN = 6
 _SHOWN_GAPS = 5
 
 
@@ -48,6 +51,8 @@ class EventCount:
     hook_id: int | None
     version: int | None
     n_events: int
+    n_described: int = 0
+    """Of these, events whose fields can be decoded: the recording or the catalog says what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,10 @@ class ProviderCount:
     @property
     def carries_packets(self) -> bool:
         return self.kind is ProviderKind.PACKETS
+
+    @property
+    def n_undescribed(self) -> int:
+        return sum(one.n_events - one.n_described for one in self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ class Census:
     def __init__(self, session_of_buffer: I64) -> None:
         self._session_of_buffer = session_of_buffer
         self._counts: dict[int, int] = {}
+        self._self_described: dict[int, int] = {}
         self._guids: list[str] = []
         self.names: dict[str, str] = {}
         """Provider names found in the recording, by GUID."""
@@ -102,6 +112,10 @@ class Census:
         keys, counts = np.unique(key, return_counts=True)
         for one, count in zip(keys.tolist(), counts.tolist(), strict=True):
             self._counts[one] = self._counts.get(one, 0) + count
+        own = np.unique(piece.items.of_type(layout.ITEM_SCHEMA).event)
+        keys, counts = np.unique(key[own], return_counts=True)
+        for one, count in zip(keys.tolist(), counts.tolist(), strict=True):
+            self._self_described[one] = self._self_described.get(one, 0) + count
         types, counts = np.unique(piece.items.type, return_counts=True)
         for item, count in zip(types.tolist(), counts.tolist(), strict=True):
             self.item_counts[item] = self.item_counts.get(item, 0) + count
@@ -154,23 +168,25 @@ class Census:
         if name:
             self.names.setdefault(str(uuid.UUID(bytes_le=raw[:16])), name)
 
-    def providers(self) -> list[ProviderCount]:
+    def providers(self, decoder: Decoder) -> list[ProviderCount]:
         """Counts by provider, most events first; hook events by the classic class they stand for."""
         grouped: dict[str | None, list[EventCount]] = {}
         is_wpp: set[str | None] = set()
         for key, count in sorted(self._counts.items()):
             code, kind, number, version = (key >> 40) - 1, key >> 36 & 0xF, key >> 16 & 0xFFFF, key & 0xFFFF
             guid = None if code == NO_PROVIDER else self._guids[code]
+            is_known = kind != _MESSAGE and decoder.knows(_FORMS[kind], guid or "", number, version)
+            n_described = count if is_known else self._self_described.get(key, 0)
             if kind == _HOOK:
                 guid = registry.hook_provider(number)
-                row = EventCount(None, number & 0xFF, number, version, count)
+                row = EventCount(None, number & 0xFF, number, version, count, n_described)
             elif kind == _CLASSIC:
-                row = EventCount(None, number, None, version, count)
+                row = EventCount(None, number, None, version, count, n_described)
             elif kind == _MESSAGE:
                 is_wpp.add(guid)
                 row = EventCount(number, None, None, None, count)
             else:
-                row = EventCount(number, None, None, version, count)
+                row = EventCount(number, None, None, version, count, n_described)
             grouped.setdefault(guid, []).append(row)
         found = [self._provider(guid, rows, is_wpp=guid in is_wpp) for guid, rows in grouped.items()]
         return sorted(found, key=lambda one: (-one.n_events, one.guid or ""))
@@ -274,15 +290,13 @@ class Overview:
         wpp = [one for one in self.providers if one.kind is ProviderKind.WPP]
         if wpp:
             n = sum(one.n_events for one in wpp)
-            found.append(f"{n:,} WPP messages of {len(wpp)} providers: they need Microsoft's TMF files")
-        unnamed = [one for one in self.providers if one.name is None and one.kind is not ProviderKind.WPP]
-        if unnamed:
-            n = sum(one.n_events for one in unnamed)
-            found.append(f"{n:,} events of {len(unnamed)} providers that wnv does not know by name")
-        others = [one for one in self.providers if one.kind in (ProviderKind.NETWORK, ProviderKind.OTHER) and one.name]
-        if others:
-            n = sum(one.n_events for one in others)
-            found.append(f"{n:,} events of {len(others)} other providers: their headers are read, their fields not yet")
+            found.append(
+                f"{counted(n, 'WPP message')} of {counted(len(wpp), 'provider')}: they need Microsoft's TMF files"
+            )
+        for one in self.providers:
+            if one.n_undescribed and one.kind is not ProviderKind.WPP:
+                what = f"{counted(one.n_undescribed, 'event')} of {one.name or one.guid} ({_kind_words(one)})"
+                found.append(f"{what}: nothing says what fields they have")
         return found
 
     def losses(self) -> list[str]:
@@ -317,7 +331,7 @@ class Overview:
                     "carries_packets": one.carries_packets,
                     "events": [
                         {"event_id": e.event_id, "opcode": e.opcode, "hook_id": e.hook_id, "version": e.version,
-                         "n_events": e.n_events} for e in one.events
+                         "n_events": e.n_events, "n_described": e.n_described} for e in one.events
                     ],
                 } for one in self.providers
             ],
@@ -334,6 +348,19 @@ class Overview:
             "losses": self.losses(),
             "diagnostics": [diagnostic_row(row) for row in self.diagnostics],
         }  # fmt: skip
+
+
+def _kind_words(provider: ProviderCount) -> str:
+    """Which of its events are not described: `id 5, id 7, …`."""
+    rows = [one for one in provider.events if one.n_described < one.n_events]
+    numbers = sorted({_number_words(one) for one in rows})
+    return ", ".join(numbers[:_KINDS_SHOWN]) + (", …" if len(numbers) > _KINDS_SHOWN else "")
+
+
+def _number_words(kind: EventCount) -> str:
+    if kind.hook_id is not None:
+        return f"hook {kind.hook_id:#06x}"
+    return f"opcode {kind.opcode}" if kind.event_id is None else f"id {kind.event_id}"
 
 
 def diagnostic_row(row: Row) -> dict[str, Any]:
@@ -436,10 +463,11 @@ def _gap_words(session: SessionOverview, number: int) -> str:
 
 
 def build_overview(
-    recording: Recording, census: Census, hosts: Sequence[HostFacts], points: Sequence[PointCount], n_without_bytes: int
-) -> Overview:
+    recording: Recording, census: Census, hosts: Sequence[HostFacts], points: Sequence[PointCount],
+    n_without_bytes: int, decoder: Decoder,
+) -> Overview:  # fmt: skip
     """Put together what the first pass found; records losses in the log."""
-    providers = census.providers()
+    providers = census.providers(decoder)
     sessions = []
     for session_id, files in enumerate(recording.sessions):
         sessions.append(_session(recording, census, hosts[session_id], session_id, files))

@@ -9,6 +9,8 @@ import numpy as np
 
 from wnv import __version__
 from wnv.arrays import BOOL, I64
+from wnv.decode.catalog import Catalog
+from wnv.decode.decoder import Decoder
 from wnv.diagnostics import Code, Log
 from wnv.errors import UsageError, WnvError
 from wnv.etl.order import SLICE_BYTES
@@ -216,6 +218,7 @@ class Scanned:
 
     recording: Recording
     packets: PacketReader
+    decoder: Decoder
     overview: Overview
     slice_bytes: int = SLICE_BYTES
 
@@ -227,15 +230,19 @@ def scan(recording: Recording, progress: Progress | None = None, *, slice_bytes:
     """
     packets = PacketReader(recording)
     census = Census(recording.session_of_buffer)
+    decoder = Decoder(recording.files[0].header.build, Catalog(), recording.log)
 
     def visit(piece: Slice) -> None:
         census.add(piece)
         packets.learn(piece)
+        decoder.learn(piece)
 
     recording.scan(visit, progress, slice_bytes=slice_bytes)
     packets.name_points()
-    overview = build_overview(recording, census, packets.hosts, _count_points(packets), packets.n_without_bytes)
-    return Scanned(recording, packets, overview, slice_bytes)
+    overview = build_overview(
+        recording, census, packets.hosts, _count_points(packets), packets.n_without_bytes, decoder
+    )
+    return Scanned(recording, packets, decoder, overview, slice_bytes)
 
 
 def _count_points(packets: PacketReader) -> list[PointCount]:

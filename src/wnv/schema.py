@@ -17,6 +17,10 @@ class Kind(StrEnum):
     TEXT = "text"
     TIME = "time"
     """Nanoseconds UTC since 1970."""
+    NUMBER = "number"
+    FLAG = "flag"
+    JSON = "json"
+    """Text in JSON; in JSON output the value itself."""
     GUID = "guid"
     """Lower case, without braces."""
 
@@ -45,6 +49,7 @@ class Table:
 
 
 _INTEGER, _TEXT, _TIME, _GUID = Kind.INTEGER, Kind.TEXT, Kind.TIME, Kind.GUID
+_NUMBER, _FLAG, _JSON = Kind.NUMBER, Kind.FLAG, Kind.JSON
 _SESSION_ID = Column("session_id", _INTEGER, "The recording it belongs to.")
 
 SESSION = Table("session", "One recording; files equal in boot time, start, logger and clock rate are one.", (
@@ -95,6 +100,15 @@ EVENTS = Table("events", "One event, by its header.", (
     Column("payload_bytes", _INTEGER, "Length of the payload."),
 ))  # fmt: skip
 
+FIELDS = Table("fields", "What an event says, decoded when asked for; beside the columns of `events`.", (
+    Column("name", _TEXT, "What its provider calls it; null where nobody says.", True),
+    Column("summary", _TEXT, "The event in a line: in our words, or its fields one after the other.", True),
+    Column("source", _TEXT, "What described it: tracelogging, event_source, metadata, catalog, user, …", True),
+    Column("is_whole", _FLAG, "Whether the payload fits its description; null without a description.", True),
+    Column("confidence", _NUMBER, "1 = described for this version of Windows; less is a guess.", True),
+    Column("fields", _JSON, "The fields by name.", True),
+))  # fmt: skip
+
 BUFFERS = Table("buffers", "One buffer of a file.", (
     Column("buffer_row", _INTEGER, "Number, in order of file and place."),
     _SESSION_ID,
@@ -128,4 +142,4 @@ DIAGNOSTICS = Table("diagnostics", "Something that could not be read, or was los
     Column("advice", _TEXT, "What to do about it.", True),
 ))  # fmt: skip
 
-TABLES = (SESSION, BUFFERS, EVENTS, POINTS, DIAGNOSTICS)
+TABLES = (SESSION, BUFFERS, EVENTS, FIELDS, POINTS, DIAGNOSTICS)

@@ -28,7 +28,7 @@ from etl_writer import (
     system,
 )
 from wnv import sample_path
-from wnv.schema import EVENTS
+from wnv.schema import EVENTS, FIELDS
 
 SAMPLE = sample_path()
 PKTMON = "4d4f80d9-c8bd-4d73-bb5b-19c90402c5ac"
@@ -80,14 +80,25 @@ def kinds(tmp_path: Path) -> Path:
 
 
 def test_json_lines_have_the_columns_of_the_schema_in_order(kinds: Path) -> None:
-    assert all(tuple(row) == EVENTS.names for row in jsonl(kinds))
-    assert all(tuple(row) == (*EVENTS.names, "payload") for row in jsonl(kinds, "--payload"))
+    assert all(tuple(row) == (*EVENTS.names, *FIELDS.names) for row in jsonl(kinds))
+    assert all(tuple(row) == (*EVENTS.names, *FIELDS.names, "payload") for row in jsonl(kinds, "--payload"))
+    assert all(tuple(row) == EVENTS.names for row in jsonl(kinds, "--no-fields"))
 
 
 def test_csv_has_the_columns_of_the_schema_in_order_even_without_rows(kinds: Path) -> None:
-    assert all(tuple(row) == EVENTS.names for row in of_csv(kinds))
+    assert all(tuple(row) == (*EVENTS.names, *FIELDS.names) for row in of_csv(kinds))
     for options in ([], ["--id", "999"]):
-        assert done("events", kinds, "--format", "csv", *options).lines[0] == ",".join(EVENTS.names)
+        wanted = ",".join((*EVENTS.names, *FIELDS.names))
+        assert done("events", kinds, "--format", "csv", *options).lines[0] == wanted
+
+
+def test_fields_say_what_an_event_is() -> None:
+    (row,) = jsonl(sample_path(), "--provider", "PktMon", "--id", "100")
+    assert (row["source"], row["is_whole"], row["confidence"]) == ("metadata", True, 1.0)
+    assert row["fields"]["FilterId"] == 1
+    assert row["summary"].startswith("Filter 1")
+    (cells,) = of_csv(sample_path(), "--provider", "PktMon", "--id", "100")
+    assert json.loads(cells["fields"]) == row["fields"]
 
 
 def test_an_event_with_a_descriptor(kinds: Path) -> None:
@@ -123,12 +134,12 @@ def test_other_kinds_of_header_have_nulls_for_what_they_lack(kinds: Path, place:
 def test_the_table_names_classic_events_by_opcode_and_kernel_events_by_hook(kinds: Path) -> None:
     lines = done("events", kinds, "--time", "relative").lines
     assert [" ".join(line.split()) for line in lines] == [
-        "No. seconds since start cpu pid tid provider event ver lvl bytes container",
-        "0 0.0000000 0 4 8 EventTrace 0x0000 2 310",
-        f"1 0.0000001 1 100 200 Microsoft-Windows-TCPIP 7 2 4 2 {CONTAINER}",
-        f"2 0.0000002 0 5 6 {UNKNOWN} op 35 1 3 7",
-        "3 0.0000003 0 7 8 TcpIp 0x0601 2 6",
-        f"4 0.0000004 0 {UNKNOWN} 10 0 3",
+        "No. seconds since start cpu pid tid provider event bytes container what it says",
+        "0 0.0000000 0 4 8 EventTrace 0x0000 310",
+        f"1 0.0000001 1 100 200 Microsoft-Windows-TCPIP 7 2 {CONTAINER}",
+        f"2 0.0000002 0 5 6 {UNKNOWN} op 35 7",
+        "3 0.0000003 0 7 8 TcpIp 0x0601 6",
+        f"4 0.0000004 0 {UNKNOWN} 10 3",
     ]
 
 

@@ -220,9 +220,9 @@ def test_why_there_are_no_packets(tmp_path: Path, events: Sequence[Event], why: 
 @pytest.mark.parametrize(
     ("events", "told"),
     [
-        ([event(UNKNOWN), event(UNKNOWN)], "2 events of 1 providers that wnv does not know by name"),
-        ([event(TCPIP)], "1 events of 1 other providers: their headers are read, their fields not yet"),
-        ([message(10, guid=UNKNOWN, ticks=at(1))], "1 WPP messages of 1 providers: they need Microsoft's TMF files"),
+        ([event(UNKNOWN, 5), event(UNKNOWN, 5)], f"2 events of {UNKNOWN} (id 5): nothing says what fields they have"),
+        ([event(TCPIP, 7)], "1 event of Microsoft-Windows-TCPIP (id 7): nothing says what fields they have"),
+        ([message(10, guid=UNKNOWN, ticks=at(1))], "1 WPP message of 1 provider: they need Microsoft's TMF files"),
     ],
 )
 def test_what_stays_raw_is_said(tmp_path: Path, events: Sequence[Event], told: str) -> None:

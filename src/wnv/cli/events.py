@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from wnv.cli.output import (
     CsvWriter,
     TextTable,
     exit_code,
+    json_text,
     opened,
     say,
     strict_option,
@@ -41,13 +42,12 @@ _SHOWN = (
     "tid",
     "provider",
     "event",
-    "version",
-    "level",
     "payload_bytes",
     "container_id",
+    "summary",
 )
-_HEADINGS = ("No.", "", "cpu", "pid", "tid", "provider", "event", "ver", "lvl", "bytes", "container")
-_RIGHT = (True, False, True, True, True, False, True, True, True, True, False)
+_HEADINGS = ("No.", "", "cpu", "pid", "tid", "provider", "event", "bytes", "container", "what it says")
+_RIGHT = (True, False, True, True, True, False, True, True, False, False)
 
 
 @click.command(
@@ -70,18 +70,22 @@ _RIGHT = (True, False, True, True, True, False, True, True, True, True, False)
     multiple=True,
     help="Only with this id (for classic events: opcode).",
 )
+@click.option(
+    "--fields/--no-fields", default=True, help="Decode the payloads, or list headers alone.  [default: fields]"
+)
 @click.option("--payload", is_flag=True, help="With jsonl and csv: the payload too, as hexadecimal digits.")
 @click.option("--raw", is_flag=True, help="With csv: leave cells that begin with = + - @ as they are.")
 @window_options
 @time_option
 @strict_option
 def events(
-    trace: Path, form: str, count: int | None, providers: tuple[str, ...], ids: tuple[int, ...], payload: bool,
-    raw: bool, from_text: str | None, to_text: str | None, time_style: str, strict: bool,
+    trace: Path, form: str, count: int | None, providers: tuple[str, ...], ids: tuple[int, ...], fields: bool,
+    payload: bool, raw: bool, from_text: str | None, to_text: str | None, time_style: str, strict: bool,
 ) -> int:  # fmt: skip
-    """List the events of a recording by their headers, in order of time.
+    """List the events of a recording, in order of time, with what they say.
 
-    The table shows times as --time says; jsonl and csv have every column, with times in nanoseconds UTC.
+    The table shows times as --time says; jsonl and csv have every column, with times in nanoseconds UTC, and the
+    fields of each event that is described: by the recording itself, or by wnv's catalog (`wnv catalog`).
     """
     if payload and form == "table":
         raise click.UsageError("--payload needs --format jsonl or csv")
@@ -89,14 +93,23 @@ def events(
     with opened([trace]) as recording:
         guids = {guid for name, found in known.items() for guid in found or _find(recording, name)}
         window = time_window(recording, time_style, from_text, to_text)
-        batches = _batches(recording, guids, set(ids), window, count, payload=payload)
-        n = _write_table(recording, batches, time_style) if form == "table" else _write(batches, form, raw=raw)
+        batches = _batches(recording, guids, set(ids), window, count, fields=fields, payload=payload)
+        if form == "table":
+            n = _write_table(recording, batches, time_style)
+        else:
+            n = _write(batches, form, _headings(fields=fields, payload=payload), raw=raw)
         if form == "table":
             say(time_formatter(recording.overview.sessions[0], time_style).note)
         if not n:
             _explain_nothing(recording, providers, ids)
         warn_of_losses(recording)
         return exit_code(recording, strict=strict)
+
+
+def _headings(*, fields: bool, payload: bool) -> list[str]:
+    from wnv.schema import EVENTS, FIELDS
+
+    return [*EVENTS.names, *(FIELDS.names if fields else ()), *(["payload"] if payload else [])]
 
 
 def _batches(
@@ -106,10 +119,11 @@ def _batches(
     window: tuple[int | None, int | None],
     count: int | None,
     *,
+    fields: bool,
     payload: bool,
 ) -> Iterator[dict[str, list[Any]]]:
     """Columns of the events wanted, some thousands at a time."""
-    from wnv.export.rows import event_columns, select_events
+    from wnv.export.rows import event_columns, field_columns, select_events
 
     names = {one.guid: one.name for one in trace.overview.providers if one.guid and one.name}
     left = count
@@ -120,17 +134,22 @@ def _batches(
             left -= len(rows)
         for start in range(0, len(rows), _BATCH):
             part = rows[start : start + _BATCH]
-            yield event_columns(trace.recording, piece, part, payload=payload, names=names)
+            columns = event_columns(trace.recording, piece, part, payload=payload, names=names)
+            if fields:
+                columns |= field_columns(trace.scanned().decoder, piece, part)
+            if payload:
+                columns["payload"] = columns.pop("payload")  # the longest column comes last
+            yield columns
         if left == 0:
             return
 
 
-def _write(batches: Iterator[dict[str, list[Any]]], form: str, *, raw: bool) -> int:
-    from wnv.schema import EVENTS
-
+def _write(batches: Iterator[dict[str, list[Any]]], form: str, headings: Sequence[str], *, raw: bool) -> int:
     n, writer = 0, None
     for columns in batches:
         names = list(columns)
+        if form == "csv" and "fields" in columns:
+            columns["fields"] = [None if one is None else json_text(one) for one in columns["fields"]]
         rows = zip(*columns.values(), strict=True)
         if form == "jsonl":
             write_jsonl(sys.stdout, names, rows)
@@ -139,7 +158,7 @@ def _write(batches: Iterator[dict[str, list[Any]]], form: str, *, raw: bool) -> 
             writer.write(rows)
         n += len(columns["event_row"])
     if form == "csv" and writer is None:
-        CsvWriter(sys.stdout, EVENTS.names, raw=raw)
+        CsvWriter(sys.stdout, headings, raw=raw)
     return n
 
 
@@ -161,7 +180,7 @@ def _cells(columns: dict[str, list[Any]], clock: TimeFormatter) -> list[tuple[st
 
     from wnv.clock import NO_TIME
 
-    shown = dict(columns)
+    shown = {"summary": [""] * len(columns["event_row"]), **columns}
     times = np.array([NO_TIME if ts is None else ts for ts in columns["ts_ns"]], np.int64)
     shown["ts_ns"] = clock.format(times)
     shown["provider"] = [

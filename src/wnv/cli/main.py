@@ -22,6 +22,7 @@ COMMANDS = {
     "info": ("wnv.cli.info", "info", "What a recording holds, what it lost, what to run next."),
     "events": ("wnv.cli.events", "events", "The events of a recording, in order of time."),
     "convert": ("wnv.cli.convert", "convert", "The packets of a recording as a pcapng file for Wireshark."),
+    "catalog": ("wnv.cli.catalog", "catalog", "The events whose fields wnv knows; add your own."),
     "demo": ("wnv.cli.demo", "demo", "A tour on a real recording that comes with wnv."),
 }
 

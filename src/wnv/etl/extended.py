@@ -35,6 +35,13 @@ class Items:
         mine = np.isin(self.type, types)
         return Items(self.data, self.event[mine], self.type[mine], self.start[mine], self.n_bytes[mine])
 
+    def of_events(self, rows: I64) -> Items:
+        """The items of the events `rows` (increasing), which are counted anew from 0."""
+        place = np.searchsorted(rows, self.event)
+        mine = place < len(rows)
+        mine[mine] = rows[place[mine]] == self.event[mine]
+        return Items(self.data, place[mine], self.type[mine], self.start[mine], self.n_bytes[mine])
+
     def raw(self, row: int) -> bytes:
         return self.data[self.start[row] : self.start[row] + self.n_bytes[row]].tobytes()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -11,13 +12,19 @@ import numpy as np
 
 from wnv.arrays import BOOL, I32, I64, Rows
 from wnv.clock import NO_TIME
+from wnv.decode.columns import Decoded
+from wnv.decode.decoder import Decoder
+from wnv.decode.description import EventDescription
 from wnv.etl import layout
 from wnv.etl.events import NO_HOOK, NULL_ID, Guids
 from wnv.etl.extended import Items, sid_text
 from wnv.etl.reader import Recording, Slice
 from wnv.providers import registry
+from wnv.schema import FIELDS
 
 _GUID = np.dtype("V16")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_SHOWN_MAX = 48  # characters of a field in a summary; packets would fill the screen
 _HAS_LEVEL = (layout.EVENT32, layout.EVENT64, layout.FULL32, layout.FULL64, layout.INSTANCE32, layout.INSTANCE64)
 
 
@@ -95,6 +102,51 @@ def event_columns(
         columns["payload"] = [events.data[at : at + size].tobytes().hex() for at, size in places]
     assert all(len(column) == n for column in columns.values())
     return columns
+
+
+def field_columns(decoder: Decoder, piece: Slice, rows: I64) -> dict[str, list[Any]]:
+    """The columns of `schema.FIELDS` for the events `rows` (increasing) of `piece`; None is null."""
+    columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in FIELDS.names}
+    for description, places, decoded in decoder.kinds(piece.take(rows)):
+        if description is None or decoded is None:
+            continue
+        values = zip(
+            decoded.to_pylist(), render_summaries(description, decoded), decoded.is_whole.tolist(), places.tolist(),
+            strict=True,
+        )  # fmt: skip
+        for fields, summary, is_whole, place in values:
+            columns["name"][place] = description.name or None
+            columns["summary"][place] = summary
+            columns["source"][place] = description.source.value
+            columns["is_whole"][place] = is_whole
+            columns["confidence"][place] = description.confidence
+            columns["fields"][place] = fields
+    return columns
+
+
+def render_summaries(description: EventDescription, decoded: Decoded) -> list[str]:
+    """A line an event: the description's template with the fields' texts, or name and fields one after the other."""
+    shown = {name: column.shown() for name, column in zip(decoded.fields.names, decoded.fields.columns, strict=True)}
+    names = [name for name in _PLACEHOLDER.findall(description.summary) if name in shown]
+    if not description.summary:
+        names = list(shown)
+    cells = zip(*([_short(text) for text in shown[name]] for name in names), strict=True) if names else iter(())
+    rows = list(cells) if names else [()] * len(decoded)
+    if description.summary:
+        parts = _PLACEHOLDER.split(description.summary)
+        return [_fill(parts, dict(zip(names, row, strict=True))) for row in rows]
+    title = f"{description.name}: " if description.name else ""
+    return [title + ", ".join(f"{name}={text}" for name, text in zip(names, row, strict=True) if text) for row in rows]
+
+
+def _fill(parts: list[str], texts: dict[str, str]) -> str:
+    """Every second part is the name of a field."""
+    return "".join(texts.get(part, "?") if number % 2 else part for number, part in enumerate(parts))
+
+
+def _short(text: str | None) -> str:
+    text = text or ""
+    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
 
 
 def _nullable(values: np.ndarray[Any, Any], known: BOOL) -> list[Any]:  # Any: any number

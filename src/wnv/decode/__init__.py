@@ -1,0 +1,1 @@
+"""What the fields of an event are, and their values as columns. Knows no single Windows provider."""
