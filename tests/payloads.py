@@ -699,10 +699,14 @@ def ip(
     dont_fragment: bool = True,
     more_fragments: bool = False,
     fragment_offset: int = 0,
+    options: bytes = b"",
+    extensions: Sequence[tuple[int, bytes]] = (),
 ) -> bytes:
     """An IPv4 or IPv6 packet, as its addresses are. `inner` as bytes needs its `protocol`.
 
-    `fragment_offset` is in bytes; it, `ident` and the two flags are of IPv4 alone.
+    `fragment_offset` is in bytes; it, `ident` and the two flags are of IPv4 alone, as are `options`, which are padded
+    to a multiple of 4. `extensions` are IPv6's: number of each header and its bytes, without the one that says what
+    follows (and for most, the length).
     """
     source, target = ip_bytes(src), ip_bytes(dst)
     if len(source) != len(target):
@@ -713,10 +717,15 @@ def ip(
             raise ValueError("bytes inside an IP packet need their protocol")
         protocol = inner.protocol if isinstance(inner, Tcp | Udp) else 1 if len(source) == 4 else 58
     if len(source) == 16:
+        for number, content in reversed(extensions):
+            body, protocol = bytes([protocol]) + content + body, number
         return struct.pack(">IHBB", 6 << 28 | dscp << 22, len(body), protocol, ttl) + source + target + body
+    options += bytes(-len(options) % 4)
+    header_bytes = 20 + len(options)
     fragment = dont_fragment << 14 | more_fragments << 13 | fragment_offset // 8
-    head = struct.pack(">BBHHHBBH", 0x45, dscp << 2, 20 + len(body), ident, fragment, ttl, protocol, 0)
-    head += source + target
+    first, n_bytes = 0x40 | header_bytes // 4, header_bytes + len(body)
+    head = struct.pack(">BBHHHBBH", first, dscp << 2, n_bytes, ident, fragment, ttl, protocol, 0)
+    head += source + target + options
     return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + body
 
 
@@ -754,3 +763,152 @@ def ethernet(
 def vxlan(frame: bytes, vni: int, src: str, dst: str, *, src_port: int = 49152, dst_port: int = 4789) -> bytes:
     """The IP packet that carries `frame` in a VXLAN (RFC 7348); put it into `ethernet`."""
     return ip(src, dst, Udp(src_port, dst_port, struct.pack(">II", 0x08000000, vni << 8) + frame))
+
+
+def gre(
+    payload: bytes, protocol: int, *, key: int | None = None, seq: int | None = None, checked: bool = False
+) -> bytes:
+    """A GRE header (RFC 2890) and what it carries; put it into `ip` with protocol 47."""
+    flags = checked << 15 | (key is not None) << 13 | (seq is not None) << 12
+    fields = [bytes(4)] * checked + [struct.pack(">I", one) for one in (key, seq) if one is not None]
+    return struct.pack(">HH", flags, protocol) + b"".join(fields) + payload
+
+
+def nvgre(frame: bytes, vsid: int, src: str, dst: str, *, flow_id: int = 0) -> bytes:
+    """The IP packet that carries `frame` in NVGRE (RFC 7637); put it into `ethernet`."""
+    return ip(src, dst, gre(frame, 0x6558, key=vsid << 8 | flow_id), protocol=47)
+
+
+def hop_options(content: bytes = b"") -> tuple[int, bytes]:
+    """IPv6 hop-by-hop options for `ip`'s `extensions`; padded with PadN to a multiple of 8 bytes."""
+    return 0, _padded_options(content)
+
+
+def destination_options(content: bytes = b"") -> tuple[int, bytes]:
+    """IPv6 destination options."""
+    return 60, _padded_options(content)
+
+
+def _padded_options(content: bytes) -> bytes:
+    n_pad = -(len(content) + 2) % 8
+    pad = b"" if n_pad == 0 else b"\0" if n_pad == 1 else bytes([1, n_pad - 2]) + bytes(n_pad - 2)
+    return bytes([(len(content) + 2 + n_pad) // 8 - 1]) + content + pad
+
+
+def routing_header(*, left: int = 0) -> tuple[int, bytes]:
+    """An IPv6 routing header of an experimental type, with 4 bytes of content."""
+    return 43, struct.pack(">BBB", 0, 253, left) + bytes(4)
+
+
+def fragment_header(offset: int, *, more: bool = False, ident: int = 1) -> tuple[int, bytes]:
+    """An IPv6 fragment header; `offset` is in bytes."""
+    return 44, struct.pack(">BHI", 0, offset & 0xFFF8 | more, ident)
+
+
+def authentication_header(n_check_bytes: int = 12, *, spi: int = 1, seq: int = 1) -> tuple[int, bytes]:
+    """An authentication header (RFC 4302)."""
+    return 51, struct.pack(">BHII", (12 + n_check_bytes) // 4 - 2, 0, spi, seq) + bytes(n_check_bytes)
+
+
+def wifi(
+    packet: bytes, *, ether_type: int, to_ds: bool = True, from_ds: bool = False, qos: bool = True,
+    is_protected: bool = False,
+    addresses: Sequence[str] = (MAC_B, MAC_A, "02:00:00:00:00:0c", "02:00:00:00:00:0d"),
+) -> bytes:  # fmt: skip
+    """An 802.11 data frame with LLC and SNAP; the fourth address only between two access points."""
+    first, second, third, fourth = (mac_bytes(one) for one in addresses)
+    flags = to_ds | from_ds << 1 | is_protected << 6
+    head = bytes([0x88 if qos else 0x08, flags, 0, 0]) + first + second + third + struct.pack("<H", 16)
+    head += fourth * (to_ds and from_ds) + bytes(2) * qos
+    return head + bytes.fromhex("aaaa03000000") + struct.pack(">H", ether_type) + packet
+
+
+# ----------------------------------------------------------------------------------------------- applications
+
+
+def dns_name(name: str) -> bytes:
+    """Labels with their lengths, and the root."""
+    labels = [label.encode() for label in name.split(".") if label]
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+
+
+def dns(
+    name: str,
+    *,
+    ident: int = 0x1A2B,
+    query_type: int = 1,
+    is_response: bool = False,
+    rcode: int = 0,
+    answers: Sequence[str] = (),
+    opcode: int = 0,
+) -> bytes:
+    """A DNS message with one question; each answer is an IPv4 address, its name a pointer to the question's."""
+    flags = is_response << 15 | opcode << 11 | 1 << 8 | is_response << 7 | rcode
+    head = struct.pack(">HHHHHH", ident, flags, 1, len(answers), 0, 0)
+    records = [struct.pack(">HHHIH", 0xC00C, 1, 1, 60, 4) + ip_bytes(answer) for answer in answers]
+    return head + dns_name(name) + struct.pack(">HH", query_type, 1) + b"".join(records)
+
+
+DHCP_DISCOVER, DHCP_OFFER, DHCP_REQUEST, DHCP_DECLINE, DHCP_ACK, DHCP_NAK, DHCP_RELEASE, DHCP_INFORM = range(1, 9)
+
+
+def dhcp(
+    kind: int,
+    *,
+    client_mac: str = MAC_A,
+    assigned: str = "0.0.0.0",
+    requested: str | None = None,
+    hostname: str | None = None,
+    xid: int = 0x1234_5678,
+) -> bytes:
+    """A DHCP message (RFC 2131)."""
+    is_reply = kind in (DHCP_OFFER, DHCP_ACK, DHCP_NAK)
+    head = struct.pack(">BBBBIHH", 2 if is_reply else 1, 1, 6, 0, xid, 0, 0)
+    head += bytes(4) + ip_bytes(assigned) + bytes(8) + mac_bytes(client_mac) + bytes(10 + 64 + 128)
+    options = [bytes([53, 1, kind])]
+    if requested is not None:
+        options.append(bytes([50, 4]) + ip_bytes(requested))
+    if hostname is not None:
+        options.append(bytes([12, len(hostname)]) + hostname.encode())
+    return head + bytes.fromhex("63825363") + b"".join(options) + b"\xff"
+
+
+def http_request(method: str = "GET", uri: str = "/", host: str | None = "example.com", *, body: bytes = b"") -> bytes:
+    """An HTTP/1.1 request."""
+    lines = [f"{method} {uri} HTTP/1.1", "User-Agent: test"]
+    lines += [f"Host: {host}"] * (host is not None)
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def http_response(status: int = 200, phrase: str = "OK", *, body: bytes = b"") -> bytes:
+    """An HTTP/1.1 response."""
+    return f"HTTP/1.1 {status} {phrase}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def tls_record(content: bytes, *, kind: int = 22, version: int = 0x0301) -> bytes:
+    """A TLS record; 20 change cipher spec, 21 alert, 22 handshake, 23 application data."""
+    return struct.pack(">BHH", kind, version, len(content)) + content
+
+
+def tls_handshake(body: bytes, *, kind: int) -> bytes:
+    """A handshake message in a record of its own."""
+    return tls_record(bytes([kind]) + len(body).to_bytes(3, "big") + body)
+
+
+def tls_client_hello(
+    server_name: str | None = "example.com", *, more_extensions: bytes = b"", session: int = 32
+) -> bytes:
+    """A ClientHello with the server's name in it, behind other extensions."""
+    extensions = struct.pack(">HHH", 0x000B, 2, 0x0100) + more_extensions
+    if server_name is not None:
+        name = server_name.encode()
+        entry = struct.pack(">BH", 0, len(name)) + name
+        extensions += struct.pack(">HHH", 0, len(entry) + 2, len(entry)) + entry
+    body = struct.pack(">H", 0x0303) + bytes(range(32)) + bytes([session]) + bytes(session)
+    body += struct.pack(">HHHBB", 4, 0x1301, 0x1302, 1, 0) + struct.pack(">H", len(extensions)) + extensions
+    return tls_handshake(body, kind=1)
+
+
+def tls_server_hello() -> bytes:
+    """A ServerHello without extensions."""
+    return tls_handshake(struct.pack(">H", 0x0303) + bytes(32) + b"\0" + struct.pack(">HB", 0x1301, 0), kind=2)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from ipaddress import IPv6Address, ip_address
 
 import numpy as np
 
 from wnv.arrays import BOOL, I16, I32, I64, U8, U16, U32, U64
-from wnv.packets.points import LINK_ETHERNET, LINK_RAW
+from wnv.packets.points import LINK_ETHERNET, LINK_RAW, LINK_UPPER_PDU, LINK_WIFI
 
 ETHER_BYTES, VLAN_BYTES, IPV6_BYTES = 14, 4, 40
-ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD
+ETHERTYPE_IPV4, ETHERTYPE_ARP, ETHERTYPE_IPV6 = 0x0800, 0x0806, 0x86DD
 _TAGS = (0x8100, 0x88A8, 0x9100)
 _TAGS_MAX = 2
 _PROTOCOL_NAMES = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 132: "SCTP"}
@@ -155,7 +155,7 @@ class Headers:
     ip_flags: I16
     """4 reserved, 2 don't fragment, 1 more fragments; of IPv6 only the last, and only with a fragment header."""
     ip_fragment_offset: I32
-    """In bytes. What follows it is not looked into where it is above 0."""
+    """In units of 8 bytes, as in the header. What follows it is not looked into where it is above 0."""
     ip_ttl: I16
     """Time to live, or hop limit."""
     ip_protocol: I16
@@ -184,7 +184,7 @@ class Headers:
     """Not scaled."""
     tcp_header_bytes: I16
     tcp_payload_bytes: I32
-    """On the wire: by the IP header's length; where that is 0, by the frame's original length."""
+    """On the wire: by the IP header's length; where that is 0, by the frame's original length. Not of IP fragments."""
     udp_length: I32
     """With its header, as stated."""
     icmp_type: I16
@@ -260,38 +260,126 @@ def decode_packets(
     packet is, or more than it was.
     """
     n = len(start)
-    wire = np.full(n, -1, np.int64) if original_bytes is None else np.maximum(original_bytes, n_bytes)
-    return _decode(data, start, n_bytes, wire, np.zeros(n, np.int64), link_type.astype(np.int64), n_levels=2)
+    if bool(((start < 0) | (n_bytes < 0) | (start + n_bytes > len(data))).any()):
+        raise ValueError("a frame lies outside the data")
+    place = np.empty((3, n), np.int64)
+    place[0], place[1] = start, start + n_bytes
+    place[2] = -1 if original_bytes is None else start + np.maximum(original_bytes, n_bytes)
+    return _decode(data, start, place, link_type, n_levels=2)
 
 
-def _decode(
-    data: U8, start: I64, n_bytes: I64, wire_bytes: I64, offset: I64, link_type: I64, *, n_levels: int
-) -> Headers:
+def _decode(data: U8, start: I64, place: I64, link_type: U16, *, n_levels: int) -> Headers:
+    """`place`: where in `data` each link header, what was captured, and the packet itself end (see `kernels`)."""
     from wnv import kernels
 
     n = len(start)
-    if n and (bool((start < 0).any()) or bool((start + n_bytes > len(data)).any()) or bool((n_bytes < 0).any())):
-        raise ValueError("a frame lies outside the data")
-    long = np.full((kernels.N_LONG_COLUMNS, n), -1, np.int64)
-    word = np.full((kernels.N_WORD_COLUMNS, n), -1, np.int32)
-    half = np.full((kernels.N_HALF_COLUMNS, n), -1, np.int16)
-    address, has = np.zeros((4, n), np.int64), np.zeros((2, n), np.bool_)
-    kernels.read_headers(data, start, n_bytes, wire_bytes, offset, link_type, long, word, half, address, has)
+    table = _Table(
+        np.empty((kernels.N_LONG_COLUMNS, n), np.int64), np.empty((kernels.N_WORD_COLUMNS, n), np.int32),
+        np.empty((kernels.N_HALF_COLUMNS, n), np.int16), np.zeros((4, n), np.int64), np.zeros((2, n), np.bool_),
+        np.full(n, -1, np.int16),
+    )  # fmt: skip
+    for first in range(0, n, _ROWS_AT_ONCE):
+        _read_layers(data, start, place, link_type, table, first, min(first + _ROWS_AT_ONCE, n))
     inner = None
-    carriers = np.flatnonzero(half[kernels.INNER_LINK] >= 0) if n_levels > 1 else np.zeros(0, np.int64)
+    carriers = np.flatnonzero(table.half[kernels.INNER_LINK] >= 0) if n_levels > 1 else np.zeros(0, np.int64)
     if len(carriers):
-        begin, end, wire_end = (
-            word[column, carriers].astype(np.int64)
-            for column in (kernels.INNER_OFFSET, kernels.INNER_END, kernels.INNER_WIRE_END)
-        )
-        link = half[kernels.INNER_LINK, carriers].astype(np.int64)
-        inner = _decode(data, start[carriers], end, wire_end, begin, link, n_levels=n_levels - 1)
-        inner = replace(inner, row=carriers)
-    columns: dict[str, object] = dict(zip(_LONG_COLUMNS, long, strict=False))
-    columns |= zip(_WORD_COLUMNS, word, strict=False)  # behind them is what only `inner` needs
-    columns |= zip(_HALF_COLUMNS, half, strict=False)
-    columns |= zip(_ADDRESS_COLUMNS, address.view(np.uint64), strict=True)
-    return Headers(np.arange(n), has_src=has[0], has_dst=has[1], inner=inner, **columns)  # type: ignore[arg-type] # columns by name
+        begin = start[carriers]
+        bounds = table.word[kernels.INNER_OFFSET : kernels.INNER_WIRE_END + 1, carriers] + begin
+        link = table.half[kernels.INNER_LINK, carriers].astype(np.uint16)
+        inner = replace(_decode(data, begin, bounds, link, n_levels=n_levels - 1), row=carriers)
+    columns: dict[str, object] = dict(zip(_LONG_COLUMNS, table.long, strict=True))
+    columns |= zip(_WORD_COLUMNS, table.word, strict=False)  # behind them is what only `inner` needs
+    columns |= zip(_HALF_COLUMNS, table.half, strict=False)
+    columns |= zip(_ADDRESS_COLUMNS, table.address.view(np.uint64), strict=True)
+    columns |= zip(("has_src", "has_dst"), table.has, strict=True)
+    return Headers(row=np.arange(n), inner=inner, **columns)  # type: ignore[arg-type] # columns by name
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Columns by width, the row of a column as in `kernels`."""
+
+    long: I64
+    word: I32
+    half: I16
+    address: I64
+    has: BOOL
+    next_is: I16
+    """Protocol of the header behind IP; -1 = none to read."""
+
+
+def _read_layers(data: U8, start: I64, place: I64, link_type: U16, table: _Table, first: int, end: int) -> None:
+    """The rows from `first` to `end`: few enough that their frames stay in the cache from layer to layer."""
+    from wnv import kernels
+
+    long, word, half, address, has, next_is = (
+        table.long, table.word, table.half, table.address, table.has, table.next_is,
+    )  # fmt: skip
+    for columns in (long, word, half):
+        columns[:, first:end] = -1
+    link, network, carried = link_type[first:end], word[kernels.NETWORK_TYPE, first:end], next_is[first:end]
+
+    def rows_where(is_meant: BOOL) -> I64:
+        return np.flatnonzero(is_meant) + first
+
+    rows = rows_where(link == LINK_ETHERNET)
+    kernels.read_ethernet(data, rows, place, long, word, half)
+    rows = rows_where((network >= 0) & (network < _LOWEST_ETHERTYPE))
+    if len(rows):
+        kernels.read_llc(data, rows, place, word)
+    rows = rows_where(link == LINK_WIFI)
+    if len(rows):
+        kernels.read_wifi(data, rows, place, long, word)
+    rows = rows_where(link == LINK_UPPER_PDU)
+    if len(rows):
+        kernels.read_upper_pdu(data, rows, start, place, word, half, address, has)
+    is_raw = link == LINK_RAW
+    if is_raw.any():
+        # The nibble tells; padding stands behind the last frame, and the readers look at where a frame ends.
+        nibble = data[np.minimum(place[0, first:end], len(data) - 1)] >> 4
+        network[is_raw & (nibble == 4)] = ETHERTYPE_IPV4
+        network[is_raw & (nibble == 6)] = ETHERTYPE_IPV6
+    rows = rows_where(network == ETHERTYPE_ARP)
+    if len(rows):
+        kernels.read_arp(data, rows, place, long, word)
+    rows = rows_where(network == ETHERTYPE_IPV4)
+    kernels.read_ipv4(data, rows, start, place, long, word, half, address, has, next_is)
+    rows = rows_where(network == ETHERTYPE_IPV6)
+    if len(rows):
+        kernels.read_ipv6(data, rows, start, place, long, word, half, address, has, next_is)
+    is_transport = _WITH_HEADER[carried]
+    rows = rows_where(is_transport == _HAS_PORTS)
+    kernels.read_transport(data, rows, start, place, long, word, half, next_is)
+    rows = rows_where(is_transport == _IS_OTHER)
+    if not len(rows):
+        return
+    protocol = next_is[rows]
+    for number, is_query in _QUERIES.items():
+        kernels.read_icmp(data, rows[protocol == number], start, place, word, half, is_query)
+    kernels.read_gre(data, rows[protocol == _GRE], start, place, long, word, half)
+    rows = rows[(protocol == _IN_IPV4) | (protocol == _IN_IPV6)]
+    rows = rows[place[0, rows] < place[1, rows]]
+    half[kernels.INNER_LINK, rows] = LINK_RAW
+    word[kernels.INNER_OFFSET, rows] = place[0, rows] - start[rows]
+    word[kernels.INNER_END, rows] = place[1, rows] - start[rows]
+    word[kernels.INNER_WIRE_END, rows] = np.maximum(place[2, rows], place[1, rows]) - start[rows]
+
+
+def _flags_of(numbers: Iterable[int]) -> BOOL:
+    found = np.zeros(256, np.bool_)
+    found[list(numbers)] = True
+    return found
+
+
+_ROWS_AT_ONCE = 1 << 14
+_LOWEST_ETHERTYPE = 0x600
+_IN_IPV4, _TCP, _UDP, _IN_IPV6, _GRE, _SCTP = 4, 6, 17, 41, 47, 132
+_QUERIES = {1: _flags_of((0, 8, *range(13, 19))), 58: _flags_of((128, 129))}
+"""Of ICMP and ICMPv6, the types with identifier and number."""
+_HAS_PORTS, _IS_OTHER = 1, 2
+_WITH_HEADER = np.zeros(257, np.uint8)  # by protocol; the last is that of -1
+_WITH_HEADER[[_TCP, _UDP, _SCTP]] = _HAS_PORTS
+_WITH_HEADER[[*_QUERIES, _IN_IPV4, _IN_IPV6, _GRE]] = _IS_OTHER
 
 
 @dataclass(frozen=True, slots=True)
