@@ -43,6 +43,12 @@ def traces_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def own_traces() -> Path:
+    """Folder of the small real recordings that the repository carries, and of what is expected of them."""
+    return ROOT / "tests" / "traces"
+
+
+@pytest.fixture(scope="session")
 def tshark() -> Path:
     """The tshark program, an independent reader of what we write."""
     found = shutil.which("tshark") or shutil.which(

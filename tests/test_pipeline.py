@@ -364,14 +364,14 @@ class TestOtherReaders:
 
 
 class TestRealRecordings:
-    def test_pktmon_demikernel_as_pktmon_itself_converts_it(self, traces_dir: Path, tmp_path: Path) -> None:
+    def test_pktmon_demikernel_as_pktmon_itself_converts_it(self, own_traces: Path, tmp_path: Path) -> None:
         """The same bytes in the same order of time; its times are in microseconds."""
         theirs = []
-        for kind, body in parse_blocks((traces_dir / "pktmon-demikernel.cap").read_bytes()):
+        for kind, body in parse_blocks((own_traces / "pktmon-demikernel.cap").read_bytes()):
             if kind == 6:
                 _, high, low, captured, original = struct.unpack_from("<IIIII", body)
                 theirs.append((high << 32 | low, original, body[20 : 20 + captured]))
-        with wnv.open_trace(traces_dir / "pktmon-demikernel.etl") as trace:
+        with wnv.open_trace(wnv.sample_path()) as trace:
             result = trace.convert(str(tmp_path / "out.pcapng"))
         ours = read_capture(tmp_path / "out.pcapng")
         assert result.n_packets == len(theirs) == 114

@@ -67,7 +67,7 @@ from recordings import (
     survives,
     without,
 )
-from wnv import kernels
+from wnv import kernels, sample_path
 from wnv.diagnostics import Code, Log
 from wnv.errors import WnvError
 from wnv.etl.layout import HEADER_NAMES
@@ -76,6 +76,7 @@ from wnv.etl.reader import Recording, open_recording
 LARGE = pytest.param(
     "perfview-net452-x64", marks=pytest.mark.skipif(not kernels.COMPILED, reason="takes minutes without numba")
 )
+OWN = ("dotnet-32bit-relogged", "tracelogging-primitive-types", "winrm-win8pre")
 REAL = (
     "dotnet-32bit-relogged", "dotnet-gcevents", "httpservice-win7", "kernel-network-win7", "kernel-shutdownperf",
     LARGE, "pktmon-demikernel", "pktmon-vpn-a", "powershell", "tracelogging-amsi",
@@ -132,12 +133,26 @@ def sorted_by_time(columns: Columns) -> Columns:
     return {name: [values[k] for k in order] for name, values in columns.items()}
 
 
+@pytest.mark.parametrize("name", OWN)
+def test_a_recording_of_the_repository_is_read_as_expected(own_traces: Path, name: str) -> None:
+    check_recording(own_traces / f"{name}.etl", own_traces / "expected" / f"{name}.csv.gz")
+
+
+def test_the_packaged_recording_is_read_as_expected(own_traces: Path) -> None:
+    check_recording(sample_path(), own_traces / "expected" / "pktmon-demikernel.csv.gz")
+
+
 @pytest.mark.parametrize("name", REAL)
 def test_a_real_recording_is_read_as_expected(traces_dir: Path, name: str) -> None:
+    check_recording(traces_dir / f"{name}.etl", traces_dir / "expected" / f"{name}.csv.gz")
+
+
+def check_recording(path: Path, expected: Path) -> None:
+    """Both passes over the recording give the rows that an independent reader found."""
     log = Log()
-    with Recording([traces_dir / f"{name}.etl"], log) as recording:
+    with Recording([path], log) as recording:
         columns = in_file_order(recording, CHEAP)
-        wanted = expected_events(traces_dir / "expected" / f"{name}.csv.gz")
+        wanted = expected_events(expected)
         for row in wanted:
             row[2:4] = ["" if value == "4294967295" else value for value in row[2:4]]
         assert as_expected(columns) == wanted
