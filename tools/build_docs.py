@@ -24,6 +24,11 @@ KIND_WORDS = (
     ("text", "text"),
     ("time", "nanoseconds since 1970-01-01 UTC, a whole number"),
     ("guid", "a GUID as text, lower case, without braces"),
+    ("number", "a number with a fraction"),
+    ("flag", "true or false"),
+    ("json", "JSON, as text"),
+    ("bytes", "bytes"),
+    ("rows", "a list of whole numbers, rows of another table"),
 )
 
 

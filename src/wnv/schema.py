@@ -1,7 +1,7 @@
 """The tables, declared once: what every stage before produces and everything after reads.
 
-Here are those that reading a recording fills; topology, journeys and the rest come with their stages.
-Times are nanoseconds UTC; a null means that the recording does not say.
+Base tables (session to diagnostics) come from reading a recording; derived tables (nodes to nat_sessions) are
+made from them and can be made again. Times are nanoseconds UTC; a null means that the recording does not say.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ class Kind(StrEnum):
     """Text in JSON; in JSON output the value itself."""
     GUID = "guid"
     """Lower case, without braces."""
+    BYTES = "bytes"
+    ROWS = "rows"
+    """A list of whole numbers: rows of another table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Table:
     name: str
     text: str
     columns: tuple[Column, ...]
+    is_derived: bool = False
+    """Made from base tables, so it can be made again."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,7 +54,7 @@ class Table:
 
 
 _INTEGER, _TEXT, _TIME, _GUID = Kind.INTEGER, Kind.TEXT, Kind.TIME, Kind.GUID
-_NUMBER, _FLAG, _JSON = Kind.NUMBER, Kind.FLAG, Kind.JSON
+_NUMBER, _FLAG, _JSON, _BYTES, _ROWS = Kind.NUMBER, Kind.FLAG, Kind.JSON, Kind.BYTES, Kind.ROWS
 _SESSION_ID = Column("session_id", _INTEGER, "The recording it belongs to.")
 
 SESSION = Table("session", "One recording; files equal in boot time, start, logger and clock rate are one.", (
@@ -130,6 +135,28 @@ POINTS = Table("points", "A place where packets were seen.", (
     Column("n_drops", _INTEGER, "Of these, packets dropped there."),
 ))  # fmt: skip
 
+OBSERVATIONS = Table("observations", "One sighting of a packet at a point, in order of time.", (
+    Column("observation_id", _INTEGER, "Number in order of time, from 0."),
+    _SESSION_ID,
+    Column("event_row", _INTEGER, "The event that logged it: its row in `events`."),
+    Column("frame_id", _INTEGER, "The frame that was seen; null where only headers were logged.", True),
+    Column("ts_ns", _TIME, "When it was seen.", True),
+    Column("cpu", _INTEGER, "Processor that logged it."),
+    Column("pid", _INTEGER, "Process that was running; often not the owner of the traffic.", True),
+    Column("tid", _INTEGER, "Thread that was running.", True),
+    Column("point_id", _INTEGER, "Where: a row of `points`."),
+    Column("direction", _TEXT, "in or out, as the owner of the point sees it.", True),
+    Column("packet_group", _INTEGER, "PktGroupId of pktmon.", True),
+    Column("packet_number", _INTEGER, "PktNumber of pktmon: which packet of the group.", True),
+    Column("appearance", _INTEGER, "AppearanceCount of pktmon: which sighting of the packet, from 1.", True),
+    Column("nbl_addr", _INTEGER, "Address of the NBL, where an event states it.", True),
+    Column("vlan", _INTEGER, "VLAN from out-of-band data; 0 = untagged; null = not recorded.", True),
+    Column("is_drop", _FLAG, "Whether the packet was dropped here."),
+    Column("drop_reason", _TEXT, "Stable name of the reason.", True),
+    Column("drop_reason_code", _INTEGER, "As Windows numbers it.", True),
+    Column("drop_location", _TEXT, "Where in Windows' code, by name or number.", True),
+))  # fmt: skip
+
 DIAGNOSTICS = Table("diagnostics", "Something that could not be read, or was lost.", (
     Column("code", _TEXT, "Stable name."),
     Column("severity", _TEXT, "note, loss or damage."),
@@ -142,4 +169,167 @@ DIAGNOSTICS = Table("diagnostics", "Something that could not be read, or was los
     Column("advice", _TEXT, "What to do about it.", True),
 ))  # fmt: skip
 
-TABLES = (SESSION, BUFFERS, EVENTS, FIELDS, POINTS, DIAGNOSTICS)
+
+_JOURNEY_ID = Column("journey_id", _INTEGER, "Journey it belongs to.")
+_CONFIDENCE = Column("confidence", _NUMBER, "1 = stated by Windows; less is inferred.")
+_EVIDENCE = Column("evidence", _ROWS, "Rows of `events` it rests on.")
+_POINT_NAME = Column("point", _TEXT, "Name of the point, unique in the recording.", True)
+_TUPLE = (
+    Column("src", _TEXT, "Source address.", True),
+    Column("sport", _INTEGER, "Source port.", True),
+    Column("dst", _TEXT, "Destination address.", True),
+    Column("dport", _INTEGER, "Destination port.", True),
+)
+
+NODES = Table("nodes", "A thing of the virtual network, while it was there.", (
+    Column("node_id", _TEXT, "Stable key: kind and what identifies it."),
+    _SESSION_ID,
+    Column("kind", _TEXT, "physical_nic, team, vswitch, port, host_vnic, vm, container, compartment, …"),
+    Column("name", _TEXT, "What people call it."),
+    Column("guid", _GUID, "Its GUID, where it has one.", True),
+    Column("parent", _TEXT, "The node it is part of.", True),
+    Column("from_ns", _TIME, "Seen from; null = as long as the recording knows.", True),
+    Column("to_ns", _TIME, "Gone at; null = still there at the end.", True),
+    Column("properties", _JSON, "What else is known: addresses, VLAN, type, isolation, …"),
+    Column("source", _TEXT, "recording, inventory, or both."),
+    _CONFIDENCE,
+    Column("reason", _TEXT, "Why, where it is inferred.", True),
+    _EVIDENCE,
+), is_derived=True)  # fmt: skip
+
+EDGES = Table("edges", "A connection of two things of the virtual network, while it was there.", (
+    _SESSION_ID,
+    Column("kind", _TEXT, "uplink, member, attached, connects, owns, translates, …"),
+    Column("source_id", _TEXT, "From this node."),
+    Column("target_id", _TEXT, "To this one."),
+    Column("from_ns", _TIME, "Seen from; null = as long as the recording knows.", True),
+    Column("to_ns", _TIME, "Gone at; null = still there at the end.", True),
+    _CONFIDENCE,
+    Column("reason", _TEXT, "Why, where it is inferred.", True),
+    _EVIDENCE,
+), is_derived=True)  # fmt: skip
+
+JOURNEYS = Table("journeys", "One packet's way through the host.", (
+    Column("journey_id", _INTEGER, "Number in order of first sighting, from 1."),
+    _SESSION_ID,
+    Column("first_ns", _TIME, "First sighting.", True),
+    Column("last_ns", _TIME, "Last sighting.", True),
+    Column("protocol", _TEXT, "TCP, UDP, ICMP, ARP, … of the innermost packet.", True),
+    *_TUPLE,
+    Column("src_last", _TEXT, "Source address as last seen.", True),
+    Column("sport_last", _INTEGER, "Source port as last seen.", True),
+    Column("dst_last", _TEXT, "Destination address as last seen.", True),
+    Column("dport_last", _INTEGER, "Destination port as last seen.", True),
+    Column("n_hops", _INTEGER, "Hops."),
+    Column("first_point", _TEXT, "Where it was seen first.", True),
+    Column("last_point", _TEXT, "Where it was seen last.", True),
+    Column("path", _TEXT, "Its points in short."),
+    Column("outcome", _TEXT, "delivered, answered, left_host, dropped, vanished, unknown."),
+    Column("drop_reason", _TEXT, "Stable name of the reason of its drop.", True),
+    Column("drop_reason_code", _INTEGER, "As Windows numbers it.", True),
+    Column("drop_location", _TEXT, "Where in Windows' code.", True),
+    Column("flow_id", _INTEGER, "Conversation it belongs to.", True),
+    _CONFIDENCE,
+    Column("reason", _TEXT, "Why the outcome is what it is, where it is not plain.", True),
+), is_derived=True)  # fmt: skip
+
+HOPS = Table("hops", "One sighting of a packet on its journey.", (
+    _JOURNEY_ID,
+    _SESSION_ID,
+    Column("seq", _INTEGER, "Number in the journey, from 0."),
+    Column("ts_ns", _TIME, "When it was seen.", True),
+    Column("latency_ns", _INTEGER, "Since the hop before; null at the first.", True),
+    _POINT_NAME,
+    Column("kind", _TEXT, "Kind of the point.", True),
+    Column("nic", _TEXT, "NIC there.", True),
+    Column("vswitch", _TEXT, "Virtual switch there.", True),
+    Column("port", _TEXT, "Switch port there.", True),
+    Column("container", _TEXT, "Container whose NIC it is.", True),
+    Column("vm", _TEXT, "VM whose NIC it is.", True),
+    Column("compartment", _INTEGER, "Network compartment.", True),
+    Column("event", _TEXT, "What happened: received, routed, delivered, frame, translated, dropped, …"),
+    Column("direction", _TEXT, "in or out, as the owner of the point sees it.", True),
+    *_TUPLE,
+    Column("outer_src", _TEXT, "Source of the encapsulating packet.", True),
+    Column("outer_dst", _TEXT, "Its destination.", True),
+    Column("vni", _INTEGER, "VXLAN network identifier, or NVGRE's VSID.", True),
+    Column("rewrite", _TEXT, "What was rewritten since the hop before.", True),
+    Column("drop_id", _INTEGER, "Set on the hop where the packet was dropped.", True),
+    Column("drop_reason", _TEXT, "Stable name of the reason.", True),
+    Column("frame_id", _INTEGER, "The frame that was seen.", True),
+    _CONFIDENCE,
+    Column("reason", _TEXT, "Why the link to the hop before was inferred.", True),
+    _EVIDENCE,
+), is_derived=True)  # fmt: skip
+
+DROPS = Table("drops", "One packet that was dropped.", (
+    Column("drop_id", _INTEGER, "Number in order of time, from 1."),
+    _SESSION_ID,
+    Column("ts_ns", _TIME, "When.", True),
+    Column("journey_id", _INTEGER, "Journey that ended there.", True),
+    Column("protocol", _TEXT, "TCP, UDP, ICMP, …", True),
+    *_TUPLE,
+    _POINT_NAME,
+    Column("nic", _TEXT, "NIC there.", True),
+    Column("vswitch", _TEXT, "Virtual switch there.", True),
+    Column("port", _TEXT, "Switch port there.", True),
+    Column("drop_reason", _TEXT, "Stable name of the reason."),
+    Column("drop_reason_code", _INTEGER, "As Windows numbers it.", True),
+    Column("drop_location", _TEXT, "Where in Windows' code.", True),
+    Column("rule", _TEXT, "The rule that decided, where known.", True),
+    Column("frame_id", _INTEGER, "The frame, where it was captured.", True),
+    _CONFIDENCE,
+    Column("reason", _TEXT, "Why the drop was tied to its journey, where inferred.", True),
+    Column("advice", _TEXT, "What to do about it.", True),
+    _EVIDENCE,
+), is_derived=True)  # fmt: skip
+
+FLOWS = Table("flows", "One conversation, joined across NAT and encapsulation.", (
+    Column("flow_id", _INTEGER, "Number in order of first packet, from 1."),
+    _SESSION_ID,
+    Column("protocol", _TEXT, "TCP, UDP, ICMP, …", True),
+    *_TUPLE,
+    Column("outside_src", _TEXT, "Source address on the other side of a NAT.", True),
+    Column("outside_sport", _INTEGER, "Source port there.", True),
+    Column("outside_dst", _TEXT, "Destination address there.", True),
+    Column("outside_dport", _INTEGER, "Destination port there.", True),
+    Column("nat_id", _INTEGER, "NAT session between the two sides.", True),
+    Column("first_ns", _TIME, "First packet.", True),
+    Column("last_ns", _TIME, "Last packet.", True),
+    Column("n_packets", _INTEGER, "Packets from src to dst."),
+    Column("n_packets_back", _INTEGER, "Packets of the other direction."),
+    Column("n_bytes", _INTEGER, "Bytes from src to dst."),
+    Column("n_bytes_back", _INTEGER, "Bytes of the other direction."),
+    Column("n_retransmissions", _INTEGER, "TCP segments sent again, both directions."),
+    Column("n_lost", _INTEGER, "Packets dropped or vanished inside the host."),
+    Column("handshake_ns", _INTEGER, "SYN to ACK of the handshake.", True),
+    Column("transit_ns", _INTEGER, "Median time from first to last hop.", True),
+    _CONFIDENCE,
+), is_derived=True)  # fmt: skip
+
+NAT_SESSIONS = Table("nat_sessions", "One translation: inside and outside tuple of a conversation.", (
+    Column("nat_id", _INTEGER, "Number in order of first appearance, from 1."),
+    _SESSION_ID,
+    Column("protocol", _TEXT, "TCP, UDP, ICMP.", True),
+    *(
+        Column(f"{side}_{name}", kind, f"{words} {side} the NAT.", True)
+        for side in ("inside", "outside")
+        for name, kind, words in (
+            ("src", _TEXT, "Source address"), ("sport", _INTEGER, "Source port"),
+            ("dst", _TEXT, "Destination address"), ("dport", _INTEGER, "Destination port"),
+        )
+    ),
+    Column("first_ns", _TIME, "First packet, or creation.", True),
+    Column("last_ns", _TIME, "Last packet, or deletion.", True),
+    Column("n_packets", _INTEGER, "Packets translated, both directions."),
+    Column("kind", _TEXT, "dynamic, or mapping (a published port)."),
+    Column("compartment", _INTEGER, "Compartment of the inside.", True),
+    _CONFIDENCE,
+    Column("reason", _TEXT, "Why, where it is inferred.", True),
+    _EVIDENCE,
+), is_derived=True)  # fmt: skip
+
+TABLES = (
+    SESSION, BUFFERS, EVENTS, FIELDS, POINTS, OBSERVATIONS, DIAGNOSTICS,
+    NODES, EDGES, JOURNEYS, HOPS, DROPS, FLOWS, NAT_SESSIONS,
+)  # fmt: skip
