@@ -15,11 +15,12 @@ from wnv.diagnostics import Code, Log
 from wnv.errors import UsageError, WnvError
 from wnv.etl.order import SLICE_BYTES
 from wnv.etl.reader import Progress, Recording, Slice
-from wnv.export.capture import CaptureResult, CaptureWriter, Channel, PacketRows, plan_files, write_capture
+from wnv.export.capture import CaptureResult, CaptureWriter, Channel, plan_files, write_capture
 from wnv.overview import Census, Overview, PointCount, build_overview
 from wnv.packets.frames import Fragments, FrameJoiner
 from wnv.packets.headers import original_bytes, summarize
 from wnv.packets.points import IN, LINK_NAMES, LINK_UNKNOWN, NO_DIRECTION, OUT, Point, PointKind, Points, unique_names
+from wnv.packets.sightings import PacketRows
 from wnv.providers.builds import windows_version
 from wnv.providers.ndiscap import Ndiscap
 from wnv.providers.pktmon import Pktmon

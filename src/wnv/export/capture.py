@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from wnv.arrays import BOOL, I64, U8, U32
+from wnv.arrays import BOOL, I64
 from wnv.clock import NO_TIME
 from wnv.errors import UsageError
 from wnv.export.pcapng import VERDICT_DROP, Interface, Note, Packets, PcapngWriter, Statistics
 from wnv.export.target import STDOUT, Target
 from wnv.packets.frames import Fragments
 from wnv.packets.points import LINK_NAMES, Point
+from wnv.packets.sightings import PacketRows
 from wnv.providers import words
 
 FLAG_LARGE_SEND = 0x800
@@ -38,32 +39,6 @@ _NOTE_COLUMNS = (
     "source_port",
     "remark",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class PacketRows:
-    """Sightings of whole packets in order of time: a row each, columns of equal length."""
-
-    data: U8
-    """What `start` counts in."""
-    event_row: I64
-    ts_ns: I64
-    pid: U32
-    tid: U32
-    fragments: Fragments
-    """`start` and `n_bytes` are those of the whole frame."""
-    original_bytes: I64
-    point: I64
-    direction: U8
-
-    def __len__(self) -> int:
-        return len(self.ts_ns)
-
-    def take(self, rows: I64 | BOOL) -> PacketRows:
-        return PacketRows(
-            self.data, self.event_row[rows], self.ts_ns[rows], self.pid[rows], self.tid[rows],
-            self.fragments.take(rows), self.original_bytes[rows], self.point[rows], self.direction[rows],
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
