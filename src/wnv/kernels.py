@@ -983,44 +983,44 @@ _NOT_THERE: Final = -1
 
 
 @njit
-def _byte_at(data: U8, at: int) -> int:
+def byte_at(data: U8, at: int) -> int:
     """As `_u8_at`, for a position that is not negative: without looking for that, several compile to one load."""
     return int(np.int64(data[np.uint64(at)]))
 
 
 @njit
-def _be8(data: U8, at: int, stop: int) -> int:
+def be8(data: U8, at: int, stop: int) -> int:
     """A byte before `stop`, else -1."""
-    return _byte_at(data, at) if at < stop else _NOT_THERE
+    return byte_at(data, at) if at < stop else _NOT_THERE
 
 
 @njit
-def _be16(data: U8, at: int, stop: int) -> int:
+def be16(data: U8, at: int, stop: int) -> int:
     """Big-endian u16 that ends before or at `stop`, else -1."""
-    return _byte_at(data, at) << 8 | _byte_at(data, at + 1) if at + 2 <= stop else _NOT_THERE
+    return byte_at(data, at) << 8 | byte_at(data, at + 1) if at + 2 <= stop else _NOT_THERE
 
 
 @njit
-def _be32(data: U8, at: int, stop: int) -> int:
+def be32(data: U8, at: int, stop: int) -> int:
     """Big-endian u32, or -1."""
     return (
-        _byte_at(data, at) << 24 | _byte_at(data, at + 1) << 16 | _byte_at(data, at + 2) << 8 | _byte_at(data, at + 3)
+        byte_at(data, at) << 24 | byte_at(data, at + 1) << 16 | byte_at(data, at + 2) << 8 | byte_at(data, at + 3)
         if at + 4 <= stop
         else _NOT_THERE
     )
 
 
 @njit
-def _be48(data: U8, at: int, stop: int) -> int:
+def be48(data: U8, at: int, stop: int) -> int:
     """Six bytes as a number, or -1."""
-    return _be16(data, at, stop) << 32 | _be32(data, at + 2, stop) if at + 6 <= stop else _NOT_THERE
+    return be16(data, at, stop) << 32 | be32(data, at + 2, stop) if at + 6 <= stop else _NOT_THERE
 
 
 @njit
 def _signed64(data: U8, at: int) -> int:
     """The 64 bits of a big-endian u64 as a signed number; the caller has checked that they are there."""
-    high = _be32(data, at, at + 4)
-    return (high - (high >> 31 << 32)) << 32 | _be32(data, at + 4, at + 8)
+    high = be32(data, at, at + 4)
+    return (high - (high >> 31 << 32)) << 32 | be32(data, at + 4, at + 8)
 
 
 @njit
@@ -1029,20 +1029,20 @@ def read_ethernet(data: U8, rows: I64, place: I64, long: I64, word: I32, half: I
     for i in range(rows.size):
         k = np.uint64(rows[i])
         at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
-        long[ETH_DST, k] = _be48(data, at, stop)
-        long[ETH_SRC, k] = _be48(data, at + 6, stop)
-        network = _be16(data, at + 12, stop)
+        long[ETH_DST, k] = be48(data, at, stop)
+        long[ETH_SRC, k] = be48(data, at + 6, stop)
+        network = be16(data, at + 12, stop)
         at += 14
         if network >= _LOWEST_ETHERTYPE:
             word[ETH_TYPE, k] = network
         for tag in range(0, 4, 2):
             if network not in (_VLAN_TAG, _SERVICE_TAG, _OLD_SERVICE_TAG):
                 break
-            control = _be16(data, at, stop)
+            control = be16(data, at, stop)
             if control >= 0:
                 half[VLAN_ID + tag, k] = control & 0xFFF
                 half[VLAN_PRIORITY + tag, k] = control >> 13
-            network = _be16(data, at + 2, stop)
+            network = be16(data, at + 2, stop)
             at += 4
         word[NETWORK_TYPE, k] = network
         place[PLACE_AT, k] = at
@@ -1054,11 +1054,11 @@ def read_llc(data: U8, rows: I64, place: I64, word: I32) -> None:
     for i in range(rows.size):
         k = np.uint64(rows[i])
         at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
-        if _be32(data, at, stop) == 0xAAAA0300 and _be16(data, at + 4, stop) == 0:
-            word[NETWORK_TYPE, k] = _be16(data, at + 6, stop)
+        if be32(data, at, stop) == 0xAAAA0300 and be16(data, at + 4, stop) == 0:
+            word[NETWORK_TYPE, k] = be16(data, at + 6, stop)
             place[PLACE_AT, k] = at + 8
         else:
-            word[NETWORK_TYPE, k] = _be8(data, at, stop)
+            word[NETWORK_TYPE, k] = be8(data, at, stop)
             place[PLACE_AT, k] = at + 3
 
 
@@ -1072,22 +1072,22 @@ def read_wifi(data: U8, rows: I64, place: I64, long: I64, word: I32) -> None:
     for i in range(rows.size):
         k = np.uint64(rows[i])
         at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
-        control = _be16(data, at, stop)
+        control = be16(data, at, stop)
         kind, subtype, flags = control >> 10 & 3, control >> 12, control & 0xFF
         if control < 0 or kind not in (0, 2):
             continue
         is_to, is_from = (flags & 1, flags >> 1 & 1) if kind == 2 else (0, 0)
-        long[ETH_DST, k] = _be48(data, at + 4 + 12 * is_to, stop)
-        long[ETH_SRC, k] = _be48(data, at + 10 + is_from * (6 + 8 * is_to), stop)
-        if kind == 0 or subtype & 4 or _be8(data, at + 22, stop) & 15:
+        long[ETH_DST, k] = be48(data, at + 4 + 12 * is_to, stop)
+        long[ETH_SRC, k] = be48(data, at + 10 + is_from * (6 + 8 * is_to), stop)
+        if kind == 0 or subtype & 4 or be8(data, at + 22, stop) & 15:
             continue
         at += 24 + 6 * (is_to & is_from)
         if subtype & 8:
-            if _be8(data, at, stop) & 0x80:
+            if be8(data, at, stop) & 0x80:
                 continue
             at += 6 if flags & 0x80 else 2
-        if _be32(data, at, stop) == 0xAAAA0300 and _be16(data, at + 4, stop) == 0:
-            word[NETWORK_TYPE, k] = _be16(data, at + 6, stop)
+        if be32(data, at, stop) == 0xAAAA0300 and be16(data, at + 4, stop) == 0:
+            word[NETWORK_TYPE, k] = be16(data, at + 6, stop)
             place[PLACE_AT, k] = at + 8
 
 
@@ -1097,12 +1097,12 @@ def read_arp(data: U8, rows: I64, place: I64, long: I64, word: I32) -> None:
     for i in range(rows.size):
         k = np.uint64(rows[i])
         at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
-        word[ARP_OP, k] = _be16(data, at + 6, stop)
-        if _be32(data, at, stop) == 0x00010800 and _be16(data, at + 4, stop) == 0x0604:
-            long[ARP_SENDER_MAC, k] = _be48(data, at + 8, stop)
-            long[ARP_SENDER_IP, k] = _be32(data, at + 14, stop)
-            long[ARP_TARGET_MAC, k] = _be48(data, at + 18, stop)
-            long[ARP_TARGET_IP, k] = _be32(data, at + 24, stop)
+        word[ARP_OP, k] = be16(data, at + 6, stop)
+        if be32(data, at, stop) == 0x00010800 and be16(data, at + 4, stop) == 0x0604:
+            long[ARP_SENDER_MAC, k] = be48(data, at + 8, stop)
+            long[ARP_SENDER_IP, k] = be32(data, at + 14, stop)
+            long[ARP_TARGET_MAC, k] = be48(data, at + 18, stop)
+            long[ARP_TARGET_IP, k] = be32(data, at + 24, stop)
 
 
 @njit
@@ -1113,7 +1113,7 @@ def read_ipv4(
     for i in range(rows.size):
         k = np.uint64(rows[i])
         at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
-        first = _be8(data, at, stop)
+        first = be8(data, at, stop)
         if first >> 4 != 4:
             continue
         header = (first & 15) * 4
@@ -1122,21 +1122,21 @@ def read_ipv4(
         word[IP_OFFSET, k] = at - start[k]
         if header < 20:
             continue
-        length = _be16(data, at + 2, stop)
-        half[IP_TRAFFIC_CLASS, k] = _be8(data, at + 1, stop)
+        length = be16(data, at + 2, stop)
+        half[IP_TRAFFIC_CLASS, k] = be8(data, at + 1, stop)
         word[IP_LENGTH, k] = length
         if 0 < length < header:
             continue
-        fragment = _be16(data, at + 6, stop)
-        protocol = _be8(data, at + 9, stop)
-        long[IP_ID, k] = _be16(data, at + 4, stop)
-        half[IP_TTL, k] = _be8(data, at + 8, stop)
+        fragment = be16(data, at + 6, stop)
+        protocol = be8(data, at + 9, stop)
+        long[IP_ID, k] = be16(data, at + 4, stop)
+        half[IP_TTL, k] = be8(data, at + 8, stop)
         half[IP_PROTOCOL, k] = protocol
         if at + 16 <= stop:
-            address[1, k] = _be32(data, at + 12, stop)
+            address[1, k] = be32(data, at + 12, stop)
             has[0, k] = True
         if at + 20 <= stop:
-            address[3, k] = _be32(data, at + 16, stop)
+            address[3, k] = be32(data, at + 16, stop)
             has[1, k] = True
         if length > 0:
             end = at + length
@@ -1150,8 +1150,8 @@ def read_ipv4(
             word[IP_FRAGMENT_OFFSET, k] = fragment & 0x1FFF
             if fragment & 0x1FFF == 0 and protocol >= 0:
                 if protocol == _AUTHENTICATION and at + 2 <= stop:
-                    protocol = _byte_at(data, at)
-                    at += (_byte_at(data, at + 1) + 2) * 4
+                    protocol = byte_at(data, at)
+                    at += (byte_at(data, at + 1) + 2) * 4
                 next_is[k] = protocol
         half[PROTOCOL, k] = protocol
         place[PLACE_AT, k] = at
@@ -1165,18 +1165,18 @@ def read_ipv6(
     for i in range(rows.size):
         k = np.uint64(rows[i])
         at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
-        if _be8(data, at, stop) >> 4 != 6:
+        if be8(data, at, stop) >> 4 != 6:
             continue
         half[IP_VERSION, k] = 6
         half[IP_HEADER_BYTES, k] = 40
         word[IP_OFFSET, k] = at - start[k]
         if at + 2 <= stop:
-            half[IP_TRAFFIC_CLASS, k] = _be16(data, at, stop) >> 4 & 0xFF
-        length = _be16(data, at + 4, stop)
+            half[IP_TRAFFIC_CLASS, k] = be16(data, at, stop) >> 4 & 0xFF
+        length = be16(data, at + 4, stop)
         word[IP_LENGTH, k] = length
-        protocol = _be8(data, at + 6, stop)
+        protocol = be8(data, at + 6, stop)
         half[IP_PROTOCOL, k] = protocol
-        half[IP_TTL, k] = _be8(data, at + 7, stop)
+        half[IP_TTL, k] = be8(data, at + 7, stop)
         for side in range(2):
             if at + 24 + 16 * side <= stop:
                 address[2 * side, k] = _signed64(data, at + 8 + 16 * side)
@@ -1192,20 +1192,20 @@ def read_ipv6(
         fragment = 0
         for _ in range(_CHAIN_MAX):
             if protocol == _FRAGMENT and at + 4 <= stop:
-                fragment = _be16(data, at + 2, stop)
-                long[IP_ID, k] = _be32(data, at + 4, stop)
+                fragment = be16(data, at + 2, stop)
+                long[IP_ID, k] = be32(data, at + 4, stop)
                 half[IP_FLAGS, k] = fragment & 1  # in IPv4's place: more fragments
                 word[IP_FRAGMENT_OFFSET, k] = fragment >> 3
-                protocol = _byte_at(data, at)
+                protocol = byte_at(data, at)
                 at += 8
                 if fragment & 0xFFF8:
                     break
             elif protocol == _AUTHENTICATION and at + 2 <= stop:
-                protocol = _byte_at(data, at)
-                at += (_byte_at(data, at + 1) + 2) * 4
+                protocol = byte_at(data, at)
+                at += (byte_at(data, at + 1) + 2) * 4
             elif at + 2 <= stop and (protocol in (_HOP_OPTIONS, _ROUTING, _DESTINATION_OPTIONS, _MOBILITY)):
-                protocol = _byte_at(data, at)
-                at += (_byte_at(data, at + 1) + 1) * 8
+                protocol = byte_at(data, at)
+                at += (byte_at(data, at + 1) + 1) * 8
             else:
                 break
         half[PROTOCOL, k] = protocol
@@ -1226,15 +1226,15 @@ def read_transport(data: U8, rows: I64, start: I64, place: I64, long: I64, word:
         first = int(np.int64(start[k]))
         protocol = int(np.int64(next_is[k]))
         payload = _NOT_THERE
-        port = _be16(data, at + 2, stop)
+        port = be16(data, at + 2, stop)
         word[TRANSPORT_OFFSET, k] = at - first
-        word[SRC_PORT, k] = _be16(data, at, stop)
+        word[SRC_PORT, k] = be16(data, at, stop)
         word[DST_PORT, k] = port
         if protocol == _TCP:
-            long[TCP_SEQ, k] = _be32(data, at + 4, stop)
-            long[TCP_ACK, k] = _be32(data, at + 8, stop)
-            word[TCP_WINDOW, k] = _be16(data, at + 14, stop)
-            flags = _be16(data, at + 12, stop)
+            long[TCP_SEQ, k] = be32(data, at + 4, stop)
+            long[TCP_ACK, k] = be32(data, at + 8, stop)
+            word[TCP_WINDOW, k] = be16(data, at + 14, stop)
+            flags = be16(data, at + 12, stop)
             if flags >= 0:
                 header = (flags >> 12) * 4
                 half[TCP_FLAGS, k] = flags & 0xFFF
@@ -1245,7 +1245,7 @@ def read_transport(data: U8, rows: I64, start: I64, place: I64, long: I64, word:
                     if fragment < 0 or fragment & 1 == 0:
                         word[TCP_PAYLOAD_BYTES, k] = wire - payload
         elif protocol == _UDP:
-            length = _be16(data, at + 4, stop)
+            length = be16(data, at + 4, stop)
             word[UDP_LENGTH, k] = length
             if length >= 8 or length == 0:  # 0: a jumbogram, or a large send
                 payload = at + 8
@@ -1253,9 +1253,9 @@ def read_transport(data: U8, rows: I64, start: I64, place: I64, long: I64, word:
                     stop = min(stop, at + length)
                     wire = max(stop, min(wire, at + length))
                 if port == _VXLAN_PORT:
-                    word[VXLAN_FLAGS, k] = _be16(data, payload, stop)
+                    word[VXLAN_FLAGS, k] = be16(data, payload, stop)
                     if payload + 7 <= stop:
-                        word[VNI, k] = _be32(data, payload + 3, stop) & 0xFFFFFF
+                        word[VNI, k] = be32(data, payload + 3, stop) & 0xFFFFFF
                     if payload + 8 < stop:
                         half[INNER_LINK, k] = _LINK_ETHERNET
                         word[INNER_OFFSET, k] = payload + 8 - first
@@ -1272,15 +1272,15 @@ def read_icmp(data: U8, rows: I64, start: I64, place: I64, word: I32, half: I16,
     for i in range(rows.size):
         k = np.uint64(rows[i])
         at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
-        kind = _be8(data, at, stop)
+        kind = be8(data, at, stop)
         half[ICMP_TYPE, k] = kind
         if kind < 0:
             continue
         word[TRANSPORT_OFFSET, k] = at - start[k]
-        half[ICMP_CODE, k] = _be8(data, at + 1, stop)
+        half[ICMP_CODE, k] = be8(data, at + 1, stop)
         if is_query[np.uint64(kind)]:
-            word[ICMP_ID, k] = _be16(data, at + 4, stop)
-            word[ICMP_SEQ, k] = _be16(data, at + 6, stop)
+            word[ICMP_ID, k] = be16(data, at + 4, stop)
+            word[ICMP_SEQ, k] = be16(data, at + 6, stop)
 
 
 @njit
@@ -1292,15 +1292,15 @@ def read_gre(data: U8, rows: I64, start: I64, place: I64, long: I64, word: I32, 
         if at > stop:
             continue
         first = int(np.int64(start[k]))
-        flags = _be16(data, at, stop)
-        carried = _be16(data, at + 2, stop)
+        flags = be16(data, at, stop)
+        carried = be16(data, at + 2, stop)
         word[TRANSPORT_OFFSET, k] = at - first
         word[GRE_PROTOCOL, k] = carried
         if carried < 0 or flags & 7 != 0:
             continue
         at += 8 if flags & 0xC000 else 4
         if flags & 0x2000:
-            key = _be32(data, at, stop)
+            key = be32(data, at, stop)
             long[GRE_KEY, k] = key
             if key >= 0 and carried == _BRIDGED_ETHERNET and flags & 0xD000 == 0:
                 word[VSID, k] = key >> 8
@@ -1322,8 +1322,8 @@ def read_upper_pdu(data: U8, rows: I64, start: I64, place: I64, word: I32, half:
         k = np.uint64(rows[i])
         at, stop = int(np.int64(place[PLACE_AT, k])), int(np.int64(place[PLACE_STOP, k]))
         for _ in range(_PDU_TAGS_MAX):
-            tag = _be16(data, at, stop)
-            size = _be16(data, at + 2, stop)
+            tag = be16(data, at, stop)
+            size = be16(data, at + 2, stop)
             at += 4
             if size < 0 or at + size > stop:
                 break
@@ -1335,15 +1335,15 @@ def read_upper_pdu(data: U8, rows: I64, start: I64, place: I64, word: I32, half:
                 half[IP_VERSION, k] = 4 if tag < 22 else 6
                 side = tag & 1
                 address[2 * side, k] = 0 if tag < 22 else _signed64(data, at)
-                address[2 * side + 1, k] = _be32(data, at, stop) if tag < 22 else _signed64(data, at + 8)
+                address[2 * side + 1, k] = be32(data, at, stop) if tag < 22 else _signed64(data, at + 8)
                 has[side, k] = True
             elif tag == 24 and size == 4:
-                kind = _be32(data, at, stop)
+                kind = be32(data, at, stop)
                 half[PROTOCOL, k] = _TCP if kind == 2 else _UDP if kind == 3 else _SCTP if kind == 1 else _NOT_THERE
             elif tag == 25 and size == 4:
-                word[SRC_PORT, k] = _be16(data, at + 2, stop)
+                word[SRC_PORT, k] = be16(data, at + 2, stop)
             elif tag == 26 and size == 4:
-                word[DST_PORT, k] = _be16(data, at + 2, stop)
+                word[DST_PORT, k] = be16(data, at + 2, stop)
             at += size
 
 

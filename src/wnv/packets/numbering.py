@@ -16,10 +16,11 @@ TOO_MANY = -1
 class RangeNumbers:
     """Equal byte ranges get equal numbers, in order of first appearance; one for all slices of a run.
 
-    Bounded: ranges that appear after `RANGES_MAX` others, or `POOL_BYTES_MAX` of them, get `TOO_MANY`.
+    Bounded: ranges that appear after `ranges_max` others, or `pool_bytes_max` of them, get `TOO_MANY`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ranges_max: int = RANGES_MAX, pool_bytes_max: int = POOL_BYTES_MAX) -> None:
+        self._ranges_max, self._pool_bytes_max = ranges_max, pool_bytes_max
         self._seed = secrets.randbits(40)
         self._slots: I64 = np.full(64, -1, np.int64)
         self._pool: U8 = np.zeros(4096, np.uint8)
@@ -51,10 +52,10 @@ class RangeNumbers:
     def _grow(self, needed: int) -> bool:
         """Room for one more range of `needed` bytes; whether the bounds allow it."""
         used = int(self._pool_end[self._n])
-        if self._n >= RANGES_MAX or used + needed > POOL_BYTES_MAX:
+        if self._n >= self._ranges_max or used + needed > self._pool_bytes_max:
             return False
         if used + needed > len(self._pool):
-            self._pool = np.resize(self._pool, min(POOL_BYTES_MAX, max(2 * len(self._pool), used + needed)))
+            self._pool = np.resize(self._pool, min(self._pool_bytes_max, max(2 * len(self._pool), used + needed)))
         if self._n + 1 >= len(self._pool_end):
             self._pool_end = np.resize(self._pool_end, 2 * len(self._pool_end))
         if 2 * (self._n + 1) > len(self._slots):
