@@ -1,0 +1,264 @@
+"""The virtual network as nodes and edges, and what it says of the points where packets are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+
+from wnv.arrays import I32, I64
+from wnv.packets.points import NO_DIRECTION
+
+ALWAYS: Final = int(np.iinfo(np.int64).min)
+"""Start of what was there as long as the recording knows."""
+FOREVER: Final = int(np.iinfo(np.int64).max)
+"""End of what was still there at the end."""
+
+
+class NodeKind(StrEnum):
+    """What a node is."""
+
+    PHYSICAL_NIC = "physical_nic"
+    TEAM = "team"
+    """The NIC that stands for an LBFO team."""
+    VSWITCH = "vswitch"
+    PORT = "port"
+    HOST_VNIC = "host_vnic"
+    VM_NIC = "vm_nic"
+    CONTAINER_NIC = "container_nic"
+    NIC = "nic"
+    """A NIC of which nothing says what it is."""
+    LAYER = "layer"
+    """A filter, protocol or other part of a NIC's stack."""
+    COMPARTMENT = "compartment"
+    CONTAINER = "container"
+    VM = "vm"
+    NETWORK = "network"
+    NAT = "nat"
+
+
+NIC_KINDS: Final = frozenset({
+    NodeKind.PHYSICAL_NIC, NodeKind.TEAM, NodeKind.HOST_VNIC, NodeKind.VM_NIC, NodeKind.CONTAINER_NIC, NodeKind.NIC,
+})  # fmt: skip
+
+
+class EdgeKind(StrEnum):
+    """How two nodes are connected, from source to target."""
+
+    UPLINK = "uplink"
+    """NIC or team → vSwitch: its way out."""
+    MEMBER = "member"
+    """NIC → team, or → vSwitch (switch-embedded teaming)."""
+    HAS_PORT = "has_port"
+    """VSwitch → port."""
+    CONNECTS = "connects"
+    """NIC → port."""
+    ON_SWITCH = "on_switch"
+    """NIC → vSwitch, where no port is known."""
+    OWNS = "owns"
+    """VM or container → NIC."""
+    IN_COMPARTMENT = "in_compartment"
+    """NIC or container → compartment."""
+    ON_NETWORK = "on_network"
+    """NIC → network."""
+    CARRIED_BY = "carried_by"
+    """Network → vSwitch."""
+    TRANSLATES = "translates"
+    """NAT → network."""
+    STACKED_ON = "stacked_on"
+    """Layer → NIC."""
+    VIRTUAL_FUNCTION = "virtual_function"
+    """NIC → NIC that carries its traffic in hardware (SR-IOV)."""
+
+
+@dataclass(slots=True)
+class Node:
+    """A row of `schema.NODES`."""
+
+    node_id: str
+    session_id: int
+    kind: NodeKind
+    name: str
+    guid: str = ""
+    parent: str = ""
+    from_ns: int = ALWAYS
+    to_ns: int = FOREVER
+    properties: dict[str, Any] = field(default_factory=dict)  # Any: values are JSON
+    source: str = "recording"
+    confidence: float = 1.0
+    reason: str = ""
+    evidence: tuple[int, ...] = ()
+
+    def is_there(self, ts_ns: int | None) -> bool:
+        """Whether it was there at a time; None = at any."""
+        return ts_ns is None or self.from_ns <= ts_ns < self.to_ns
+
+
+@dataclass(slots=True)
+class Edge:
+    """A row of `schema.EDGES`."""
+
+    session_id: int
+    kind: EdgeKind
+    source_id: str
+    target_id: str
+    from_ns: int = ALWAYS
+    to_ns: int = FOREVER
+    confidence: float = 1.0
+    reason: str = ""
+    evidence: tuple[int, ...] = ()
+
+    def is_there(self, ts_ns: int | None) -> bool:
+        """Whether it was there at a time; None = at any."""
+        return ts_ns is None or self.from_ns <= ts_ns < self.to_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the virtual network a point is, or a NIC that an event names. Empty text, None, -1 = not known."""
+
+    kind: str = "other"
+    """What it is: as `PointKind` (miniport, filter, protocol, switch_port, vm_nic, host_vnic, external_nic, ip, …)."""
+    owner: str = ""
+    """Kind of the NIC it belongs to: a `NodeKind` (physical_nic, team, host_vnic, vm_nic, container_nic, nic)."""
+    name: str = ""
+    """For people."""
+    nic: str = ""
+    vswitch: str = ""
+    port: str = ""
+    container: str = ""
+    vm: str = ""
+    compartment: int | None = None
+    network: str = ""
+    station: int = -1
+    """Places with the same number are at the same NIC, whatever recorded them (its stack, its end of the port)."""
+    switch: int = -1
+    """Places with the same number are on the same vSwitch."""
+    node_id: str = ""
+    """The NIC, else the layer."""
+    is_uplink: bool = False
+    """The NIC leads out of its vSwitch: a packet that leaves there goes to the wire (or a team's member)."""
+    confidence: float = 1.0
+    reason: str = ""
+
+
+NOWHERE: Final = Place()
+
+
+class End(StrEnum):
+    """Why nothing is expected behind a point."""
+
+    NONE = ""
+    """Something is."""
+    WIRE = "wire"
+    """The packet leaves by a physical NIC."""
+    VM = "vm"
+    """It reached the NIC of a VM or Hyper-V-isolated container; what is inside is not visible."""
+    STACK = "stack"
+    """It reached the TCP/IP of the host or of a process-isolated container."""
+    UNKNOWN = "unknown"
+    """The topology does not say what comes next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What must be seen next of a packet that was seen at a point, if nothing drops, answers or offloads it."""
+
+    points: tuple[tuple[int, int], ...] = ()
+    """Point and direction (`points.IN`, `OUT`) of each place that can come next: one of them, or several."""
+    end: End = End.UNKNOWN
+    """Where the way can end here, whether or not there are `points`."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two statements of which at most one can be right."""
+
+    session_id: int
+    node_id: str
+    property: str
+    values: tuple[str, ...]
+    sources: tuple[str, ...]
+    evidence: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Topology:
+    """Nodes, edges, and places by point and by NIC name.
+
+    Places can change with time (a NIC is connected elsewhere), so lookups take one: `point_codes` or `nic_codes` turn
+    what was seen into codes once, `places_at` turns codes and times into rows of `places`.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    contradictions: list[Contradiction] = field(default_factory=list)
+    places: list[Place] = field(default_factory=lambda: [NOWHERE])
+    """Row 0 is `NOWHERE`."""
+    n_points: int = 0
+    _spans: list[list[tuple[int, int]]] = field(default_factory=lambda: [[(ALWAYS, 0)]])
+    """For each code, from when it is at which row of `places`; the first span starts at `ALWAYS`."""
+    _point_codes: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(session, point) → code."""
+    _nic_codes: dict[tuple[int, str], int] = field(default_factory=dict)
+    """(session, lower-case name or GUID) → code."""
+    _next: dict[tuple[int, int], Expectation] = field(default_factory=dict)
+    """(point, direction) → what follows."""
+    inventory: str = ""
+    """Name of the inventory that was used; empty without."""
+
+    # --- one at a time ---------------------------------------------------------------------------------
+
+    def resolve_point(self, point_id: int, ts_ns: int | None = None, *, session_id: int = 0) -> Place:
+        """Where a point (row of `points`) is; None = at the end of the recording."""
+        return self._resolve(self._point_codes.get((session_id, point_id), 0), ts_ns)
+
+    def resolve_nic(self, name: str, ts_ns: int | None = None, *, session_id: int = 0) -> Place:
+        """Where a NIC is, by the name that VmSwitch events and 1003 give it: `GUID`, `VM GUID--GUID`, or other text."""
+        return self._resolve(self._nic_codes.get((session_id, name.strip("{}").lower()), 0), ts_ns)
+
+    def _resolve(self, code: int, ts_ns: int | None) -> Place:
+        spans = self._spans[code]
+        row = spans[-1][1] if ts_ns is None else next(row for start, row in reversed(spans) if start <= ts_ns)
+        return self.places[row]
+
+    def expected_next(self, point_id: int, direction: int = NO_DIRECTION) -> Expectation:
+        """What follows a sighting at a point, in the direction its owner sees (`points.IN`, `OUT`)."""
+        return self._next.get((point_id, direction), Expectation())
+
+    # --- many at a time --------------------------------------------------------------------------------
+
+    def point_codes(self, points: I64, session_id: int = 0) -> I64:
+        """A code for each row of `points` (point ids), for `places_at`; 0 = nowhere."""
+        table = np.zeros(max(self.n_points, int(points.max(initial=-1)) + 1), np.int64)
+        for (session, point), code in self._point_codes.items():
+            if session == session_id and point < len(table):
+                table[point] = code
+        return table[points]
+
+    def nic_codes(self, names: Sequence[str], session_id: int = 0) -> I64:
+        """A code for each NIC name (make names distinct first); 0 = no such NIC is known."""
+        known = (self._nic_codes.get((session_id, name.strip("{}").lower()), 0) for name in names)
+        return np.fromiter(known, np.int64, len(names))
+
+    def places_at(self, codes: I64, ts_ns: I64) -> I32:
+        """Rows of `places`, for codes and times side by side."""
+        first = np.array([spans[0][1] for spans in self._spans], np.int32)
+        rows: I32 = first[codes]
+        for code in (code for code, spans in enumerate(self._spans) if len(spans) > 1):
+            mine = np.flatnonzero(codes == code)
+            if len(mine):
+                starts = np.array([start for start, _ in self._spans[code]], np.int64)
+                of_span = np.array([row for _, row in self._spans[code]], np.int32)
+                rows[mine] = of_span[np.searchsorted(starts, ts_ns[mine], "right") - 1]
+        return rows
+
+    # --- nodes -----------------------------------------------------------------------------------------
+
+    def node(self, node_id: str, session_id: int = 0) -> Node | None:
+        """The node of an id."""
+        return next((one for one in self.nodes if one.node_id == node_id and one.session_id == session_id), None)
