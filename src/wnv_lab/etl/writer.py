@@ -351,15 +351,15 @@ class EtlWriter:
         for cpu in np.unique(batch.cpu[first:end]).tolist():
             rows = first + np.flatnonzero(batch.cpu[first:end] == cpu)
             filled = np.cumsum(padded[rows])
-            used, begin = self._used[cpu], 0
+            begin = int(np.searchsorted(filled, self._buffer_bytes - self._used[cpu], side="right"))
+            if begin:
+                self._fill(cpu, batch, rows[:begin], padded)
             while begin < rows.size:
-                before = int(filled[begin - 1]) if begin else 0
-                until = int(np.searchsorted(filled, before + self._buffer_bytes - used, side="right"))
-                if until and not begin:
-                    self._fill(cpu, batch, rows[:until], padded)
-                elif until > begin:
-                    turns.append((int(rows[begin]), cpu, rows[begin:until]))
-                used, begin = BUFFER_HEADER_BYTES, until
+                filled_before = int(filled[begin - 1]) if begin else 0
+                room = self._buffer_bytes - BUFFER_HEADER_BYTES
+                end_of_buffer = int(np.searchsorted(filled, filled_before + room, side="right"))
+                turns.append((int(rows[begin]), cpu, rows[begin:end_of_buffer]))
+                begin = end_of_buffer
         for row, cpu, rows in sorted(turns, key=lambda turn: turn[0]):
             self._next_buffer(cpu, int(batch.size[row]))
             self._fill(cpu, batch, rows, padded)
