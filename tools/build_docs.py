@@ -1,4 +1,4 @@
-"""Makes the pages of docs/reference that follow from the code: tables.md and cli.md.
+"""Makes the pages of docs/reference that follow from the code: tables.md, tables.ts and cli.md.
 
 Run it after a change of `schema.py` or of a command: `python3 dev.py docs`; given a folder, the pages go there. The
 same code always gives the same bytes, and tests/test_docs.py checks that the committed pages are up to date.
@@ -15,12 +15,14 @@ from pathlib import Path
 import click
 
 from wnv.cli.main import COMMANDS, cli
-from wnv.schema import TABLES, Table
+from wnv.schema import TABLES, Kind, Table
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
-NOTICE = "<!-- Made by tools/build_docs.py: change the code, then run `python3 dev.py docs`. -->"
+MADE = "Made by tools/build_docs.py: change the code, then run `python3 dev.py docs`."
+NOTICE = f"<!-- {MADE} -->"
 KIND_WORDS = (
     ("integer", "a whole number"),
+    ("unsigned", "a whole number from 0 to 2^64 - 1"),
     ("text", "text"),
     ("time", "nanoseconds since 1970-01-01 UTC, a whole number"),
     ("guid", "a GUID as text, lower case, without braces"),
@@ -42,7 +44,12 @@ def render_cli() -> str:
     return _page(_command_lines())
 
 
-PAGES = {"tables.md": render_tables, "cli.md": render_cli}
+def render_types(tables: Sequence[Table] = TABLES) -> str:
+    """docs/reference/tables.ts: a row of each table as the page gets it."""
+    return _page(_type_lines(tables))
+
+
+PAGES = {"tables.md": render_tables, "tables.ts": render_types, "cli.md": render_cli}
 """What makes each page, by its name."""
 
 
@@ -64,6 +71,26 @@ def _table_lines(tables: Sequence[Table]) -> Iterator[str]:
         yield ""
         rows = [(f"`{one.name}`", one.kind.value, "yes" if one.is_nullable else "", one.text) for one in table.columns]
         yield from _grid(("column", "type", "null", "meaning"), rows)
+
+
+_SCRIPT_TYPES = {
+    Kind.INTEGER: "number", Kind.UNSIGNED: "string", Kind.TEXT: "string", Kind.TIME: "number", Kind.NUMBER: "number",
+    Kind.FLAG: "boolean", Kind.JSON: "unknown", Kind.GUID: "string", Kind.BYTES: "string", Kind.ROWS: "number[]",
+}  # fmt: skip
+
+
+def _type_lines(tables: Sequence[Table]) -> Iterator[str]:
+    yield f"// {MADE}"
+    yield "// Times are nanoseconds since the recording began, since those since 1970 do not fit a number; so do not"
+    yield "// unsigned numbers of 64 bits, which are decimal digits. Bytes are hexadecimal digits."
+    for table in tables:
+        yield ""
+        yield f"/** {table.text} */"
+        yield f"export interface {''.join(word.title() for word in table.name.split('_'))} {{"
+        for one in table.columns:
+            yield f"  /** {one.text} */"
+            yield f"  {one.name}: {_SCRIPT_TYPES[one.kind]}{' | null' if one.is_nullable else ''};"
+        yield "}"
 
 
 def _command_lines() -> Iterator[str]:

@@ -14,6 +14,8 @@ class Kind(StrEnum):
     """Type of a column."""
 
     INTEGER = "integer"
+    UNSIGNED = "unsigned"
+    """A whole number from 0 to 2**64 - 1: addresses of memory, bits."""
     TEXT = "text"
     TIME = "time"
     """Nanoseconds UTC since 1970."""
@@ -53,7 +55,7 @@ class Table:
         return tuple(column.name for column in self.columns)
 
 
-_INTEGER, _TEXT, _TIME, _GUID = Kind.INTEGER, Kind.TEXT, Kind.TIME, Kind.GUID
+_INTEGER, _UNSIGNED, _TEXT, _TIME, _GUID = Kind.INTEGER, Kind.UNSIGNED, Kind.TEXT, Kind.TIME, Kind.GUID
 _NUMBER, _FLAG, _JSON, _BYTES, _ROWS = Kind.NUMBER, Kind.FLAG, Kind.JSON, Kind.BYTES, Kind.ROWS
 _SESSION_ID = Column("session_id", _INTEGER, "The recording it belongs to.")
 
@@ -94,7 +96,7 @@ EVENTS = Table("events", "One event, by its header.", (
     Column("version", _INTEGER, "Version of the event's layout."),
     Column("level", _INTEGER, "Severity: 1 critical … 5 verbose; null where the header has none.", True),
     Column("opcode", _INTEGER, "Opcode; with the class it identifies a classic event.", True),
-    Column("keyword", _INTEGER, "Keyword bits; null where the header has none.", True),
+    Column("keyword", _UNSIGNED, "Keyword bits; null where the header has none.", True),
     Column("activity_id", _GUID, "Activity; null if all zeros.", True),
     Column("related_activity_id", _GUID, "Activity that this one came from.", True),
     Column("container_id", _GUID, "Process-isolated container the event came from.", True),
@@ -104,6 +106,14 @@ EVENTS = Table("events", "One event, by its header.", (
     Column("payload_offset", _INTEGER, "Where the payload starts in its (unpacked) buffer."),
     Column("payload_bytes", _INTEGER, "Length of the payload."),
 ))  # fmt: skip
+
+STORED_EVENTS = Table("events", EVENTS.text, (
+    *EVENTS.columns,
+    Column("items", _BYTES, "Its extended items, as the file has them.", True),
+    Column("payload", _BYTES, "Its payload, without the bytes that stand in `frames`."),
+    Column("frame_offset", _INTEGER, "Where in the payload its frame stood; null = nothing was taken out.", True),
+))  # fmt: skip
+"""`events` as a trace folder has them."""
 
 FIELDS = Table("fields", "What an event says, decoded when asked for; beside the columns of `events`.", (
     Column("name", _TEXT, "What its provider calls it; null where nobody says.", True),
@@ -133,6 +143,113 @@ POINTS = Table("points", "A place where packets were seen.", (
     Column("description", _TEXT, "All that the recording says of it."),
     Column("n_packets", _INTEGER, "Sightings with bytes."),
     Column("n_drops", _INTEGER, "Of these, packets dropped there."),
+    Column("details", _JSON, "What the recording says of it, by name: if_index, nic, port, mac, component, …"),
+))  # fmt: skip
+
+ADDRESSES = Table("addresses", "An IP address that a captured frame has, in an outer or inner header.", (
+    Column("address", _TEXT, "As it stands in `frames`."),
+    Column("version", _INTEGER, "4 or 6."),
+    Column("high", _UNSIGNED, "Upper 64 bits as a number; 0 for IPv4."),
+    Column("low", _UNSIGNED, "Lower 64 bits as a number; of IPv4 all 32."),
+))  # fmt: skip
+
+_HEADER_COLUMNS = (
+    Column("eth_src", _TEXT, "Source MAC address, `02:00:00:00:00:0a`.", True),
+    Column("eth_dst", _TEXT, "Destination MAC address.", True),
+    Column("eth_type", _INTEGER, "EtherType behind the addresses, which may be that of a VLAN tag.", True),
+    Column("network_type", _INTEGER, "EtherType behind tags and SNAP; the DSAP (below 256) of LLC without SNAP.", True),
+    Column("vlan_id", _INTEGER, "Of the outer tag in the bytes; for what stood beside them see `observations`.", True),
+    Column("vlan_priority", _INTEGER, "Priority in that tag.", True),
+    Column("vlan2_id", _INTEGER, "Of a second tag in the bytes.", True),
+    Column("vlan2_priority", _INTEGER, "Priority in that tag.", True),
+    Column("arp_op", _INTEGER, "ARP: 1 request, 2 reply.", True),
+    Column("arp_sender_mac", _TEXT, "ARP: MAC address of the sender.", True),
+    Column("arp_sender_ip", _TEXT, "ARP: IPv4 address of the sender.", True),
+    Column("arp_target_mac", _TEXT, "ARP: MAC address of the target.", True),
+    Column("arp_target_ip", _TEXT, "ARP: IPv4 address of the target.", True),
+    Column("ip_version", _INTEGER, "4 or 6.", True),
+    Column("ip_src", _TEXT, "Source address of IPv4 or IPv6.", True),
+    Column("ip_dst", _TEXT, "Destination address of IPv4 or IPv6.", True),
+    Column("ip_header_bytes", _INTEGER, "Length of the header, with IPv4's options; 40 for IPv6.", True),
+    Column("ip_traffic_class", _INTEGER, "DSCP << 2 | ECN.", True),
+    Column("ip_length", _INTEGER, "As stated: of IPv4 the whole packet, of IPv6 what is behind its 40 bytes.", True),
+    Column("ip_id", _INTEGER, "Identification of IPv4, or of IPv6's fragment header.", True),
+    Column("ip_flags", _INTEGER, "4 reserved, 2 don't fragment, 1 more fragments.", True),
+    Column("ip_fragment_offset", _INTEGER, "In units of 8 bytes.", True),
+    Column("ip_ttl", _INTEGER, "Time to live, or hop limit.", True),
+    Column("ip_protocol", _INTEGER, "As the header states it; for IPv6 the first next header.", True),
+    Column("transport", _INTEGER, "IP protocol behind all extension headers: 6 TCP, 17 UDP, …", True),
+    Column("tcp_src_port", _INTEGER, "Source port of TCP.", True),
+    Column("tcp_dst_port", _INTEGER, "Destination port of TCP.", True),
+    Column("tcp_seq", _INTEGER, "Sequence number as in the frame, not relative.", True),
+    Column("tcp_ack", _INTEGER, "Acknowledgement as in the frame, also where the ACK flag is not set.", True),
+    Column("tcp_flags", _INTEGER, "1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK, 32 URG, 64 ECE, 128 CWR, 256 AE.", True),
+    Column("tcp_window", _INTEGER, "As in the frame, not scaled.", True),
+    Column("tcp_header_bytes", _INTEGER, "Length of the header.", True),
+    Column("tcp_payload_bytes", _INTEGER, "Bytes of payload on the wire; null for IP fragments.", True),
+    Column("udp_src_port", _INTEGER, "Source port of UDP.", True),
+    Column("udp_dst_port", _INTEGER, "Destination port of UDP.", True),
+    Column("udp_length", _INTEGER, "As stated, with its header.", True),
+    Column("sctp_src_port", _INTEGER, "Source port of SCTP.", True),
+    Column("sctp_dst_port", _INTEGER, "Destination port of SCTP.", True),
+    Column("icmp_type", _INTEGER, "Type of ICMP.", True),
+    Column("icmp_code", _INTEGER, "Code of ICMP.", True),
+    Column("icmp_id", _INTEGER, "Identifier of an ICMP echo or other query.", True),
+    Column("icmp_seq", _INTEGER, "Its number.", True),
+    Column("icmpv6_type", _INTEGER, "Type of ICMPv6.", True),
+    Column("icmpv6_code", _INTEGER, "Code of ICMPv6.", True),
+    Column("icmpv6_id", _INTEGER, "Identifier of an ICMPv6 echo.", True),
+    Column("icmpv6_seq", _INTEGER, "Its number.", True),
+)
+
+FRAMES = Table("frames", "One captured frame: its bytes, and what its headers say.", (
+    Column("frame_id", _INTEGER, "Number in order of first appearance, from 0."),
+    _SESSION_ID,
+    Column("link_type", _TEXT, "What its bytes begin with: ethernet, wifi, raw, payload."),
+    Column("captured_bytes", _INTEGER, "Bytes in the recording."),
+    Column("original_bytes", _INTEGER, "Bytes of the packet before it was truncated."),
+    Column("protocol", _TEXT, "Of the innermost packet, for people: DNS, TLS, TCP, ICMP, ARP, …", True),
+    Column("src", _TEXT, "Its source address: of IP, else the MAC address.", True),
+    Column("sport", _INTEGER, "Its source port.", True),
+    Column("dst", _TEXT, "Its destination address.", True),
+    Column("dport", _INTEGER, "Its destination port.", True),
+    Column("info", _TEXT, "What it says, in a line.", True),
+    *_HEADER_COLUMNS,
+    Column("gre_protocol", _INTEGER, "EtherType of what GRE carries.", True),
+    Column("gre_key", _INTEGER, "Key of GRE.", True),
+    Column("nvgre_vsid", _INTEGER, "NVGRE: virtual subnet.", True),
+    Column("nvgre_flow_id", _INTEGER, "NVGRE: the lower 8 bits of the key.", True),
+    Column("vxlan_flags", _INTEGER, "VXLAN: 16 bits; 0x0800 says that the VNI is valid.", True),
+    Column("vxlan_vni", _INTEGER, "VXLAN: network identifier.", True),
+    *(
+        Column(f"inner_{one.name}", one.kind, f"`{one.name}` of the packet that VXLAN, GRE or IP carries.", True)
+        for one in _HEADER_COLUMNS
+    ),
+    Column("dns_id", _INTEGER, "DNS, mDNS, LLMNR: identifier.", True),
+    Column("dns_is_response", _INTEGER, "1 response, 0 query.", True),
+    Column("dns_opcode", _INTEGER, "0 standard query, 4 notify, 5 update, …", True),
+    Column("dns_rcode", _INTEGER, "Of responses: 0 no error, 2 server failure, 3 no such name, …", True),
+    Column("dns_answers", _INTEGER, "Answers, as counted in the header.", True),
+    Column("dns_qry_type", _INTEGER, "Type of the first question: 1 A, 28 AAAA, …", True),
+    Column("dns_qry_name", _TEXT, "Name in the first question.", True),
+    Column("dhcp_id", _INTEGER, "DHCP: transaction.", True),
+    Column("dhcp_type", _INTEGER, "1 discover, 2 offer, 3 request, 4 decline, 5 ack, 6 nak, 7 release, …", True),
+    Column("dhcp_client_mac", _TEXT, "MAC address of the client.", True),
+    Column("dhcp_assigned", _TEXT, "Address given to the client (`yiaddr`).", True),
+    Column("dhcp_requested", _TEXT, "Address that the client asks for.", True),
+    Column("dhcp_hostname", _TEXT, "Host name that the client states.", True),
+    Column("http_version", _INTEGER, "HTTP/1: the digit behind `HTTP/1.`", True),
+    Column("http_method", _TEXT, "Method of a request.", True),
+    Column("http_uri", _TEXT, "Target of a request, as it stands in its first line.", True),
+    Column("http_host", _TEXT, "Host that a request names.", True),
+    Column("http_status", _INTEGER, "Status of a response.", True),
+    Column("http_phrase", _TEXT, "Status in words, as the response has it.", True),
+    Column("tls_record_type", _INTEGER, "20 change cipher spec, 21 alert, 22 handshake, 23 application data.", True),
+    Column("tls_record_version", _INTEGER, "Version of the first record: 0x0303 is TLS 1.2, also said by 1.3.", True),
+    Column("tls_handshake_type", _INTEGER, "1 client hello, 2 server hello, …; null where it is encrypted.", True),
+    Column("tls_hello_version", _INTEGER, "Version that a hello states in the place of TLS 1.2 and before.", True),
+    Column("tls_sni", _TEXT, "Name of the server that the client's hello asks for.", True),
+    Column("bytes", _BYTES, "What was captured."),
 ))  # fmt: skip
 
 OBSERVATIONS = Table("observations", "One sighting of a packet at a point, in order of time.", (
@@ -146,15 +263,21 @@ OBSERVATIONS = Table("observations", "One sighting of a packet at a point, in or
     Column("tid", _INTEGER, "Thread that was running.", True),
     Column("point_id", _INTEGER, "Where: a row of `points`."),
     Column("direction", _TEXT, "in or out, as the owner of the point sees it.", True),
-    Column("packet_group", _INTEGER, "PktGroupId of pktmon.", True),
+    Column("packet_group", _UNSIGNED, "PktGroupId of pktmon.", True),
     Column("packet_number", _INTEGER, "PktNumber of pktmon: which packet of the group.", True),
     Column("appearance", _INTEGER, "AppearanceCount of pktmon: which sighting of the packet, from 1.", True),
-    Column("nbl_addr", _INTEGER, "Address of the NBL, where an event states it.", True),
+    Column("nbl_addr", _UNSIGNED, "Address of the NBL, where an event states it.", True),
     Column("vlan", _INTEGER, "VLAN from out-of-band data; 0 = untagged; null = not recorded.", True),
+    Column("priority", _INTEGER, "802.1p priority from out-of-band data."),
+    Column("source_port", _INTEGER, "Switch port it came from, by out-of-band data.", True),
+    Column("is_large_send", _FLAG, "Whether the NIC was to cut it into several packets."),
+    Column("n_coalesced", _INTEGER, "Segments that were joined to it; 0 = none, or not recorded."),
+    Column("remark", _TEXT, "What else the event says of it: radio data of Wi-Fi frames.", True),
     Column("is_drop", _FLAG, "Whether the packet was dropped here."),
     Column("drop_reason", _TEXT, "Stable name of the reason.", True),
     Column("drop_reason_code", _INTEGER, "As Windows numbers it.", True),
     Column("drop_location", _TEXT, "Where in Windows' code, by name or number.", True),
+    Column("drop_location_code", _INTEGER, "As Windows numbers it.", True),
 ))  # fmt: skip
 
 DIAGNOSTICS = Table("diagnostics", "Something that could not be read, or was lost.", (
@@ -330,6 +453,13 @@ NAT_SESSIONS = Table("nat_sessions", "One translation: inside and outside tuple 
 ), is_derived=True)  # fmt: skip
 
 TABLES = (
-    SESSION, BUFFERS, EVENTS, FIELDS, POINTS, OBSERVATIONS, DIAGNOSTICS,
+    SESSION, BUFFERS, EVENTS, FIELDS, POINTS, FRAMES, ADDRESSES, OBSERVATIONS, DIAGNOSTICS,
     NODES, EDGES, JOURNEYS, HOPS, DROPS, FLOWS, NAT_SESSIONS,
 )  # fmt: skip
+
+BASE_TABLES = tuple(
+    STORED_EVENTS if table is EVENTS else table for table in TABLES if not table.is_derived and table is not FIELDS
+)
+"""What a trace folder holds from the start."""
+DERIVED_TABLES = tuple(table for table in TABLES if table.is_derived)
+"""What is made of them."""

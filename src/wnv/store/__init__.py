@@ -1,0 +1,1 @@
+"""Trace folders: the tables of `schema` as Parquet files."""
