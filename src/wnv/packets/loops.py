@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wnv.arrays import I64, U8
+from wnv.arrays import I16, I64, U8
 from wnv.kernels import be8, be16, be32, be48, byte_at, njit
 
 # Columns of what a reader of messages finds, a row of `found` each. A name that ends in _AT has its length in the
@@ -30,6 +30,8 @@ from wnv.kernels import be8, be16, be32, be48, byte_at, njit
     TLS_RECORD_TYPE, TLS_RECORD_VERSION, TLS_HANDSHAKE_TYPE, TLS_HELLO_VERSION, TLS_NAME_AT, TLS_NAME_BYTES,
     N_TLS_COLUMNS,
 ) = range(7)  # fmt: skip
+
+TCP_MSS, TCP_SCALE, TCP_SACK, N_TCP_OPTIONS = range(4)
 
 DNS_NAME_ROOM: Final = 256
 """Bytes for the text of a name (RFC 1035: at most 255 on the wire)."""
@@ -264,3 +266,93 @@ def read_tls(data: U8, at: I64, stop: I64, found: I64) -> None:
                     found[TLS_NAME_AT, k], found[TLS_NAME_BYTES, k] = place + 5, n
                 break
             place += size
+
+
+@njit
+def read_tcp_options(data: U8, at: I64, stop: I64, found: I64) -> None:
+    """Largest segment, factor of the window, and SACK permitted (1), of TCP's options (RFC 9293, 7323, 2018).
+
+    `found` comes filled with -1.
+    """
+    for k in range(at.size):
+        place, end = int(at[k]), int(stop[k])
+        while place < end:
+            option = byte_at(data, place)
+            if option == 0:
+                break
+            if option == 1:
+                place += 1
+                continue
+            size = be8(data, place + 1, end)
+            if size < 2 or place + size > end:
+                break
+            if option == 2 and size == 4:
+                found[TCP_MSS, k] = be16(data, place + 2, end)
+            elif option == 3 and size == 3:
+                found[TCP_SCALE, k] = 1 << min(byte_at(data, place + 2), 14)
+            elif option == 4 and size == 2:
+                found[TCP_SACK, k] = 1
+            place += size
+
+
+AS_NOTHING, AS_NUMBER, AS_TEXT, AS_HEX = range(4)
+"""How a piece of a line shows its value; `AS_HEX + n`: with at least n digits."""
+PIECE_AT, PIECE_BYTES, PIECE_FORMAT, N_PIECE_COLUMNS = range(4)
+"""A piece of a line: where the words before its value stand, how long they are, and how the value is shown."""
+
+
+@njit
+def _put_number(out: U8, at: int, value: int, base: int, n_digits: int) -> int:
+    """`value` in at least `n_digits` digits to `out[at:]`, which has room for them; returns where they end."""
+    rest = value // base
+    n = 1
+    while rest > 0:
+        rest //= base
+        n += 1
+    stop = at + max(n, n_digits)
+    place = stop
+    while place > at:
+        place -= 1
+        digit = value % base
+        out[place] = digit + 48 if digit < 10 else digit + 87
+        value //= base
+    return stop
+
+
+@njit
+def write_lines(
+    template: I16, pieces: I64, first_piece: I64, values: I64, next_value: I64, words: U8, texts: U8, text_end: I64,
+    out: U8, offset: I64,
+) -> None:  # fmt: skip
+    """A line for each row: the pieces of its template, one behind the other, to `out`; `offset` gets where each starts.
+
+    `values` has those of each template's rows one behind the other, from `next_value` on, which is moved: a number,
+    or a text's number in `texts`. -1 leaves out the piece. Template -1 is an empty line. `out` has room for all.
+    """
+    to = 0
+    for k in range(template.size):
+        offset[k] = to
+        which = int(template[k])
+        if which < 0:
+            continue
+        at = int(next_value[which])
+        for piece in range(int(first_piece[which]), int(first_piece[which + 1])):
+            value = int(values[at])
+            at += 1
+            if value < 0:
+                continue
+            word = int(pieces[piece, PIECE_AT])
+            for i in range(word, word + int(pieces[piece, PIECE_BYTES])):
+                out[to] = words[i]
+                to += 1
+            shown = int(pieces[piece, PIECE_FORMAT])
+            if shown == AS_NUMBER:
+                to = _put_number(out, to, value, 10, 1)
+            elif shown == AS_TEXT:
+                for i in range(int(text_end[value]), int(text_end[value + 1])):
+                    out[to] = texts[i]
+                    to += 1
+            elif shown >= AS_HEX:
+                to = _put_number(out, to, value, 16, shown - AS_HEX)
+        next_value[which] = at
+    offset[template.size] = to
