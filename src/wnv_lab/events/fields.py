@@ -110,3 +110,9 @@ def sockaddr(socket: Socket, scope: int = 0) -> bytes:
 
 AF_INET = 2
 AF_INET6 = 23
+
+
+def sid(*numbers: int, authority: int = 5) -> bytes:
+    """A SID, `S-1-<authority>-<numbers>`."""
+    parts = struct.pack(f"<{len(numbers)}I", *numbers)
+    return bytes((1, len(numbers))) + authority.to_bytes(6, "big") + parts
