@@ -84,6 +84,9 @@ class Code(StrEnum):
     FRAME_HEADER_ONLY = "frame_header_only"
     RUNDOWN_INVALID = "rundown_invalid"
     POINTS_LIMIT = "points_limit"
+    # topology
+    TOPOLOGY_LIMIT = "topology_limit"
+    INVENTORY_INVALID = "inventory_invalid"
     # decoding
     DESCRIPTION_INVALID = "description_invalid"
 
@@ -181,6 +184,11 @@ KINDS: dict[Code, Kind] = {
         "No real recording has so many; treat the file as hostile."),
     Code.RUNDOWN_INVALID: Kind(
         _DAMAGE, "frames", "an event that names a capture point does not fit its layout"),
+    Code.TOPOLOGY_LIMIT: Kind(
+        _DAMAGE, "topology", "the recording says more of the virtual network than any host has; the rest is left out",
+        "No real recording does; treat the file as hostile."),
+    Code.INVENTORY_INVALID: Kind(
+        _NOTE, "topology", "parts of the inventory that are not in any form wnv knows"),
     Code.DESCRIPTION_INVALID: Kind(
         _DAMAGE, "decode", "descriptions of events that the recording carries and that cannot be read"),
 }  # fmt: skip

@@ -46,7 +46,9 @@ class TestHostFacts:
         with wnv.open_trace(record(tmp_path, [sysconfig(0x24, row) for row in rows])) as trace:
             found = trace.scanned().packets.hosts[0].interfaces
         assert found == {
-            7: HostInterface(7, "Ethernet", "Intel NIC", MAC, 1500, 10**10, is_filter=False, is_up=True),
+            7: HostInterface(
+                7, "Ethernet", "Intel NIC", MAC, 1500, 10**10, is_filter=False, is_up=True, is_hardware=True
+            ),
             9: HostInterface(9, "Ethernet-WFP", "Intel NIC-WFP", b"", 1280, 10**10, is_filter=True, is_up=True),
         }
 

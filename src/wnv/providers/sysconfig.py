@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import numpy as np
 
 from wnv.diagnostics import Code, Log
 from wnv.etl.events import Events
 from wnv.providers.reading import payload, wide_text
+from wnv.providers.registry import NULL_GUID
 
 GUID = "9b79ee91-b5fd-41c0-a243-4248e266e9d0"
-_BUILD, _PATHS, _INTERFACE = 0x20, 0x21, 0x24
+_BUILD, _PATHS, INTERFACE = 0x20, 0x21, 0x24
 
 # MIB_IF_ROW2 (netioapi.h): LUID, index, GUID, two texts of 257 characters, the MAC with its length.
 _IF_ROW_BYTES = 1352
 _TEXT_BYTES = 2 * 257
-_INDEX_AT, _ALIAS_AT, _MAC_SIZE_AT, _MTU_AT = 8, 28, 1056, 1124
+_INDEX_AT, _GUID_AT, _ALIAS_AT, _MAC_SIZE_AT, _MTU_AT = 8, 12, 28, 1056, 1124
 _DESCRIPTION_AT = _ALIAS_AT + _TEXT_BYTES
 _FLAGS_AT, _STATUS_AT, _SPEED_AT = 1152, 1156, 1192
-_FLAG_FILTER, _STATUS_UP = 0x02, 1
+_FLAG_HARDWARE, _FLAG_FILTER, _STATUS_UP = 0x01, 0x02, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class HostInterface:
     is_filter: bool
     """A lightweight filter on an adapter, not an adapter."""
     is_up: bool
+    guid: str = ""
+    """Of the interface, lower case; empty if it has none."""
+    is_hardware: bool = False
+    """Windows counts it as hardware: a physical NIC, or that of a VM."""
 
 
 @dataclass(slots=True)
@@ -58,9 +64,9 @@ class HostFacts:
 
     def learn(self, events: Events, log: Log) -> None:
         """Take what the events of the provider say; the last of several files wins."""
-        for row in np.flatnonzero(np.isin(events.opcode, (_BUILD, _PATHS, _INTERFACE))):
+        for row in np.flatnonzero(np.isin(events.opcode, (_BUILD, _PATHS, INTERFACE))):
             raw, opcode = payload(events, int(row)), int(events.opcode[row])
-            if opcode == _INTERFACE:
+            if opcode == INTERFACE:
                 self._learn_interface(raw, log)
             elif opcode == _BUILD:
                 self.build_text, at = wide_text(raw, 8)
@@ -73,14 +79,24 @@ class HostFacts:
         if len(raw) < _IF_ROW_BYTES:
             log.record(Code.RUNDOWN_INVALID, detail="network interface of the host")
             return
-        (if_index,) = struct.unpack_from("<I", raw, _INDEX_AT)
-        n_mac, mtu = struct.unpack_from("<I", raw, _MAC_SIZE_AT)[0], struct.unpack_from("<I", raw, _MTU_AT)[0]
-        self.interfaces[if_index] = HostInterface(
-            if_index=if_index, alias=_fixed_text(raw, _ALIAS_AT), description=_fixed_text(raw, _DESCRIPTION_AT),
-            mac=raw[_MAC_SIZE_AT + 4 : _MAC_SIZE_AT + 4 + min(n_mac, 32)], mtu=mtu,
-            speed_bits=struct.unpack_from("<Q", raw, _SPEED_AT)[0], is_filter=bool(raw[_FLAGS_AT] & _FLAG_FILTER),
-            is_up=struct.unpack_from("<I", raw, _STATUS_AT)[0] == _STATUS_UP,
-        )  # fmt: skip
+        one = parse_interface(raw)
+        self.interfaces[one.if_index] = one
+
+
+def parse_interface(raw: bytes) -> HostInterface:
+    """A row of the interface table; `ValueError` if it is too short."""
+    if len(raw) < _IF_ROW_BYTES:
+        raise ValueError(f"{len(raw)} bytes")
+    guid = str(UUID(bytes_le=raw[_GUID_AT : _GUID_AT + 16]))
+    n_mac, mtu = struct.unpack_from("<I", raw, _MAC_SIZE_AT)[0], struct.unpack_from("<I", raw, _MTU_AT)[0]
+    return HostInterface(
+        if_index=struct.unpack_from("<I", raw, _INDEX_AT)[0], alias=_fixed_text(raw, _ALIAS_AT),
+        description=_fixed_text(raw, _DESCRIPTION_AT),
+        mac=raw[_MAC_SIZE_AT + 4 : _MAC_SIZE_AT + 4 + min(n_mac, 32)], mtu=mtu,
+        speed_bits=struct.unpack_from("<Q", raw, _SPEED_AT)[0], is_filter=bool(raw[_FLAGS_AT] & _FLAG_FILTER),
+        is_up=struct.unpack_from("<I", raw, _STATUS_AT)[0] == _STATUS_UP, guid="" if guid == NULL_GUID else guid,
+        is_hardware=bool(raw[_FLAGS_AT] & _FLAG_HARDWARE),
+    )  # fmt: skip
 
 
 def _fixed_text(raw: bytes, at: int) -> str:

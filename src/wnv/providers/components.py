@@ -1,0 +1,221 @@
+"""Microsoft-Windows-PktMon: the components of its rundown, as facts about NICs, their stacks and switches.
+
+What a property means depends on the component's type, and their events come in any order, so a component is put
+together first. Types, properties and what was seen in real files: docs/formats/pktmon.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from wnv.clock import NO_TIME
+from wnv.providers import words
+from wnv.providers.facts import Change, Fact, Facts, Fields, Key, Ref, Thing, guid_of, mac_of, name_of, named_keys
+from wnv.providers.layers import nic_ref, switch_ref
+
+GUID: Final = "4d4f80d9-c8bd-4d73-bb5b-19c90402c5ac"
+_COMPONENT, _REGISTERED, _UNREGISTERED, _EDGE = 20, 270, 280, 90
+_NUMBERS: Final = frozenset({30, 50})
+_VALUES: Final = {30: "Value", 50: "Value", 40: "Value", 60: "Value", 65: "IpAddress", 66: "IpAddress", 70: "Value",
+                  73: "Value", 75: "EtherType"}  # fmt: skip
+IDS: Final = frozenset({_COMPONENT, _REGISTERED, _UNREGISTERED, _EDGE, *_VALUES})
+COMPONENTS_MAX: Final = 1 << 14
+_VALUES_MAX: Final = 256
+
+_MINIPORT, _FILTER, _PROTOCOL, _VM_NIC, _HOST_VNIC, _EXTENSION, _EXTERNAL = 2, 3, 4, 5, 6, 7, 8
+_NETVSC, _HTTP, _IP, _NET_CX, _HTTP_MESSAGE = 9, 10, 11, 14, 15
+_NICS: Final = frozenset({_MINIPORT, _NETVSC, _NET_CX})
+_SWITCH_NICS: Final = {_VM_NIC: "vm_nic", _HOST_VNIC: "host_vnic"}
+_IF_INDEX, _MINIPORT_INDEX, _LOWER_INDEX, _IF_GUID, _MEDIUM, _MAC, _ETHER_TYPE = 1, 2, 3, 4, 5, 6, 7
+_SWITCH_NAME, _EXTENSION_INDEX, _LOWEST_INDEX, _ADDRESS, _IP_INDEX, _VSID, _VLAN, _COMPARTMENT = (
+    10, 11, 12, 13, 14, 15, 16, 17,
+)  # fmt: skip
+_LAYER_WORDS: Final = {
+    _FILTER: "filter", _PROTOCOL: "protocol", _EXTENSION: "switch_extension", _HTTP: "http", _IP: "ip", 12: "slbmux",
+    13: "ipsec", _HTTP_MESSAGE: "http",
+}  # fmt: skip
+_DRIVER_KINDS: Final = {"vmswitch.sys": "host_vnic", "ndisimplatform.sys": "team"}
+
+
+@dataclass(slots=True)
+class _Component:
+    kind: int = 0
+    file: str = ""
+    description: str = ""
+    values: dict[int, list[Any]] = field(default_factory=dict)  # Any: numbers and text
+    edges: dict[int, str] = field(default_factory=dict)
+    event_row: int = -1
+    begun_ns: int = NO_TIME
+    begun_row: int = -1
+    ended_ns: int = NO_TIME
+    ended_row: int = -1
+
+    def first(self, kind: int) -> Any:  # Any: as `values`
+        return next(iter(self.values.get(kind, ())), None)
+
+    def number(self, kind: int) -> int:
+        """The value of a numeric property; 0 where it has none."""
+        value = self.first(kind)
+        return value if isinstance(value, int) else 0
+
+
+class Rundown:
+    """The components of all sessions of a recording: `learn` their events, then take the `facts`."""
+
+    def __init__(self) -> None:
+        self._components: dict[tuple[int, int], _Component] = {}
+        self.n_refused = 0
+        """Events about components beyond `COMPONENTS_MAX`."""
+
+    def learn(self, event_id: int, fields: Fields, ts_ns: int, event_row: int, session_id: int) -> None:
+        """Take one event."""
+        number = fields.get("ComponentId", fields.get("Id"))
+        key = session_id, number if isinstance(number, int) else -1
+        if key not in self._components and len(self._components) >= COMPONENTS_MAX:
+            self.n_refused += 1
+            return
+        component = self._components.setdefault(key, _Component())
+        if event_id in (_COMPONENT, _REGISTERED, _UNREGISTERED):
+            component.kind = fields.get("Type") or 0
+            component.file, component.description = name_of(fields.get("Name")), name_of(fields.get("Description"))
+            if event_id == _COMPONENT or component.event_row < 0:
+                component.event_row = event_row
+            if event_id == _REGISTERED:
+                component.begun_ns, component.begun_row = ts_ns, event_row
+            elif event_id == _UNREGISTERED:
+                component.ended_ns, component.ended_row = ts_ns, event_row
+        elif event_id == _EDGE:
+            if len(component.edges) < _VALUES_MAX:
+                component.edges[fields.get("EdgeId") or 0] = name_of(fields.get("EdgeName"))
+        else:
+            value = fields.get(_VALUES[event_id])
+            known = component.values.setdefault(fields.get("Type") or 0, [])
+            if value is not None and value not in known and len(known) < _VALUES_MAX:
+                known.append(value[:1024] if isinstance(value, str) else value)
+
+    def facts(self) -> Facts:
+        """What all components say together."""
+        for (session_id, number), component in self._components.items():
+            for one in _component_facts(number, component):
+                event_row = component.event_row
+                when = {Change.BEGUN: component.begun_ns, Change.ENDED: component.ended_ns}.get(one.change, NO_TIME)
+                if one.change is not Change.SEEN:
+                    event_row = component.begun_row if one.change is Change.BEGUN else component.ended_row
+                yield replace(one, ts_ns=when, event_row=event_row, session_id=session_id)
+
+
+def _component_facts(number: int, component: _Component) -> Facts:
+    if component.kind in _NICS:
+        subject = _nic(number, component)
+        yield Fact(subject, _nic_properties(component))
+        lowest, own = component.number(_LOWEST_INDEX), component.number(_IF_INDEX)
+        if lowest and own and lowest != own:
+            yield Fact(subject, relation="virtual_function", target=nic_ref(lowest))
+    elif component.kind in _SWITCH_NICS:
+        subject = _nic(number, component)
+        yield Fact(subject, {**_nic_properties(component), "kind": _SWITCH_NICS[component.kind]})
+        for switch in _switches(component):
+            yield Fact(subject, relation="on_switch", target=switch)
+    elif component.kind == _EXTERNAL:
+        # It stands for the physical NIC on the switch, which it names by the miniport's index.
+        index = component.number(_MINIPORT_INDEX) or component.number(_IF_INDEX)
+        subject = Ref(Thing.NIC, (*((("if_index", index),) if index else ()), ("component", number)))
+        yield Fact(subject, _named(component))
+        for switch in _switches(component):
+            yield Fact(subject, relation="uplink", target=switch)
+    else:
+        subject = Ref(Thing.LAYER, _layer_keys(number, component))
+        yield Fact(subject, _layer_properties(component))
+        yield from _layer_relations(subject, component)
+    yield from _ip_facts(subject, component)
+    yield from _life(subject, component)
+
+
+def _life(subject: Ref, component: _Component) -> Facts:
+    """270 and 280: which of the two is which is inferred from their order."""
+    reason = "which event registers a component and which takes it away is inferred"
+    if component.begun_ns != NO_TIME:
+        yield Fact(subject, change=Change.BEGUN, confidence=0.9, reason=reason)
+    if component.ended_ns != NO_TIME:
+        yield Fact(subject, change=Change.ENDED, confidence=0.9, reason=reason)
+
+
+def _nic(number: int, component: _Component) -> Ref:
+    keys: list[Key] = [("component", number)]
+    index, guid = component.number(_IF_INDEX), guid_of(component.first(_IF_GUID))
+    if index:
+        keys.append(("if_index", index))
+    if guid:
+        keys.append(("guid", guid))
+    return Ref(Thing.NIC, tuple(keys))
+
+
+def _named(component: _Component) -> dict[str, Any]:
+    said: dict[str, Any] = {"component_name": component.description} if component.description else {}
+    if component.file and component.file != "NULL":
+        said["driver"] = component.file
+    return said
+
+
+def _nic_properties(component: _Component) -> dict[str, Any]:
+    said = _named(component)
+    kind = _DRIVER_KINDS.get(component.file.lower())
+    if kind:
+        said["kind"] = kind
+    mac = mac_of(component.first(_MAC))
+    said |= {"mac": mac} if mac else {}
+    medium = component.first(_MEDIUM)
+    said |= {"medium": words.ndis_medium(medium)} if isinstance(medium, int) else {}
+    for property_type, name in ((_VSID, "vsid"), (_VLAN, "vlan")):
+        said |= {name: component.number(property_type)} if component.number(property_type) else {}
+    return said
+
+
+def _layer_keys(number: int, component: _Component) -> tuple[Key, ...]:
+    """An IP interface and a protocol have no interface index of their own."""
+    index = component.number(_IF_INDEX) if component.kind == _FILTER else 0
+    return (("component", number), *((("if_index", index),) if index else ()))
+
+
+def _layer_properties(component: _Component) -> dict[str, Any]:
+    said = _named(component)
+    said["layer"] = _LAYER_WORDS.get(component.kind, "other")
+    said |= {"lower_if_index": component.number(_LOWER_INDEX)} if component.number(_LOWER_INDEX) else {}
+    if component.edges:
+        said["edges"] = [name for _, name in sorted(component.edges.items())]
+    if component.values.get(_ETHER_TYPE):
+        said["ether_types"] = [value for value in component.values[_ETHER_TYPE] if isinstance(value, int)]
+    return said
+
+
+def _layer_relations(subject: Ref, component: _Component) -> Facts:
+    below = component.number(_IP_INDEX) if component.kind == _IP else component.number(_MINIPORT_INDEX)
+    if below:
+        yield Fact(subject, relation="stacked_on", target=nic_ref(below))
+    for switch in _switches(component):
+        yield Fact(subject, relation="on_switch", target=switch)
+
+
+def _switches(component: _Component) -> Iterator[Ref]:
+    """The switch that a component is on, which it names by text, by the index of the switch's own adapter, or both."""
+    name, index = name_of(component.first(_SWITCH_NAME)), component.number(_EXTENSION_INDEX)
+    if not index and component.kind == _EXTENSION:
+        index = component.number(_IF_INDEX)
+    keys = (*named_keys(name), *(switch_ref(index).keys if index else ()))
+    if keys:
+        yield Ref(Thing.VSWITCH, keys)
+
+
+def _ip_facts(subject: Ref, component: _Component) -> Facts:
+    index = component.number(_IP_INDEX)
+    nic = nic_ref(index) if index else subject if subject.thing is Thing.NIC else None
+    addresses = [value for value in component.values.get(_ADDRESS, ()) if isinstance(value, str)]
+    if nic and addresses:
+        yield Fact(nic, {"addresses": addresses})
+    compartment = component.number(_COMPARTMENT)
+    if nic and compartment:
+        where = Ref(Thing.COMPARTMENT, (("id", compartment),))
+        yield Fact(where)
+        yield Fact(nic, relation="in_compartment", target=where)
