@@ -1,0 +1,117 @@
+"""The conversations of a recording that did not go well, and how to name them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wnv.explain.finding import Case, Failing, Row
+
+HURT_MAX = 500
+"""Conversations looked at one by one; the first in time."""
+
+_HURT = f"""
+    SELECT f.*,
+           count(*) FILTER (j.outcome = 'dropped') AS n_dropped,
+           count(*) FILTER (j.outcome = 'vanished') AS n_vanished,
+           count(*) FILTER (j.outcome = 'unknown') AS n_unknown,
+           count(*) FILTER (j.outcome = 'answered') AS n_answered
+    FROM flows f LEFT JOIN journeys j ON j.flow_id = f.flow_id
+    WHERE f.protocol IN ('TCP', 'UDP', 'ICMP', 'ICMPv6', 'DNS', 'HTTP', 'TLS', 'DHCP')
+    GROUP BY ALL
+    HAVING f.n_packets_back = 0 OR n_dropped > 0 OR n_vanished > 0
+    ORDER BY f.first_ns, f.flow_id
+    LIMIT {HURT_MAX}
+"""
+
+_NAMES = """
+    SELECT j.journey_id, h.container, h.vm, h.src, h.dst, h.direction, h.seq
+    FROM hops h JOIN journeys j USING (journey_id)
+    WHERE j.flow_id = ? AND (h.container IS NOT NULL OR h.vm IS NOT NULL)
+    ORDER BY h.journey_id, h.seq LIMIT 64
+"""
+
+_JOURNEYS = """
+    SELECT * FROM journeys WHERE flow_id = ? ORDER BY first_ns, journey_id LIMIT 1000
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hurt:
+    """A conversation with what happened to its packets."""
+
+    flow: Row
+    journeys: Sequence[Row]
+    """In order of time, the first 1,000."""
+    names: Sequence[str]
+    """Containers and VMs on its way."""
+
+    @property
+    def flow_id(self) -> int:
+        return int(self.flow["flow_id"])
+
+    @property
+    def is_to_many(self) -> bool:
+        """Broadcast or multicast: nobody has to answer."""
+        return is_to_many(self.flow["dst"])
+
+    def forth(self) -> list[Row]:
+        """Journeys of the direction that began it."""
+        starts = {(self.flow["src"], self.flow["sport"]), (self.flow["outside_src"], self.flow["outside_sport"])}
+        return [one for one in self.journeys if (one["src"], one["sport"]) in starts]
+
+    def failing(self) -> Failing:
+        return Failing(
+            self.flow_id, label_of(self.flow, self.names), outside_of(self.flow), self.flow["first_ns"],
+            int(self.flow["n_packets"]) + int(self.flow["n_packets_back"]),
+        )  # fmt: skip
+
+
+def hurt_conversations(case: Case) -> list[Hurt]:
+    """Those without an answer, or with a packet that did not arrive; the first `HURT_MAX`."""
+    rows = [row for row in case.ask(_HURT) if case.has(row["flow_id"])]
+    return [conversation(case, row) for row in rows]
+
+
+def conversation(case: Case, flow: Row) -> Hurt:
+    """A row of `flows` with its journeys and the names of its ends."""
+    flow_id = int(flow["flow_id"])
+    seen = case.ask(_NAMES, flow_id)
+    names = dict.fromkeys(str(one["container"] or one["vm"]) for one in seen)
+    return Hurt(flow, case.ask(_JOURNEYS, flow_id), tuple(names))
+
+
+def is_to_many(address: object) -> bool:
+    """Whether an address is that of a broadcast or a group, as far as it shows without its prefix."""
+    text = str(address or "").lower()
+    if text in ("255.255.255.255", "ff:ff:ff:ff:ff:ff"):
+        return True
+    if ":" in text:
+        return text.startswith("ff")
+    first = text.partition(".")[0]
+    return text.endswith(".255") or (first.isdigit() and 224 <= int(first) <= 239)
+
+
+def label_of(flow: Row, names: Sequence[str]) -> str:
+    """`TCP web 172.20.1.5:49200 → 10.0.0.10:80`."""
+    ends = f"{end_of(flow['src'], flow['sport'])} → {end_of(flow['dst'], flow['dport'])}"
+    who = f"{', '.join(names)}: " if names else ""
+    return f"{who}{flow['protocol']} {ends}"
+
+
+def outside_of(flow: Row) -> str:
+    """The same conversation as the other side of its NAT sees it; empty without a NAT."""
+    if flow["outside_src"] is None and flow["outside_dst"] is None:
+        return ""
+    source = end_of(flow["outside_src"] or flow["src"], flow["outside_sport"] or flow["sport"])
+    target = end_of(flow["outside_dst"] or flow["dst"], flow["outside_dport"] or flow["dport"])
+    return f"{source} → {target}"
+
+
+def end_of(address: Any, port: Any) -> str:  # Any: values of a table
+    """Address and port, as they are written."""
+    text = str(address) if address is not None else "?"
+    if port is None:
+        return text
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"

@@ -1,0 +1,64 @@
+"""Packets that Windows says it dropped, by cause."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from wnv.explain.conversations import Hurt, is_to_many
+from wnv.explain.finding import Case, Finding, Row, Weight
+
+_FLOWS_SHOWN = 50
+_GROUPS_MAX = 100
+
+_CAUSES = f"""
+    SELECT drop_reason, point, coalesce(vswitch, '') AS vswitch, coalesce(port, '') AS port, coalesce(nic, '') AS nic,
+           coalesce(rule, '') AS rule, drop_location, any_value(drop_reason_code) AS drop_reason_code,
+           any_value(advice) AS advice, count(*) AS n, min(confidence) AS confidence,
+           arg_min(journey_id, ts_ns) AS journey_id, arg_min(d.evidence, ts_ns) AS evidence, arg_min(dst, ts_ns) AS dst,
+           list(DISTINCT flow_id) FILTER (flow_id IS NOT NULL) AS flow_ids
+    FROM drops d LEFT JOIN (SELECT journey_id, flow_id FROM journeys) USING (journey_id)
+    GROUP BY drop_reason, point, vswitch, port, nic, rule, drop_location
+    ORDER BY n DESC
+    LIMIT {_GROUPS_MAX}
+"""
+
+
+def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
+    """A finding a cause; a drop that hurt no conversation is background."""
+    by_flow = {one.flow_id: one for one in hurt}
+    return [_finding(case, row, by_flow) for row in case.ask(_CAUSES) if _concerns(case, row)]
+
+
+def _concerns(case: Case, row: Row) -> bool:
+    return case.flows is None or any(case.has(flow) for flow in row["flow_ids"] or ())
+
+
+def _finding(case: Case, row: Row, by_flow: dict[int, Hurt]) -> Finding:
+    flows = [by_flow[flow] for flow in sorted(row["flow_ids"] or ()) if flow in by_flow and case.has(flow)]
+    hit = [one for one in flows if not one.is_to_many]
+    is_background = not hit and (bool(flows) or is_to_many(row["dst"]))
+    place = _place(row)
+    words = str(row["drop_reason"]).replace("_", " ")
+    n = int(row["n"])
+    return Finding(
+        rule="dropped", weight=Weight.BACKGROUND if is_background else Weight.FAILED,
+        title=f"{n:,} {'packet' if n == 1 else 'packets'} dropped {place}: {words}",
+        flows=[one.failing() for one in (hit or flows)[:_FLOWS_SHOWN]],
+        last_point=str(row["point"] or ""),
+        reason=f"{words} (code {row['drop_reason_code']}{_location(row)})", decided_by=str(row["rule"]),
+        journey_id=row["journey_id"], evidence=row["evidence"] or (), confidence=float(row["confidence"]),
+        advice=str(row["advice"] or ""), n=n,
+    )  # fmt: skip
+
+
+def _location(row: Row) -> str:
+    return f", {row['drop_location']}" if row["drop_location"] else ""
+
+
+def _place(row: Row) -> str:
+    """Where, from what is known: switch and port, NIC, or the point."""
+    parts = defaultdict(str, {name: str(row[name] or "") for name in ("vswitch", "port", "nic", "point")})
+    if parts["vswitch"] and (parts["nic"] or parts["port"]):
+        return f"at {parts['nic'] or parts['port']} on switch {parts['vswitch']}"
+    return f"at {parts['nic'] or parts['port'] or parts['point'] or 'a place not recorded'}"

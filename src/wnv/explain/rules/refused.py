@@ -1,0 +1,45 @@
+"""Conversations that the other end refused: a TCP reset as the answer to a SYN, or ICMP unreachable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wnv.explain.conversations import Hurt, conversation
+from wnv.explain.finding import Case, Finding, Row, Weight
+
+_REFUSED = """
+    WITH answers AS (
+        SELECT j.flow_id, j.journey_id, j.first_ns, j.src, j.sport, j.first_point, j.confidence, f.info,
+               row_number() OVER (PARTITION BY j.flow_id ORDER BY j.first_ns, j.journey_id) AS place
+        FROM journeys j JOIN hops h ON h.journey_id = j.journey_id AND h.seq = 0 JOIN frames f USING (frame_id)
+        WHERE j.flow_id IS NOT NULL
+    )
+    SELECT flow_id, min(journey_id) AS journey_id, arg_min(first_point, first_ns) AS first_point,
+           arg_min(src, first_ns) AS src, min(confidence) AS confidence, count(*) AS n
+    FROM answers WHERE info LIKE '%[RST%' AND place <= 3
+    GROUP BY flow_id ORDER BY flow_id LIMIT 100
+"""
+
+
+def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
+    """A finding for each point from which a reset came as one of the first three packets."""
+    found: dict[str, list[tuple[Hurt, Row]]] = {}
+    for row in case.ask(_REFUSED):
+        if not case.has(row["flow_id"]):
+            continue
+        flow = case.ask("SELECT * FROM flows WHERE flow_id = ?", row["flow_id"])
+        if flow:
+            found.setdefault(str(row["first_point"] or "?"), []).append((conversation(case, flow[0]), row))
+    return [
+        Finding(
+            rule="refused", weight=Weight.FAILED,
+            title=f"{rows[0][1]['src']} refused the connection (TCP reset, first seen at {point})",
+            flows=[one.failing() for one, _ in rows], last_point=point,
+            reason="a reset answered the SYN: nothing listens on that port there, or a firewall rejects it",
+            journey_id=rows[0][1]["journey_id"], confidence=min(float(row["confidence"]) for _, row in rows),
+            advice="Look on the machine that answered which process should listen on that port "
+            "(Get-NetTCPConnection -State Listen).",
+            n=len(rows),
+        )
+        for point, rows in found.items()
+    ]  # fmt: skip

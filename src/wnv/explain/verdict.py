@@ -1,0 +1,81 @@
+"""All rules over one recording, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from wnv.explain.conversations import hurt_conversations
+from wnv.explain.finding import Case, Finding, Weight
+from wnv.explain.rules import RULES
+
+
+class Answer(StrEnum):
+    """What can be said."""
+
+    CAUSE = "cause"
+    """Something failed, and the recording shows where."""
+    UNCERTAIN = "uncertain"
+    """Something failed; where is beyond the recording."""
+    SLOW = "slow"
+    NOTHING_WRONG = "nothing_wrong"
+    CANNOT_TELL = "cannot_tell"
+    """The recording shows no failure, but could not have shown it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What went wrong, the weightiest first, and what was looked at."""
+
+    answer: Answer
+    text: str
+    """One sentence."""
+    findings: Sequence[Finding]
+    background: Sequence[Finding]
+    """What happens on healthy hosts, too."""
+    n_journeys: int
+    n_flows: int
+
+    @property
+    def captures(self) -> tuple[str, ...]:
+        """What to record next, each once, in the order of the findings."""
+        return tuple(dict.fromkeys(name for finding in self.findings for name in finding.captures))
+
+
+def judge(case: Case, *, blind: Sequence[str] = ()) -> Verdict:
+    """Run all rules. `blind`: places that the recording could not see, in words."""
+    hurt = hurt_conversations(case)
+    found: list[Finding] = []
+    claimed: set[int] = set()
+    for rule in RULES:
+        for finding in rule(case, hurt):
+            mine = [flow for flow in finding.flows if flow.flow_id not in claimed]
+            if finding.flows and not mine:
+                continue  # a stronger rule has explained them all
+            found.append(replace(finding, flows=mine))
+            if finding.weight is not Weight.BACKGROUND:
+                claimed |= finding.flow_ids
+    found.sort(key=lambda one: (-one.weight, -len(one.flows), -one.n))
+    findings = [one for one in found if one.weight is not Weight.BACKGROUND]
+    background = [one for one in found if one.weight is Weight.BACKGROUND]
+    counts = case.ask("SELECT (SELECT count(*) FROM journeys) AS journeys, (SELECT count(*) FROM flows) AS flows")[0]
+    answer, text = _answer(case, findings, blind, int(counts["journeys"]))
+    return Verdict(answer, text, findings, background, int(counts["journeys"]), int(counts["flows"]))
+
+
+def _answer(case: Case, findings: Sequence[Finding], blind: Sequence[str], n_journeys: int) -> tuple[Answer, str]:
+    if findings:
+        worst = findings[0]
+        answer = {Weight.FAILED: Answer.CAUSE, Weight.UNCERTAIN: Answer.UNCERTAIN, Weight.SLOW: Answer.SLOW}
+        return answer[worst.weight], worst.title
+    if not n_journeys:
+        return Answer.CANNOT_TELL, "cannot tell: the recording has no packets that could be followed"
+    if case.lost:
+        return Answer.CANNOT_TELL, "no failure is recorded, but the recording lost data in which one may be"
+    if blind:
+        return Answer.NOTHING_WRONG, "nothing went wrong where the recording could see"
+    return (
+        Answer.NOTHING_WRONG,
+        "nothing went wrong: no packet was dropped or vanished, and every question had an answer",
+    )
