@@ -111,7 +111,8 @@ STORED_EVENTS = Table("events", EVENTS.text, (
     *EVENTS.columns,
     Column("items", _BYTES, "Its extended items, as the file has them.", True),
     Column("payload", _BYTES, "Its payload, without the bytes that stand in `frames`."),
-    Column("frame_offset", _INTEGER, "Where in the payload its frame stood; null = nothing was taken out.", True),
+    Column("frame_id", _INTEGER, "The frame that it carries, or carries the end of.", True),
+    Column("frame_offset", _INTEGER, "Where in the payload the frame stood; null = nothing was taken out.", True),
 ))  # fmt: skip
 """`events` as a trace folder has them."""
 
@@ -232,6 +233,8 @@ FRAMES = Table("frames", "One captured frame: its bytes, and what its headers sa
     Column("dns_answers", _INTEGER, "Answers, as counted in the header.", True),
     Column("dns_qry_type", _INTEGER, "Type of the first question: 1 A, 28 AAAA, …", True),
     Column("dns_qry_name", _TEXT, "Name in the first question.", True),
+    Column("dns_a", _TEXT, "First IPv4 address in the answers.", True),
+    Column("dns_aaaa", _TEXT, "First IPv6 address in the answers.", True),
     Column("dhcp_id", _INTEGER, "DHCP: transaction.", True),
     Column("dhcp_type", _INTEGER, "1 discover, 2 offer, 3 request, 4 decline, 5 ack, 6 nak, 7 release, …", True),
     Column("dhcp_client_mac", _TEXT, "MAC address of the client.", True),

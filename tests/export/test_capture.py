@@ -13,14 +13,13 @@ from wnv.errors import UsageError, WnvError
 from wnv.export.capture import (
     CaptureFile,
     CaptureWriter,
-    Channel,
-    PacketRows,
     drop_words,
     plan_files,
     write_capture,
 )  # fmt: skip
 from wnv.packets.frames import Fragments
-from wnv.packets.points import LINK_ETHERNET, LINK_RAW, LINK_UPPER_PDU, LINK_WIFI, Point
+from wnv.packets.points import LINK_ETHERNET, LINK_RAW, LINK_UPPER_PDU, LINK_WIFI, Channel, Point
+from wnv.packets.sightings import PacketRows
 
 POINTS = [Point(("test", n), name) for n, name in enumerate(["eth:1", "wifi:2", "ETH:1", "a/b"])]
 NULL_ID = 0xFFFFFFFF

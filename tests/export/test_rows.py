@@ -96,7 +96,7 @@ def test_a_window_has_its_start_and_not_its_end(recording: Path) -> None:
 
 
 def test_the_columns_are_those_of_the_schema(recording: Path) -> None:
-    types = {Kind.INTEGER: int, Kind.TIME: int, Kind.TEXT: str, Kind.GUID: str}
+    types = {Kind.INTEGER: int, Kind.UNSIGNED: int, Kind.TIME: int, Kind.TEXT: str, Kind.GUID: str}
     for row in read(recording):
         assert tuple(row) == EVENTS.names
         for column in EVENTS.columns:

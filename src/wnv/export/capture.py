@@ -20,7 +20,7 @@ from wnv.errors import UsageError
 from wnv.export.pcapng import VERDICT_DROP, Interface, Note, Packets, PcapngWriter, Statistics
 from wnv.export.target import STDOUT, Target
 from wnv.packets.frames import Fragments
-from wnv.packets.points import LINK_NAMES, Point
+from wnv.packets.points import LINK_NAMES, Channel, Point
 from wnv.packets.sightings import PacketRows
 from wnv.providers import words
 
@@ -39,14 +39,6 @@ _NOTE_COLUMNS = (
     "source_port",
     "remark",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A point with one link type: an interface of a file."""
-
-    point: int
-    link_type: int
 
 
 @dataclass(slots=True)

@@ -59,6 +59,14 @@ class Point:
     ipv6: tuple[bytes, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A point with one link type: an interface of a capture file."""
+
+    point: int
+    link_type: int
+
+
 class Points:
     """Numbers for the points of one recording, in order of first appearance, whatever provider names them."""
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from wnv.arrays import BOOL, I64, U8, Rows
 from wnv.clock import NO_TIME
 from wnv.packets.headers import Texts
+from wnv.packets.info import Lines
 from wnv.providers.stages import ColumnData, RowLists
 from wnv.schema import Column, Kind, Table
 
@@ -22,10 +23,12 @@ _TYPES: dict[Kind, pa.DataType] = {
     Kind.BYTES: pa.binary(), Kind.ROWS: pa.list_(pa.int64()),
 }  # fmt: skip
 _CODED = pa.dictionary(pa.int32(), pa.string())
+DISTINCT = frozenset({"info", "activity_id", "related_activity_id"})
+"""Texts of which most values differ."""
 TEXT_KINDS = frozenset({Kind.TEXT, Kind.GUID, Kind.JSON})
-_GUID_ORDER = np.array([3, 2, 1, 0, 5, 4, 7, 6, *range(8, 16)])
-_GUID_CHARACTERS = 36
-_GUID_PLACES = np.array([k for k in range(_GUID_CHARACTERS) if k not in (8, 13, 18, 23)])
+GUID_ORDER = np.array([3, 2, 1, 0, 5, 4, 7, 6, *range(8, 16)])
+GUID_CHARACTERS = 36
+GUID_PLACES = np.array([k for k in range(GUID_CHARACTERS) if k not in (8, 13, 18, 23)])
 _HEX = np.frombuffer(b"".join(b"%02x" % value for value in range(256)), np.uint8).reshape(256, 2)
 
 
@@ -59,7 +62,7 @@ class Guids16:
         return len(self.raw)
 
 
-StoredData: TypeAlias = ColumnData | ByteRanges | Guids16
+StoredData: TypeAlias = ColumnData | ByteRanges | Guids16 | Lines
 
 
 def arrow_schema(table: Table) -> pa.Schema:
@@ -70,28 +73,41 @@ def arrow_schema(table: Table) -> pa.Schema:
 def written_schema(table: Table) -> pa.Schema:
     """The same, with texts coded: written so without being numbered again, and read as plain texts."""
     return pa.schema([
-        pa.field(one.name, _CODED if one.kind in TEXT_KINDS else _TYPES[one.kind], one.is_nullable)
-        for one in table.columns
+        pa.field(one.name, _CODED if _is_coded(one) else _TYPES[one.kind], one.is_nullable) for one in table.columns
     ])  # fmt: skip
 
 
+def _is_coded(column: Column) -> bool:
+    return column.kind in TEXT_KINDS and column.name not in DISTINCT
+
+
 def record_batch(table: Table, columns: Mapping[str, StoredData]) -> pa.RecordBatch:
-    """Rows of a table; raises `ValueError` where `columns` are not those declared, or of unequal length."""
-    if columns.keys() != set(table.names):
-        odd = columns.keys() ^ set(table.names)
-        raise ValueError(f"columns of {table.name}: {', '.join(sorted(odd))} declared or given, not both")
-    arrays = [arrow_array(column, columns[column.name]) for column in table.columns]
-    return pa.RecordBatch.from_arrays(arrays, schema=written_schema(table))
+    """Rows of a table; a nullable column that is not given is null in all of them.
+
+    Raises `ValueError` where columns lack, are not declared, or are of unequal length.
+    """
+    wanted = {one.name for one in table.columns if not one.is_nullable}
+    if odd := (wanted - columns.keys()) | (columns.keys() - set(table.names)):
+        raise ValueError(f"columns of {table.name}: {', '.join(sorted(odd))}: declared or given, not both")
+    schema, n = written_schema(table), len(next(iter(columns.values())))
+    arrays = [
+        arrow_array(column, columns[column.name]) if column.name in columns else pa.nulls(n, schema.field(number).type)
+        for number, column in enumerate(table.columns)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def arrow_array(column: Column, data: StoredData) -> pa.Array:
     """One column; see `stages.ColumnData` for what stands for null."""
     if isinstance(data, Texts):
-        return _coded(data)
+        return _coded(data) if _is_coded(column) else _coded(data).cast(pa.string())
     if isinstance(data, ByteRanges):
         return _binary(data)
     if isinstance(data, Guids16):
-        return guid_texts(data).dictionary_encode()
+        return guid_texts(data)
+    if isinstance(data, Lines):
+        buffers = [None, pa.py_buffer(data.offset.astype(np.int32)), pa.py_buffer(data.data)]
+        return pa.Array.from_buffers(pa.string(), len(data), buffers)
     if isinstance(data, RowLists):
         return pa.ListArray.from_arrays(pa.array(data.offsets.astype(np.int32)), pa.array(data.values))
     if isinstance(data, np.ndarray):
@@ -101,7 +117,7 @@ def arrow_array(column: Column, data: StoredData) -> pa.Array:
 
 def _listed(column: Column, values: Sequence[Any]) -> pa.Array:  # Any: of the column's type
     array = pa.array(values, _TYPES[column.kind])
-    return array.dictionary_encode() if column.kind in TEXT_KINDS else array
+    return array.dictionary_encode() if _is_coded(column) else array
 
 
 def _numbers(column: Column, values: NDArray[Any]) -> pa.Array:  # Any: number or truth value
@@ -182,10 +198,10 @@ def guid_texts(guids: Guids16) -> pa.Array:
     if not len(rows):
         return pa.nulls(len(guids), pa.string())
     raw = np.ascontiguousarray(guids.raw[rows]).view(np.uint8).reshape(-1, 16)
-    text = np.full((len(rows), _GUID_CHARACTERS), ord("-"), np.uint8)
-    text[:, _GUID_PLACES] = _HEX[raw[:, _GUID_ORDER]].reshape(len(rows), 32)
+    text = np.full((len(rows), GUID_CHARACTERS), ord("-"), np.uint8)
+    text[:, GUID_PLACES] = _HEX[raw[:, GUID_ORDER]].reshape(len(rows), 32)
     offsets = np.zeros(len(guids) + 1, np.int32)
-    np.cumsum(guids.is_given * np.int32(_GUID_CHARACTERS), out=offsets[1:])
+    np.cumsum(guids.is_given * np.int32(GUID_CHARACTERS), out=offsets[1:])
     validity = None if len(rows) == len(guids) else pa.array(guids.is_given).buffers()[1]
     buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(text)]
     return pa.Array.from_buffers(pa.string(), len(guids), buffers)

@@ -1,27 +1,19 @@
-"""How the stages fit together; the only file that sees all of them."""
+"""The packet providers of a recording together: sightings of whole packets, and the points where they were made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from wnv import __version__
-from wnv.arrays import BOOL, I64
-from wnv.decode.catalog import Catalog
-from wnv.decode.decoder import Decoder
+from wnv.arrays import I64
 from wnv.diagnostics import Code, Log
-from wnv.errors import UsageError, WnvError
-from wnv.etl.order import SLICE_BYTES
-from wnv.etl.reader import Progress, Recording, Slice
-from wnv.export.capture import CaptureResult, CaptureWriter, Channel, plan_files, write_capture
-from wnv.overview import Census, Overview, PointCount, build_overview
+from wnv.etl.reader import Recording, Slice
 from wnv.packets.frames import Fragments, FrameJoiner
-from wnv.packets.headers import original_bytes, summarize
-from wnv.packets.points import IN, LINK_NAMES, LINK_UNKNOWN, NO_DIRECTION, OUT, Point, PointKind, Points, unique_names
+from wnv.packets.headers import original_bytes
+from wnv.packets.points import LINK_UNKNOWN, Channel, Point, Points, unique_names
 from wnv.packets.sightings import PacketRows
-from wnv.providers.builds import windows_version
 from wnv.providers.ndiscap import Ndiscap
 from wnv.providers.pktmon import Pktmon
 from wnv.providers.ras import Ras
@@ -211,189 +203,3 @@ def _merge(parts: Sequence[PacketRows]) -> PacketRows:
         fragments=Fragments.concatenate(moved), original_bytes=column("original_bytes"), point=column("point"),
         direction=column("direction"),  # type: ignore[arg-type] # columns by name
     )  # fmt: skip
-
-
-@dataclass(slots=True)
-class Scanned:
-    """A recording after its first pass."""
-
-    recording: Recording
-    packets: PacketReader
-    decoder: Decoder
-    overview: Overview
-    slice_bytes: int = SLICE_BYTES
-
-
-def scan(recording: Recording, progress: Progress | None = None, *, slice_bytes: int = SLICE_BYTES) -> Scanned:
-    """Pass 1: walk all buffers, count events, learn names; then what the recording holds and lost.
-
-    Both passes read about `slice_bytes` at a time.
-    """
-    packets = PacketReader(recording)
-    census = Census(recording.session_of_buffer)
-    decoder = Decoder(recording.files[0].header.build, Catalog(), recording.log)
-
-    def visit(piece: Slice) -> None:
-        census.add(piece)
-        packets.learn(piece)
-        decoder.learn(piece)
-
-    recording.scan(visit, progress, slice_bytes=slice_bytes)
-    packets.name_points()
-    overview = build_overview(
-        recording, census, packets.hosts, _count_points(packets), packets.n_without_bytes, decoder
-    )
-    return Scanned(recording, packets, decoder, overview, slice_bytes)
-
-
-def _count_points(packets: PacketReader) -> list[PointCount]:
-    link_types = packets.link_types()
-    n_packets = dict.fromkeys(range(len(packets.points.rows)), 0)
-    for channel, n in packets.n_sightings.items():
-        n_packets[channel.point] += n
-    return [
-        PointCount(number, point, LINK_NAMES.get(link_types.get(number, LINK_UNKNOWN), "other"), n_packets[number],
-                   packets.n_drops.get(number, 0))
-        for number, point in enumerate(packets.points.rows)
-    ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureOptions:
-    """What of the packets to convert. `points` are names of capture points; empty = all."""
-
-    points: tuple[str, ...] = ()
-    is_once: bool = False
-    per_interface: bool = False
-
-
-def convert_to_pcapng(
-    scanned: Scanned,
-    out: str,
-    options: CaptureOptions,
-    *,
-    progress: Progress | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> CaptureResult:
-    """Write the packets to `out` (`-` = standard output). Raises `WnvError` if there are none."""
-    packets, recording = scanned.packets, scanned.recording
-    points = packets.points.rows
-    header = recording.files[0].header
-    if not all(file.header.same_boot(header) for file in recording.files):
-        raise UsageError(
-            "these are recordings of different hosts, or of different boots of one: their interfaces are not the same",
-            advice="Convert them one by one.",
-        )
-    wanted = _wanted_points(points, options.points)
-    channels = {c: n for c, n in packets.n_sightings.items() if c.link_type != LINK_UNKNOWN and wanted[c.point]}
-    if not channels:
-        raise WnvError(f"{scanned.overview.source}: no packets to convert", advice=scanned.overview.why_no_packets())
-    files, left_out = plan_files(out, channels, points, per_interface=options.per_interface)
-    if packets.n_other_link:
-        left_out["of a kind no capture file can carry"] = packets.n_other_link
-    if packets.n_without_bytes:
-        left_out["with headers only, no bytes"] = packets.n_without_bytes
-    writer = CaptureWriter(
-        files, points, comment=scanned.overview.section_comment(), application=f"wnv {__version__}",
-        os=windows_version(header.build, header.os_major, header.os_minor),
-        inputs=[file.source.path for file in recording.files], build=header.build, remarks=packets.ndiscap.remarks,
-    )  # fmt: skip
-    batches = _batches(scanned, wanted, is_once=options.is_once, progress=progress)
-    result = CaptureResult(files, left_out)
-    result.is_partial = write_capture(batches, writer, should_stop)
-    if not result.is_partial:
-        packets.finish()
-    return result
-
-
-def _batches(
-    scanned: Scanned, wanted: BOOL, *, is_once: bool, progress: Progress | None
-) -> Iterator[PacketRows | None]:
-    first_sight = _FirstSight(scanned.packets.points.rows)
-    scanned.packets.begin()
-    for piece in scanned.recording.slices(progress, slice_bytes=scanned.slice_bytes):
-        rows = scanned.packets.packets(piece)
-        if rows is None:
-            yield None
-            continue
-        keep = wanted[rows.point] if not wanted.all() else np.ones(len(rows), np.bool_)
-        if is_once:
-            keep &= first_sight.of(rows)
-        yield rows if keep.all() else rows.take(keep)
-
-
-def longest_sightings(scanned: Scanned) -> list[dict[str, object]]:
-    """The sightings of one pktmon packet, in order: of those seen most often, the first.
-
-    Keys: packet, appearance, ts_ns, point, description, direction, original_bytes, summary. Raises `WnvError`
-    where nothing in the recording says which sightings belong together.
-    """
-    best: list[dict[str, object]] = []
-    scanned.packets.begin()
-    for piece in scanned.recording.slices(slice_bytes=scanned.slice_bytes):
-        rows = scanned.packets.packets(piece)
-        if rows is None or not rows.fragments.has_group.any():
-            continue
-        rows = rows.take(rows.fragments.has_group)
-        key = np.stack([rows.fragments.group, rows.fragments.number.astype(np.uint64)], axis=1)
-        _, inverse, counts = np.unique(key, axis=0, return_inverse=True, return_counts=True)
-        mine = np.flatnonzero(inverse.reshape(-1) == np.argmax(counts))
-        if len(mine) > len(best):
-            mine = mine[np.argsort(rows.fragments.appearance[mine], kind="stable")]
-            best = [_sighting(scanned, rows, int(row)) for row in mine]
-    scanned.packets.finish()
-    if not best:
-        raise WnvError("no packet of this recording carries a number of its own", advice="Only pktmon numbers packets.")
-    return best
-
-
-def _sighting(scanned: Scanned, rows: PacketRows, row: int) -> dict[str, object]:
-    fragments, point = rows.fragments, scanned.packets.points.rows[int(rows.point[row])]
-    start = int(fragments.start[row])
-    frame = rows.data[start : start + int(fragments.n_bytes[row])].tobytes()
-    return {
-        "packet": f"{int(fragments.group[row])}.{int(fragments.number[row])}",
-        "appearance": int(fragments.appearance[row]),
-        "ts_ns": int(rows.ts_ns[row]),
-        "point": point.name,
-        "description": point.description,
-        "direction": {IN: "in", OUT: "out"}.get(int(rows.direction[row]), ""),
-        "original_bytes": int(rows.original_bytes[row]),
-        "summary": summarize(frame, int(fragments.link_type[row])),
-    }
-
-
-class _FirstSight:
-    """Which sighting stands for its packet: pktmon's first appearance; with ndiscap the one at the miniport, or,
-    where only a switch was recorded, the one on the way in."""
-
-    def __init__(self, points: Sequence[Point]) -> None:
-        is_layer = np.array([point.key[0] == "ndiscap" for point in points], np.bool_)
-        is_port = np.array([point.key[0].startswith("ndiscap.") for point in points], np.bool_)
-        is_miniport = np.array([point.kind is PointKind.MINIPORT for point in points], np.bool_)
-        is_external = np.array([point.kind is PointKind.EXTERNAL_NIC for point in points], np.bool_)
-        self._inward = np.where(is_external, IN, OUT)
-        has_miniport = bool((is_layer & is_miniport).any())
-        self._never = (is_layer & ~is_miniport) | (is_port & has_miniport)
-        self._by_ingress = is_port & ~self._never
-
-    def of(self, rows: PacketRows) -> BOOL:
-        first = np.where(rows.fragments.has_group, rows.fragments.appearance == 1, ~self._never[rows.point])
-        # A port of unknown kind has no direction: a packet that may show twice is better than one that is missing.
-        is_ingress = (rows.direction == self._inward[rows.point]) | (rows.direction == NO_DIRECTION)
-        first &= ~self._by_ingress[rows.point] | is_ingress
-        return first
-
-
-def _wanted_points(points: Sequence[Point], names: tuple[str, ...]) -> BOOL:
-    if not names:
-        return np.ones(len(points), np.bool_)
-    known = {point.name.lower(): number for number, point in enumerate(points)}
-    wanted = np.zeros(len(points), np.bool_)
-    for name in names:
-        number = known.get(name.lower())
-        if number is None:
-            listed = ", ".join(point.name for point in points[:20]) or "none"
-            raise UsageError(f"no capture point {name!r} in this recording", advice=f"There are: {listed}.")
-        wanted[number] = True
-    return wanted

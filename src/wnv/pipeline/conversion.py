@@ -1,0 +1,150 @@
+"""The packets of a recording to capture files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wnv import __version__
+from wnv.arrays import BOOL
+from wnv.errors import UsageError, WnvError
+from wnv.etl.reader import Progress
+from wnv.export.capture import CaptureResult, CaptureWriter, plan_files, write_capture
+from wnv.packets.headers import summarize
+from wnv.packets.points import IN, LINK_UNKNOWN, NO_DIRECTION, OUT, Point, PointKind
+from wnv.packets.sightings import PacketRows
+from wnv.pipeline.scanning import Opened
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """What of the packets to convert. `points` are names of capture points; empty = all."""
+
+    points: tuple[str, ...] = ()
+    is_once: bool = False
+    per_interface: bool = False
+
+
+def convert_to_pcapng(
+    source: Opened,
+    out: str,
+    options: CaptureOptions,
+    *,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> CaptureResult:
+    """Write the packets to `out` (`-` = standard output). Raises `WnvError` if there are none."""
+    overview, facts = source.overview, source.capture
+    points = facts.points
+    if not facts.is_one_boot:
+        raise UsageError(
+            "these are recordings of different hosts, or of different boots of one: their interfaces are not the same",
+            advice="Convert them one by one.",
+        )
+    wanted = _wanted_points(points, options.points)
+    channels = {c: n for c, n in facts.counts().items() if c.link_type != LINK_UNKNOWN and wanted[c.point]}
+    if not channels:
+        raise WnvError(f"{overview.source}: no packets to convert", advice=overview.why_no_packets())
+    files, left_out = plan_files(out, channels, points, per_interface=options.per_interface)
+    if facts.n_other_link:
+        left_out["of a kind no capture file can carry"] = facts.n_other_link
+    if overview.n_without_bytes:
+        left_out["with headers only, no bytes"] = overview.n_without_bytes
+    writer = CaptureWriter(
+        files, points, comment=overview.section_comment(), application=f"wnv {__version__}",
+        os=facts.windows, inputs=source.inputs, build=facts.build, remarks=facts.remarks,
+    )  # fmt: skip
+    batches = _batches(source, wanted, points, is_once=options.is_once, progress=progress)
+    result = CaptureResult(files, left_out)
+    result.is_partial = write_capture(batches, writer, should_stop)
+    return result
+
+
+def _batches(
+    source: Opened, wanted: BOOL, points: Sequence[Point], *, is_once: bool, progress: Progress | None
+) -> Iterator[PacketRows | None]:
+    first_sight = _FirstSight(points)
+    for rows in source.sightings(progress):
+        if rows is None:
+            yield None
+            continue
+        keep = wanted[rows.point] if not wanted.all() else np.ones(len(rows), np.bool_)
+        if is_once:
+            keep &= first_sight.of(rows)
+        yield rows if keep.all() else rows.take(keep)
+
+
+def longest_sightings(source: Opened) -> list[dict[str, object]]:
+    """The sightings of one pktmon packet, in order: of those seen most often, the first.
+
+    Keys: packet, appearance, ts_ns, point, description, direction, original_bytes, summary. Raises `WnvError`
+    where nothing in the recording says which sightings belong together.
+    """
+    best: list[dict[str, object]] = []
+    for found in source.sightings():
+        if found is None or not found.fragments.has_group.any():
+            continue
+        rows = found.take(found.fragments.has_group)
+        key = np.stack([rows.fragments.group, rows.fragments.number.astype(np.uint64)], axis=1)
+        _, inverse, counts = np.unique(key, axis=0, return_inverse=True, return_counts=True)
+        mine = np.flatnonzero(inverse.reshape(-1) == np.argmax(counts))
+        if len(mine) > len(best):
+            mine = mine[np.argsort(rows.fragments.appearance[mine], kind="stable")]
+            best = [_sighting(source, rows, int(row)) for row in mine]
+    if not best:
+        raise WnvError("no packet of this recording carries a number of its own", advice="Only pktmon numbers packets.")
+    return best
+
+
+def _sighting(source: Opened, rows: PacketRows, row: int) -> dict[str, object]:
+    fragments, point = rows.fragments, source.capture.points[int(rows.point[row])]
+    start = int(fragments.start[row])
+    frame = rows.data[start : start + int(fragments.n_bytes[row])].tobytes()
+    return {
+        "packet": f"{int(fragments.group[row])}.{int(fragments.number[row])}",
+        "appearance": int(fragments.appearance[row]),
+        "ts_ns": int(rows.ts_ns[row]),
+        "point": point.name,
+        "description": point.description,
+        "direction": {IN: "in", OUT: "out"}.get(int(rows.direction[row]), ""),
+        "original_bytes": int(rows.original_bytes[row]),
+        "summary": summarize(frame, int(fragments.link_type[row])),
+    }
+
+
+class _FirstSight:
+    """Which sighting stands for its packet: pktmon's first appearance; with ndiscap the one at the miniport, or,
+    where only a switch was recorded, the one on the way in."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        is_layer = np.array([point.key[0] == "ndiscap" for point in points], np.bool_)
+        is_port = np.array([point.key[0].startswith("ndiscap.") for point in points], np.bool_)
+        is_miniport = np.array([point.kind is PointKind.MINIPORT for point in points], np.bool_)
+        is_external = np.array([point.kind is PointKind.EXTERNAL_NIC for point in points], np.bool_)
+        self._inward = np.where(is_external, IN, OUT)
+        has_miniport = bool((is_layer & is_miniport).any())
+        self._never = (is_layer & ~is_miniport) | (is_port & has_miniport)
+        self._by_ingress = is_port & ~self._never
+
+    def of(self, rows: PacketRows) -> BOOL:
+        first = np.where(rows.fragments.has_group, rows.fragments.appearance == 1, ~self._never[rows.point])
+        # A port of unknown kind has no direction: a packet that may show twice is better than one that is missing.
+        is_ingress = (rows.direction == self._inward[rows.point]) | (rows.direction == NO_DIRECTION)
+        first &= ~self._by_ingress[rows.point] | is_ingress
+        return first
+
+
+def _wanted_points(points: Sequence[Point], names: tuple[str, ...]) -> BOOL:
+    if not names:
+        return np.ones(len(points), np.bool_)
+    known = {point.name.lower(): number for number, point in enumerate(points)}
+    wanted = np.zeros(len(points), np.bool_)
+    for name in names:
+        number = known.get(name.lower())
+        if number is None:
+            listed = ", ".join(point.name for point in points[:20]) or "none"
+            raise UsageError(f"no capture point {name!r} in this recording", advice=f"There are: {listed}.")
+        wanted[number] = True
+    return wanted

@@ -1,0 +1,139 @@
+"""The first pass over a recording, and what can be asked of a recording after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from wnv.arrays import I64
+from wnv.decode.catalog import Catalog
+from wnv.decode.decoder import Decoder
+from wnv.etl.order import SLICE_BYTES
+from wnv.etl.reader import Progress, Recording, Slice
+from wnv.overview import Census, Overview, PointCount, build_overview
+from wnv.packets.points import LINK_NAMES, LINK_UNKNOWN, Channel, Point
+from wnv.packets.sightings import PacketRows
+from wnv.providers.builds import windows_version
+from wnv.providers.packets import PacketReader
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFacts:
+    """What is known of the packets before they are read."""
+
+    points: list[Point]
+    """By number, also those without packets."""
+    channels: list[tuple[int, int, int]]
+    """Sightings with bytes by point and link type: number of the point, link type, how many."""
+    n_other_link: int
+    """Sightings that no capture file can carry."""
+    remarks: list[str]
+    """What `Fragments.remark` counts in."""
+    build: int
+    windows: str
+    is_one_boot: bool
+    """Whether all files are of one boot of one host, so that its interfaces are the same."""
+
+    def counts(self) -> dict[Channel, int]:
+        return {Channel(point, link): n for point, link, n in self.channels}
+
+
+class Opened(Protocol):
+    """A recording after its first pass, or a trace folder: what can be asked of both."""
+
+    @property
+    def overview(self) -> Overview: ...
+    @property
+    def decoder(self) -> Decoder: ...
+    @property
+    def capture(self) -> CaptureFacts: ...
+    @property
+    def inputs(self) -> Sequence[Path]:
+        """The files it is read from."""
+
+    @property
+    def session_of_buffer(self) -> I64:
+        """Number of the session of each buffer."""
+
+    def slices(self, progress: Progress | None = None) -> Iterator[Slice]:
+        """All events in global order, slice by slice; each is valid until the next."""
+
+    def sightings(self, progress: Progress | None = None) -> Iterator[PacketRows | None]:
+        """The sightings of each slice, in order of time; None where there are none."""
+
+
+@dataclass(slots=True)
+class Scanned:
+    """A recording after its first pass."""
+
+    recording: Recording
+    packets: PacketReader
+    decoder: Decoder
+    overview: Overview
+    slice_bytes: int = SLICE_BYTES
+
+    @property
+    def capture(self) -> CaptureFacts:
+        header = self.recording.files[0].header
+        return CaptureFacts(
+            points=self.packets.points.rows,
+            channels=[(one.point, one.link_type, n) for one, n in self.packets.n_sightings.items()],
+            n_other_link=self.packets.n_other_link, remarks=self.packets.ndiscap.remarks, build=header.build,
+            windows=windows_version(header.build, header.os_major, header.os_minor),
+            is_one_boot=all(file.header.same_boot(header) for file in self.recording.files),
+        )  # fmt: skip
+
+    @property
+    def inputs(self) -> list[Path]:
+        return [file.source.path for file in self.recording.files]
+
+    @property
+    def session_of_buffer(self) -> I64:
+        return self.recording.session_of_buffer
+
+    def slices(self, progress: Progress | None = None) -> Iterator[Slice]:
+        """All events in global order, slice by slice; each is valid until the next."""
+        return self.recording.slices(progress, slice_bytes=self.slice_bytes)
+
+    def sightings(self, progress: Progress | None = None) -> Iterator[PacketRows | None]:
+        """The sightings of each slice, in order of time; None where there are none."""
+        self.packets.begin()
+        for piece in self.slices(progress):
+            yield self.packets.packets(piece)
+        self.packets.finish()
+
+
+def scan(recording: Recording, progress: Progress | None = None, *, slice_bytes: int = SLICE_BYTES) -> Scanned:
+    """Pass 1: walk all buffers, count events, learn names; then what the recording holds and lost.
+
+    Both passes read about `slice_bytes` at a time.
+    """
+    packets = PacketReader(recording)
+    census = Census(recording.session_of_buffer)
+    decoder = Decoder(recording.files[0].header.build, Catalog(), recording.log)
+
+    def visit(piece: Slice) -> None:
+        census.add(piece)
+        packets.learn(piece)
+        decoder.learn(piece)
+
+    recording.scan(visit, progress, slice_bytes=slice_bytes)
+    packets.name_points()
+    overview = build_overview(
+        recording, census, packets.hosts, _count_points(packets), packets.n_without_bytes, decoder
+    )
+    return Scanned(recording, packets, decoder, overview, slice_bytes)
+
+
+def _count_points(packets: PacketReader) -> list[PointCount]:
+    link_types = packets.link_types()
+    n_packets = dict.fromkeys(range(len(packets.points.rows)), 0)
+    for channel, n in packets.n_sightings.items():
+        n_packets[channel.point] += n
+    return [
+        PointCount(number, point, LINK_NAMES.get(link_types.get(number, LINK_UNKNOWN), "other"), n_packets[number],
+                   packets.n_drops.get(number, 0))
+        for number, point in enumerate(packets.points.rows)
+    ]  # fmt: skip

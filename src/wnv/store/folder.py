@@ -1,0 +1,213 @@
+"""Trace folders, `name.wnv`: a Parquet file a table, and `meta.json`, which says what they are.
+
+    name.wnv/meta.json            what was imported, formats, rows of each table; its presence says: all is there
+    name.wnv/events.parquet …     base tables
+    name.wnv/derived/…            the same for derived tables: made again when they are of an older format
+
+A folder is written beside its place under another name and renamed when it is whole, so that whatever has the name
+is whole, also after an interruption and with several writers at once: the last one stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from wnv.errors import UsageError, WnvError
+from wnv.schema import BASE_TABLES, DERIVED_TABLES, Table
+from wnv.store.arrow import StoredData, record_batch
+from wnv.store.records import parse_json
+from wnv.store.tables import TableWriter, file_name, open_table
+
+SUFFIX: Final = ".wnv"
+BASE_FORMAT: Final = 1
+"""Of the base tables and `meta.json`; an older one needs a new import."""
+DERIVED_FORMAT: Final = 1
+"""Of the derived tables and the rules by which they are made; older ones are made again."""
+_META = "meta.json"
+_DERIVED = "derived"
+_KIND = "wnv trace folder"
+_META_BYTES_MAX = 64 * 2**20
+_SLICES_WAITING = 2
+
+
+def is_trace_folder(path: Path) -> bool:
+    """Whether `path` is a folder of ours, or claims to be one."""
+    return path.is_dir() and (path.suffix.lower() == SUFFIX or (path / _META).exists())
+
+
+class TablesWriter:
+    """Writes some tables to a new folder at `path`; use as a context, `finish`, and it is there.
+
+    With `jobs` above 1 rows are encoded in other threads. Rows of one table keep their order.
+    """
+
+    def __init__(self, path: Path, tables: Sequence[Table], *, jobs: int = 1, overwrite: bool = False) -> None:
+        """Raises `UsageError` if there is something at `path` already that may not be overwritten."""
+        self._path, self._tables, self._overwrite = path, {one.name: one for one in tables}, overwrite
+        self._refuse()
+        self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        self._writers: dict[str, TableWriter] = {}
+        self._pools = [ThreadPoolExecutor(1, "wnv-write") for _ in range(min(jobs - 1, len(tables)))]
+        self._waiting: list[list[Future[None]]] = [[]]
+        self._is_finished = False
+
+    def _refuse(self) -> None:
+        if self._path.is_symlink() or (self._path.exists() and not is_trace_folder(self._path)):
+            raise UsageError(f"{self._path}: is there already and is no trace folder", advice="Choose another name.")
+        if self._path.exists() and not self._overwrite:
+            raise UsageError(f"{self._path}: is there already", advice="Use --force to replace it, or another name.")
+
+    def __enter__(self) -> Self:
+        try:
+            self._part.mkdir(mode=0o700)
+            self._writers = {name: TableWriter(self._part, table) for name, table in self._tables.items()}
+        except OSError as error:
+            self._remove()
+            raise _cannot_write(self._path, error) from None
+        return self
+
+    def add(self, table: Table, columns: Mapping[str, StoredData]) -> None:
+        """Rows of one table; the memory behind them may be reused after `add` has returned."""
+        batch = record_batch(table, columns)
+        if not self._pools:
+            self._write(table, batch)
+            return
+        # The widest tables come first: each gets a thread of its own, as far as there are any.
+        number = _BY_WEIGHT.get(table.name, len(_BY_WEIGHT))
+        pool = self._pools[number % len(self._pools)]
+        self._waiting[-1].append(pool.submit(self._write, table, batch))
+
+    def end_slice(self) -> None:
+        """Say that what belongs together has been added: bounds what waits to be written."""
+        self._waiting.append([])
+        while len(self._waiting) > _SLICES_WAITING:
+            for one in self._waiting.pop(0):
+                one.result()
+
+    def _write(self, table: Table, batch: pa.RecordBatch) -> None:
+        try:
+            self._writers[table.name].add_batch(batch)
+        except OSError as error:
+            raise _cannot_write(self._path, error) from None
+
+    def finish(self, meta: Mapping[str, Any]) -> None:  # Any: JSON
+        """End all files, then say what they are and give the folder its name."""
+        for futures in self._waiting:
+            for one in futures:
+                one.result()
+        try:
+            for writer in self._writers.values():
+                writer.close()
+            rows = {name: writer.n_rows for name, writer in self._writers.items()}
+            (self._part / _META).write_text(
+                json.dumps({"kind": _KIND, "rows": rows, **meta}, ensure_ascii=True), encoding="ascii"
+            )
+            self._rename()
+        except OSError as error:
+            raise _cannot_write(self._path, error) from None
+        self._is_finished = True
+
+    def _rename(self) -> None:
+        if self._path.exists():
+            self._refuse()
+            old = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.old")
+            self._path.rename(old)
+            self._part.rename(self._path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            self._part.rename(self._path)
+
+    def _remove(self) -> None:
+        for writer in self._writers.values():
+            with suppress(Exception):  # it is about to be removed
+                writer.abandon()
+        shutil.rmtree(self._part, ignore_errors=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pool in self._pools:
+            pool.shutdown(wait=True, cancel_futures=True)
+        if not self._is_finished:
+            self._remove()
+
+
+_BY_WEIGHT = {"frames": 0, "events": 1, "hops": 0, "journeys": 1}
+
+
+def _cannot_write(path: Path, error: OSError) -> WnvError:
+    return WnvError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFolder:
+    """A trace folder that was opened: `meta` is what its writer said of it, checked as far as `open_folder` says."""
+
+    path: Path
+    meta: Mapping[str, Any]  # Any: JSON
+    rows: Mapping[str, int]
+
+    def dataset(self, table: Table) -> ds.Dataset:
+        """A base table. Raises `WnvError` if its file is not what was written."""
+        return open_table(self.path, table, self.rows[table.name])
+
+    def datasets(self) -> dict[str, ds.Dataset]:
+        """All base tables, by name."""
+        return {table.name: self.dataset(table) for table in BASE_TABLES}
+
+
+def open_folder(path: Path) -> TraceFolder:
+    """The trace folder at `path`. Raises `WnvError` if it is none, or of a format that this wnv does not read."""
+    meta, rows = _read_meta(path, BASE_TABLES)
+    found = meta.get("base_format")
+    if type(found) is not int or found > BASE_FORMAT:
+        raise WnvError(
+            f"{path}: is of format {found}, and this wnv reads {BASE_FORMAT}",
+            advice="It was written by a newer wnv: update, or import the recording again.",
+        )
+    if found < BASE_FORMAT:
+        raise WnvError(
+            f"{path}: is of format {found}, older than {BASE_FORMAT}, which this wnv reads",
+            advice="Import the recording again: wnv import RECORDING -w NAME.wnv",
+        )
+    return TraceFolder(path, meta, rows)
+
+
+def _read_meta(path: Path, tables: Sequence[Table]) -> tuple[dict[str, Any], dict[str, int]]:  # Any: JSON
+    place = path / _META
+    try:
+        found = os.lstat(place)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _META_BYTES_MAX:
+            raise WnvError(f"{place}: is no file that wnv wrote")
+        text = place.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise WnvError(
+            f"{path}: is no trace folder, or one that was not finished ({_META} is missing)",
+            advice="Import the recording again: wnv import RECORDING -w NAME.wnv",
+        ) from None
+    except OSError as error:
+        raise WnvError(f"{place}: cannot be read ({error.strerror or error})") from None
+    meta = parse_json(text, str(place))
+    rows = meta.get("rows") if isinstance(meta, dict) else None
+    if not isinstance(meta, dict) or meta.get("kind") != _KIND or not isinstance(rows, dict):
+        raise WnvError(f"{place}: does not say what wnv writes there", advice="Import the recording again.")
+    return meta, rows
+
+
+def derived_path(path: Path) -> Path:
+    """Where the derived tables of the trace folder at `path` stand."""
+    return path / _DERIVED
