@@ -297,12 +297,16 @@ _LANES: Final = 16  # as many buffers are walked in turn: the processor waits fo
 
 
 @njit
-def walk_buffers(words: I64, position: I64, stop_at: I64, step_of_marker: I64, out: I64, n_found: I64) -> int:
+def walk_buffers(
+    words: I64, position: I64, stop_at: I64, step_of_marker: I64, kind_of_marker: U8, time_offset: I64,
+    out: I64, kind: U8, ticks: I64, n_found: I64,
+) -> int:  # fmt: skip
     """Positions of the events of all buffers, one buffer behind the other, into `out`; returns how many.
 
-    `position` moves on to where each walk ended: at `stop_at`, or at what is no whole event. `n_found` gets the
-    number of events of each. `step_of_marker`: fixed size and size shift << 8 by bits 16 to 31 of an event's
-    first dword; 0 = no event. `out` has room for the sum of all (stop_at - position) / 8, rounded down.
+    `kind` and `ticks` get their header kinds and the words at the place of the time. `position` moves on to where
+    each walk ended: at `stop_at`, or at what is no whole event. `n_found` gets the number of events of each.
+    `step_of_marker`: fixed size and size shift << 8 by bits 16 to 31 of an event's first dword; 0 = no event. The
+    outputs have room for the sum of all (stop_at - position) / 8, rounded down.
     """
     n = 0
     room = np.empty(position.size, np.int64)
@@ -325,18 +329,26 @@ def walk_buffers(words: I64, position: I64, stop_at: I64, step_of_marker: I64, o
                     is_open ^= 1 << (k - first)
                     continue
                 word = words[at >> 3]
-                step = step_of_marker[(word >> 16) & 0xFFFF]
+                marker = (word >> 16) & 0xFFFF
+                step = step_of_marker[marker]
                 fixed = step & 0xFF
                 size = (word >> (step >> 8)) & 0xFFFF
                 if fixed == 0 or size < fixed or size > left:
                     is_open ^= 1 << (k - first)
                     continue
-                out[room[k] + n_found[k]] = at
+                place = room[k] + n_found[k]
+                one = kind_of_marker[marker]
+                out[place] = at
+                kind[place] = one
+                ticks[place] = words[(at + time_offset[one]) >> 3]
                 n_found[k] += 1
                 position[k] = at + ((size + 7) & ~7)
         for k in range(first, last):
             for i in range(n_found[k]):
-                out[n + i] = out[room[k] + i]
+                place = room[k] + i
+                out[n + i] = out[place]
+                kind[n + i] = kind[place]
+                ticks[n + i] = ticks[place]
             n += n_found[k]
     return n
 
@@ -1395,41 +1407,58 @@ def number_pairs(high: I64, low: I64, is_given: BOOL, seed: int, slots: I32, fir
 
 
 @njit
-def read_event_starts(
-    words: I64, position: I64, kind_of_marker: U8, size_shift: I64, time_offset: I64, kind: U8, size: I64, ticks: I64
-) -> None:
-    """Header kind, size in bytes and the word at the place of the time, of the events at `position`."""
-    for k in range(position.size):
-        at = position[k] >> 3
-        word = words[at]
-        one = kind_of_marker[(word >> 16) & 0xFFFF]
-        kind[k] = one
-        size[k] = (word >> size_shift[one]) & 0xFFFF
-        ticks[k] = words[at + (time_offset[one] >> 3)]
+def fill_headers(
+    words: I64, found_position: I64, found_kind: U8, found_ticks: I64, found_buffer: I32, order: I64, row_of: I32,
+    cpu_of: U16, body: I64, known_guids: I64, fixed_bytes: I64, size_shift: I64, is_described: BOOL,
+    position: I64, kind: U8, ticks: I64, buffer: I32, cpu: U16, offset: U32, payload_start: I64, payload_bytes: I32,
+    pid: U32, tid: U32, provider: I32, hook_id: U16, event_id: U16, version: U16, level: U8, opcode: U8, keyword: U64,
+    has_items: BOOL, header_bytes: int, no_id: int, no_provider: int, no_hook: int,
+) -> tuple[int, int]:  # fmt: skip
+    """All header columns of the events `order` of those found; the identity only of EVENT_HEADERs.
 
-
-@njit
-def fill_event_headers(
-    words: I64, position: I64, row: I64, known_guids: I64, pid: U32, tid: U32, provider: I32, event_id: U16,
-    version: U16, level: U8, opcode: U8, keyword: U64, has_items: BOOL,
-) -> int:  # fmt: skip
-    """Columns of the EVENT_HEADERs at `position` (etl-format.md, section 7.5), each into its `row`.
-
-    `known_guids` has two words a row; `provider` stays as it is for GUIDs that are not there: how many is returned.
+    `row_of`, `cpu_of` and `body` are those of the buffers. `known_guids` has two words a row. Returns how many
+    EVENT_HEADERs have another provider, which stays `no_provider`, and how many events have other headers.
     """
     n_unknown = 0
+    n_other = 0
     last = 0
     n_known = known_guids.shape[0]
-    for k in range(position.size):
-        at = position[k] >> 3
-        r = row[k]
-        has_items[r] = (words[at] >> 32) & 1 != 0
-        ids = words[at + 1]
-        tid[r] = ids & 0xFFFFFFFF
-        pid[r] = (ids >> 32) & 0xFFFFFFFF
-        low = words[at + 3]
-        high = words[at + 4]
-        code = -1
+    for k in range(order.size):
+        i = np.uint64(order[k])
+        at = found_position[i]
+        one = found_kind[i]
+        mine = found_buffer[i]
+        w = at >> 3
+        word = words[w]
+        fixed = fixed_bytes[one]
+        position[k] = at
+        kind[k] = one
+        ticks[k] = found_ticks[i]
+        buffer[k] = row_of[mine]
+        cpu[k] = cpu_of[mine]
+        offset[k] = at - body[mine] + header_bytes
+        payload_start[k] = at + fixed
+        payload_bytes[k] = ((word >> size_shift[one]) & 0xFFFF) - fixed
+        hook_id[k] = no_hook
+        if not is_described[one]:
+            n_other += 1
+            provider[k] = no_provider
+            pid[k] = no_id
+            tid[k] = no_id
+            event_id[k] = 0
+            version[k] = 0
+            level[k] = 0
+            opcode[k] = 0
+            keyword[k] = 0
+            has_items[k] = False
+            continue
+        has_items[k] = (word >> 32) & 1 != 0
+        ids = words[w + 1]
+        tid[k] = ids & 0xFFFFFFFF
+        pid[k] = (ids >> 32) & 0xFFFFFFFF
+        low = words[w + 3]
+        high = words[w + 4]
+        code = no_provider
         if n_known > 0 and known_guids[last, 0] == low and known_guids[last, 1] == high:
             code = last
         else:
@@ -1438,16 +1467,15 @@ def fill_event_headers(
                     code = g
                     last = g
                     break
-        if code >= 0:
-            provider[r] = code
-        else:
+        provider[k] = code
+        if code == no_provider:
             n_unknown += 1
-        descriptor = words[at + 5]
-        event_id[r] = descriptor & 0xFFFF
-        version[r] = (descriptor >> 16) & 0xFF
-        level[r] = (descriptor >> 32) & 0xFF
-        opcode[r] = (descriptor >> 40) & 0xFF
-        keyword[r] = np.uint64(words[at + 6] & 0x7FFFFFFFFFFFFFFF) | (
-            np.uint64(0x8000000000000000) if words[at + 6] < 0 else np.uint64(0)
+        descriptor = words[w + 5]
+        event_id[k] = descriptor & 0xFFFF
+        version[k] = (descriptor >> 16) & 0xFF
+        level[k] = (descriptor >> 32) & 0xFF
+        opcode[k] = (descriptor >> 40) & 0xFF
+        keyword[k] = np.uint64(words[w + 6] & 0x7FFFFFFFFFFFFFFF) | (
+            np.uint64(0x8000000000000000) if words[w + 6] < 0 else np.uint64(0)
         )
-    return n_unknown
+    return n_unknown, n_other

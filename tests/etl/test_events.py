@@ -28,6 +28,7 @@ from recordings import Seen, see_data, see_trace
 from wnv.arrays import I64, U64
 from wnv.diagnostics import Code
 from wnv.etl import events as module
+from wnv.etl import layout
 from wnv.etl.events import NO_PROVIDER, Guids, Walk, walk_events
 
 SPEC = TraceSpec()
@@ -183,7 +184,7 @@ def test_every_way_to_walk_finds_the_same(bodies: list[bytes]) -> None:
     found = []
     for has_compiled, worth in ways:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "_has_compiled", lambda answer=has_compiled: answer)
+            patch.setattr(module, "has_compiled", lambda answer=has_compiled: answer)
             patch.setattr(module, "_WORTH_A_KERNEL_BYTES", worth)
             found.append(walked(bodies))
     assert found[0] == found[1] == found[2]
@@ -193,7 +194,7 @@ def test_every_way_to_walk_finds_the_same(bodies: list[bytes]) -> None:
 def test_events_lie_in_their_buffer_and_do_not_overlap(bodies: list[bytes]) -> None:
     words, body, end = words_of(bodies)
     walk = walk_events(words, body, end)
-    _, size, _ = module.read_starts(words, walk.position)
+    size = words.view(np.int64)[walk.position >> 3] >> layout.SIZE_SHIFT[walk.kind] & 0xFFFF
     behind = walk.position + size
     assert (walk.position % 8 == 0).all()
     assert (walk.position >= body[walk.buffer]).all()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import xca
@@ -321,7 +321,7 @@ def test_the_lockstep_walk_reads_what_the_slow_reader_reads(
 ) -> None:
     data = build(*change(*made))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wnv.etl.events._has_compiled", lambda: has_compiled)
+        patch.setattr("wnv.etl.events.has_compiled", lambda: has_compiled)
         seen = see_data(folder, data)
     wanted = slow_rows(data)
     # Without a lender in its buffer a message gets the time at which its buffer was written.
@@ -647,6 +647,7 @@ def test_flipped_bits_cost_what_they_touch(folder: Path, changes: list[tuple[int
 
 
 @given(changes=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=5))
+@example(changes=[(0, 1), (1026, 1)])  # a size that leads nowhere, then one beyond the end of the file
 def test_whatever_the_slow_reader_still_reads_is_read(folder: Path, changes: list[tuple[int, int]]) -> None:
     spec = TraceSpec(buffer_size=1024)
     data = bytearray(build(spec, one_of_each() * 3))

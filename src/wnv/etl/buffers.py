@@ -11,6 +11,7 @@ import struct
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from wnv.arrays import BOOL, I64, U8, U16, U32, U64
 from wnv.diagnostics import Code, Log
 from wnv.etl import layout
 from wnv.etl.session import SessionHeader
-from wnv.etl.source import Source
+from wnv.etl.source import VIEWS_MAX, Source
 
 UNPACK_FACTOR = 256
 UNPACK_SPARE_BYTES = 256 * 2**20
@@ -27,6 +28,8 @@ _PACKED_SPARE_BYTES = 1024
 _HOLE_STEP_BYTES = 1024  # where the session's buffer size is unknown: every buffer size is a multiple of it
 _PADDING_WORDS = 32  # zeros behind the last buffer, so that whole header rows can be read near the end
 _COPY_BYTES = 8 * 2**20
+_GAP_BYTES = 16 * 1024  # between two buffers: more is passed over by a call of its own
+_RUN_BUFFERS = VIEWS_MAX // 2
 _ZEROS_BYTES = 4096  # looked at first: a file can have a hole in every other place
 _FIELDS = struct.Struct("<II8xqq8xHHIIHH")
 
@@ -173,7 +176,7 @@ def _after_damage(
 
 def _is_misleading(source: Source, header: SessionHeader, at: int, size: int, step: int) -> bool:
     """Whether a possible size is wrong all the same: it leads to no buffer, the session's own size does."""
-    if header.is_compressed or at + size >= source.size:
+    if header.is_compressed or at + size == source.size:
         return False
     return not _is_buffer(source, at + size) and _is_buffer(source, at + step)
 
@@ -245,7 +248,7 @@ class Arena:
         return self._packed[:n_bytes]
 
 
-def load_buffers(files: Sequence[IndexedFile], file_of: I64, row_of: I64, arena: Arena, log: Log | None) -> Loaded:
+def load_buffers(files: Sequence[IndexedFile], file_of: U16, row_of: I64, arena: Arena, log: Log | None) -> Loaded:
     """Read the buffers `row_of[k]` of the files `file_of[k]` into `arena`, in that order.
 
     Only used bytes are read. A buffer that cannot be unpacked, or is no longer there, is empty in the
@@ -279,17 +282,30 @@ def load_buffers(files: Sequence[IndexedFile], file_of: I64, row_of: I64, arena:
 
 
 def _read_plain(file: IndexedFile, offset: I64, start: I64, end: I64, data: U8, log: Log | None) -> I64:
-    """Fill `data` with uncompressed buffers; returns where each really ends."""
-    end = end.copy()
+    """Fill `data` with uncompressed buffers; returns where each really ends.
+
+    Neighbours in the file are read together, and what lies between them into memory that nobody looks at.
+    """
+    if not len(offset):
+        return end
     target = data.data
-    places = zip(offset.tolist(), start.tolist(), end.tolist(), strict=True)
-    for k, (at, first, stop) in enumerate(places):
-        got = file.source.read_at(at, target[first:stop])
-        if got < stop - first:
-            end[k] = first + got
-            if log is not None:
-                log.record(Code.FILE_CHANGED, file=file.source.name, byte_offset=at)
-    return end
+    size = end - start
+    gap = offset[1:] - offset[:-1] - size[:-1]
+    is_new_run = np.append(True, (gap < 0) | (gap > _GAP_BYTES))
+    is_new_run[::_RUN_BUFFERS] = True
+    first_of_run = np.flatnonzero(is_new_run)
+    got = np.zeros(len(offset), np.int64)
+    between = memoryview(bytearray(int(np.append(gap[~is_new_run[1:]], 0).max())))
+    places = list(zip(start.tolist(), end.tolist(), [0, *gap.tolist()], strict=True))
+    for first, last in pairwise([*first_of_run.tolist(), len(offset)]):
+        views = [target[places[first][0] : places[first][1]]]
+        for begin, stop, before in places[first + 1 : last]:
+            views += (between[:before], target[begin:stop])
+        got[first:last] = file.source.read_into(int(offset[first]), views) - (offset[first:last] - offset[first])
+    got = np.clip(got, 0, size)
+    if log is not None:
+        log.record(Code.FILE_CHANGED, file=file.source.name, byte_offset=offset[got < size])
+    return start + got
 
 
 def _read_packed(

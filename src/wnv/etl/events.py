@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -27,6 +28,8 @@ _WORTH_A_KERNEL_BYTES = 1 << 20
 _GUIDS_TRIED = 8
 _GUIDS_KNOWN = 64
 _PROVIDER_AT = 0x18
+
+_IS_DESCRIBED: BOOL = np.isin(np.arange(256), (layout.EVENT32, layout.EVENT64))
 
 # Fixed size and size shift of a marker in one number: one lookup a step.
 _STEP_OF_MARKER: I64 = layout.FIXED_BYTES[layout.KIND_OF_MARKER] | (layout.SIZE_SHIFT[layout.KIND_OF_MARKER] << 8)
@@ -50,8 +53,12 @@ class Walk:
     """Where the events are, by buffer and then by position."""
 
     position: I64
-    buffer: I64
+    buffer: I32
     """Which of the loaded buffers; not decreasing."""
+    kind: U8
+    """Of the header."""
+    ticks: I64
+    """Raw time; of messages see `read_ticks`."""
     stops: list[Stop]
     n_recovered: I64
     """For each buffer, events found behind a damaged place."""
@@ -63,7 +70,7 @@ def walk_events(words: U64, body: I64, end: I64) -> Walk:
     Damage stops a buffer's walk; it goes on where a chain of events reaches the end of the used bytes
     exactly (section 11), and what is found there counts as recovered.
     """
-    found, stops = _step_through(words, body, end)
+    found, starts, stops = _step_through(words, body, end)
     n_recovered = np.zeros(len(body), np.int64)
     if stops:
         buffer = np.concatenate([stop.buffer for stop in stops])
@@ -73,28 +80,35 @@ def walk_events(words: U64, body: I64, end: I64) -> Walk:
         buffer, again = buffer[usable], again[usable]
         if len(buffer):
             # A chain that was found cannot stop again: every event of it was checked.
-            rest, _ = _step_through(words, again, end[buffer])
+            rest, _, _ = _step_through(words, again, end[buffer])
             n_recovered = np.bincount(np.searchsorted(body, rest, "right") - 1, minlength=len(body))
             found = np.concatenate([found, rest])
             found.sort()
+            starts = None
+    kind, ticks = _read_starts(words, found) if starts is None else starts
     n_events = np.diff(np.searchsorted(found, body), append=len(found))
-    return Walk(found, np.repeat(np.arange(len(body)), n_events), stops, n_recovered)
+    return Walk(found, np.repeat(np.arange(len(body), dtype=np.int32), n_events), kind, ticks, stops, n_recovered)
 
 
-def _step_through(words: U64, body: I64, end: I64) -> tuple[I64, list[Stop]]:
-    """Positions, sorted if `body` is, and the places where a walk ended early."""
+_Starts: TypeAlias = tuple[U8, I64]
+"""Header kinds and raw times of events."""
+
+
+def _step_through(words: U64, body: I64, end: I64) -> tuple[I64, _Starts | None, list[Stop]]:
+    """Positions, sorted if `body` is, how they start, if that was read on the way, and where walks ended early."""
     lane = np.flatnonzero(body + 8 <= end)
     position, stop_at = body[lane], end[lane]
     found: list[I64] = []
     stops: list[Stop] = []
-    is_walked, has_compiled = False, _has_compiled()
+    starts: _Starts | None = None
+    is_walked, is_compiled = False, has_compiled()
     signed = words.view(np.int64)
     while len(lane):
         is_long = len(lane) < _FEW_LANES and int((stop_at - position).sum()) > _WORTH_A_KERNEL_BYTES
-        if not is_walked and (is_long or has_compiled):
+        if not is_walked and (is_long or is_compiled):
             # Where few long buffers are left, one at a time is faster: a 16 MiB buffer has 100 000 steps.
             # What is left behind this is at its end or damaged; the next step finds out which.
-            rest, position = _walk_each(signed, position, stop_at)
+            rest, position, starts = _walk_each(signed, position, stop_at)
             found.append(rest)
             is_walked = True
         else:
@@ -120,26 +134,28 @@ def _step_through(words: U64, body: I64, end: I64) -> tuple[I64, list[Stop]]:
         if not goes_on.all():
             lane, position, stop_at = lane[goes_on], position[goes_on], stop_at[goes_on]
     if not found:
-        return np.zeros(0, np.int64), stops
+        return np.zeros(0, np.int64), None, stops
     if len(found) == 1:
-        return found[0], stops
+        return found[0], starts, stops
     everything = np.concatenate(found)
     everything.sort()
-    return everything, stops
+    return everything, None, stops
 
 
-def _walk_each(words: I64, position: I64, stop_at: I64) -> tuple[I64, I64]:
-    """Each buffer to its end or to what is no event, and where that is."""
+def _walk_each(words: I64, position: I64, stop_at: I64) -> tuple[I64, I64, _Starts]:
+    """Each buffer to its end or to what is no event, where that is, and how the events start."""
     from wnv import kernels
 
-    out = np.empty(int(((stop_at - position) >> 3).sum()), np.int64)
+    room = int(((stop_at - position) >> 3).sum())  # a page that nothing is written to takes no memory
+    out, kind, ticks = np.empty(room, np.int64), np.empty(room, np.uint8), np.empty(room, np.int64)
     n_found = np.empty(len(position), np.int64)
     reached = position.copy()
-    n = kernels.walk_buffers(words, reached, stop_at, _STEP_OF_MARKER, out, n_found)
-    return out[:n].copy(), reached
+    tables = _STEP_OF_MARKER, layout.KIND_OF_MARKER, layout.TIME_OFFSET
+    n = kernels.walk_buffers(words, reached, stop_at, *tables, out, kind, ticks, n_found)
+    return out[:n].copy(), reached, (kind[:n].copy(), ticks[:n].copy())
 
 
-def _has_compiled() -> bool:
+def has_compiled() -> bool:
     """Whether compiled loops cost nothing to use: to import them takes 0.4 s, which only large files are worth."""
     return "wnv.kernels" in sys.modules and getattr(sys.modules["wnv.kernels"], "COMPILED", False) is True
 
@@ -283,21 +299,11 @@ class Events:
 _COLUMNS = tuple(name for name in Events.__slots__ if name not in ("data", "guids"))
 
 
-def read_starts(words: U64, position: I64) -> tuple[U8, I64, I64]:
-    """Header kind, size in bytes and raw time of the events at `position`; of messages see `read_ticks`."""
+def _read_starts(words: U64, position: I64) -> _Starts:
+    """Header kind and raw time of the events at `position`."""
     signed = words.view(np.int64)
-    if _has_compiled():
-        from wnv import kernels
-
-        n = len(position)
-        kind, size, ticks = np.empty(n, np.uint8), np.empty(n, np.int64), np.empty(n, np.int64)
-        tables = layout.KIND_OF_MARKER, layout.SIZE_SHIFT, layout.TIME_OFFSET
-        kernels.read_event_starts(signed, position, *tables, kind, size, ticks)
-        return kind, size, ticks
-    first = signed[position >> 3]
-    kind = layout.KIND_OF_MARKER[first >> 16 & 0xFFFF]
-    size = first >> layout.SIZE_SHIFT[kind] & 0xFFFF
-    return kind, size, signed[(position + layout.TIME_OFFSET[kind]) >> 3]
+    kind = layout.KIND_OF_MARKER[signed[position >> 3] >> 16 & 0xFFFF]
+    return kind, signed[(position + layout.TIME_OFFSET[kind]) >> 3]
 
 
 def read_ticks(words: U64, position: I64, kind: U8, ticks: I64) -> BOOL:
@@ -351,53 +357,87 @@ def _message_fields(position: I64, word: I64) -> _MessageFields:
     )  # fmt: skip
 
 
-def decode_headers(
-    words: U64, position: I64, offset: U32, ticks: I64, ts_ns: I64, buffer: I32, cpu: U16, guids: Guids
-) -> Events:
-    """All header columns of the events at `position`, in the order given. Payloads behind extended items
-    start behind the items where `items.place_payloads` is applied; here, where the fixed header ends."""
-    data = words.view(np.uint8)
-    n = len(position)
-    kind, size, _ = read_starts(words, position)
-    fixed = layout.FIXED_BYTES[kind]
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Events in loaded buffers, before their headers are decoded: by buffer and then by position."""
+
+    words: U64
+    position: I64
+    kind: U8
+    ticks: I64
+    buffer: I32
+    """Which of the loaded buffers."""
+    row_of: I32
+    """Of each loaded buffer: its row in the recording."""
+    cpu_of: U16
+    body: I64
+    """Where the events of each loaded buffer start."""
+
+
+def decode_headers(found: Found, order: I64, guids: Guids, ts_ns: Callable[[I64], I64]) -> Events:
+    """All header columns of the events `order`, in that order; `ts_ns` gives their times for their raw ones.
+
+    Payloads behind extended items start behind the items where `extended.read_items` is applied; here, where the
+    fixed header ends.
+    """
+    n = len(order)
+    data = found.words.view(np.uint8)
+    is_compiled = has_compiled()
+    ticks = np.empty(n, np.int64) if is_compiled else found.ticks[order]
     events = Events(
-        data=data, guids=guids, buffer=buffer, position=position, offset=offset, kind=kind, ticks=ticks, ts_ns=ts_ns,
-        cpu=cpu, pid=np.full(n, NULL_ID, np.uint32), tid=np.full(n, NULL_ID, np.uint32),
+        data=data, guids=guids, buffer=np.empty(n, np.int32), position=np.empty(n, np.int64),
+        offset=np.empty(n, np.uint32), kind=np.empty(n, np.uint8), ticks=ticks, ts_ns=ticks,
+        cpu=np.empty(n, np.uint16), pid=np.full(n, NULL_ID, np.uint32), tid=np.full(n, NULL_ID, np.uint32),
         provider=np.full(n, NO_PROVIDER, np.int32), hook_id=np.full(n, NO_HOOK, np.uint16),
         event_id=np.zeros(n, np.uint16), version=np.zeros(n, np.uint16), level=np.zeros(n, np.uint8),
         opcode=np.zeros(n, np.uint8), keyword=np.zeros(n, np.uint64), has_items=np.zeros(n, np.bool_),
-        payload_start=position + fixed, payload_bytes=(size - fixed).astype(np.int32),
+        payload_start=np.empty(n, np.int64), payload_bytes=np.empty(n, np.int32),
     )  # fmt: skip
-    is_described = events.has_descriptor
-    if _has_compiled():
-        _fill_events_compiled(events, words, np.flatnonzero(is_described))
-    else:
-        _fill_chunks(events, np.flatnonzero(is_described), _fill_event)
-    if not is_described.all():
+    n_other = (_fill_compiled if is_compiled else _fill_plain)(events, found, order)
+    if n_other:
         for kinds, fill in _FILL:
-            _fill_chunks(events, np.flatnonzero(np.isin(kind, kinds)), fill)
-    return events
+            _fill_chunks(events, np.flatnonzero(np.isin(events.kind, kinds)), fill)
+    return replace(events, ts_ns=ts_ns(ticks))
+
+
+def _fill_compiled(events: Events, found: Found, order: I64) -> int:
+    """What all headers have in common, and the EVENT_HEADERs; how many events have other headers."""
+    from wnv import kernels
+
+    one = events
+    n_unknown, n_other = kernels.fill_headers(
+        found.words.view(np.int64), found.position, found.kind, found.ticks, found.buffer, order, found.row_of,
+        found.cpu_of, found.body, one.guids.known(), layout.FIXED_BYTES, layout.SIZE_SHIFT, _IS_DESCRIBED,
+        one.position, one.kind, one.ticks, one.buffer, one.cpu, one.offset, one.payload_start, one.payload_bytes,
+        one.pid, one.tid, one.provider, one.hook_id, one.event_id, one.version, one.level, one.opcode, one.keyword,
+        one.has_items, layout.BUFFER_HEADER_BYTES, NULL_ID, NO_PROVIDER, NO_HOOK,
+    )  # fmt: skip
+    if n_unknown:
+        left = np.flatnonzero(one.has_descriptor & (one.provider == NO_PROVIDER))
+        one.provider[left] = one.guids.codes(read_rows(one.data, one.position[left] + _PROVIDER_AT, np.dtype("V16")))
+    return int(n_other)
+
+
+def _fill_plain(events: Events, found: Found, order: I64) -> int:
+    """As `_fill_compiled`, a column after the other."""
+    position, buffer = found.position[order], found.buffer[order]
+    kind = found.kind[order]
+    fixed = layout.FIXED_BYTES[kind]
+    word = found.words.view(np.int64)[position >> 3]
+    events.position[:], events.kind[:] = position, kind
+    events.buffer[:], events.cpu[:] = found.row_of[buffer], found.cpu_of[buffer]
+    events.offset[:] = position - found.body[buffer] + layout.BUFFER_HEADER_BYTES
+    events.payload_start[:] = position + fixed
+    events.payload_bytes[:] = (word >> layout.SIZE_SHIFT[kind] & 0xFFFF) - fixed
+    is_described = events.has_descriptor
+    _fill_chunks(events, np.flatnonzero(is_described), _fill_event)
+    return len(order) - int(is_described.sum())
 
 
 def _fill_chunks(events: Events, rows: I64, fill: Callable[[Events, I64, I64], None]) -> None:
     for start in range(0, len(rows), _CHUNK):
         some = rows[start : start + _CHUNK]
         fill(events, some, events.position[some])
-
-
-def _fill_events_compiled(events: Events, words: U64, rows: I64) -> None:
-    """As `_fill_event`, for all rows at once."""
-    from wnv import kernels
-
-    position = events.position[rows]
-    n_unknown = kernels.fill_event_headers(
-        words.view(np.int64), position, rows, events.guids.known(), events.pid, events.tid, events.provider,
-        events.event_id, events.version, events.level, events.opcode, events.keyword, events.has_items,
-    )  # fmt: skip
-    if n_unknown:
-        left = events.provider[rows] == NO_PROVIDER
-        raw = read_rows(events.data, position[left] + _PROVIDER_AT, np.dtype("V16"))
-        events.provider[rows[left]] = events.guids.codes(raw)
 
 
 def _fill_event(events: Events, rows: I64, position: I64) -> None:

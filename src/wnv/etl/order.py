@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wnv.arrays import BOOL, I32, I64, U16
+from wnv.arrays import BOOL, I32, I64, U16, U32
 
-SLICE_BYTES = 32 * 2**20  # two of them are in memory; with less, the step over all buffers has too few to look at
+SLICE_BYTES = 16 * 2**20  # three of them are in memory; with less, the step over all buffers has too few to look at
+CACHED_SLICE_BYTES = 4 * 2**20
 SLICE_BYTES_MAX = 1024 * 2**20
 GAPS_LOCATED = 32
 _HOLE_RATIO = 4
@@ -37,7 +38,7 @@ class Spans:
 class Window:
     """A slice to be: the buffers to load, and which of their events belong to it (`low <= key < high`)."""
 
-    rows: I64
+    rows: I32
     low: int
     high: int
     """`_LAST` for the last window, which includes it."""
@@ -48,7 +49,7 @@ class Window:
         return (key >= self.low) & (key < self.high)
 
 
-def plan_windows(spans: Spans, used_bytes: I64, budget: int = SLICE_BYTES) -> tuple[list[Window], bool]:
+def plan_windows(spans: Spans, used_bytes: U32 | I64, budget: int = SLICE_BYTES) -> tuple[list[Window], bool]:
     """Windows that cover all events once, each with at most `budget` bytes of buffers where that is possible.
 
     Buffers that overlap a window's start are loaded again. Where they alone take half the budget the window
@@ -56,39 +57,42 @@ def plan_windows(spans: Spans, used_bytes: I64, budget: int = SLICE_BYTES) -> tu
     hostile file, or one without usable times, has that) the order is given up: each window then takes whole
     buffers. Returns the windows, and whether the order is global.
     """
-    order = np.flatnonzero(spans.n_events > 0)
+    order: I32 = np.flatnonzero(spans.n_events > 0).astype(np.int32)
     order = order[np.argsort(spans.first[order], kind="stable")]
     if not len(order):
         return [], True
-    first, last, size = spans.first[order], spans.last[order], used_bytes[order].astype(np.int64)
-    size_before = np.concatenate([[0], np.cumsum(size)])
+    size_before = np.concatenate([[0], np.cumsum(used_bytes[order], dtype=np.int64)])
     windows: list[Window] = []
     low = _FIRST
-    carried = np.zeros(0, np.int64)  # places in `order` that reach over `low`
+    carried = np.zeros(0, np.int32)  # buffers that reach over `low`
     start = 0
+
+    def first(place: int) -> int:
+        return int(spans.first[order[place]]) if place < len(order) else _LAST
+
     while start < len(order) or len(carried):
-        carried_bytes = int(size[carried].sum())
+        carried_bytes = int(used_bytes[carried].sum())
         if carried_bytes > SLICE_BYTES_MAX:
-            return _whole_buffers(order, size, budget), False
+            return _whole_buffers(order, used_bytes, budget), False
         room = max(budget, 2 * carried_bytes) - carried_bytes
         stop = int(np.searchsorted(size_before, size_before[start] + room, "right")) - 1
         stop = max(stop, min(start + 1, len(order)))
         # A window ends before the first event of the first buffer that has no room; equal times stay together.
-        high = int(first[stop]) if stop < len(order) else _LAST
-        if high == low or (stop < len(order) and high == int(first[start])):
-            stop = start + int(np.searchsorted(first[start:], high, "right"))
-            high = int(first[stop]) if stop < len(order) else _LAST
+        high = first(stop)
+        if high == low or (stop < len(order) and high == first(start)):
+            stop = start + int(np.searchsorted(spans.first[order[start:]], high, "right"))
+            high = first(stop)
         if high == _LAST:
             stop = len(order)
-        taken = np.concatenate([carried, np.arange(start, stop)])
-        windows.append(Window(np.sort(order[taken]), low, high))
-        carried = taken[last[taken] >= high] if high != _LAST else taken[:0]
+        taken = np.concatenate([carried, order[start:stop]])
+        windows.append(Window(np.sort(taken), low, high))
+        carried = taken[spans.last[taken] >= high] if high != _LAST else taken[:0]
         low, start = high, stop
     return windows, True
 
 
-def _whole_buffers(order: I64, size: I64, budget: int) -> list[Window]:
-    number = (np.cumsum(size) - size) // budget
+def _whole_buffers(order: I32, used_bytes: U32 | I64, budget: int) -> list[Window]:
+    number = (np.cumsum(used_bytes[order], dtype=np.int64) - used_bytes[order]) // budget
     cuts = np.flatnonzero(np.diff(number)) + 1
     return [Window(np.sort(rows), _FIRST, _LAST) for rows in np.split(order, cuts)]
 

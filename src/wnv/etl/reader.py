@@ -7,24 +7,25 @@ Pass 2 (`Recording.slices`) reads window after window.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from wnv.arrays import BOOL, I32, I64, U8, U16, U64
+from wnv.arrays import BOOL, I32, I64, U8, U16, U32
 from wnv.clock import NO_TIME, SYSTEM_CLOCK, Clock
 from wnv.diagnostics import Code, Log
 from wnv.etl import layout
 from wnv.etl.buffers import Arena, BufferIndex, IndexedFile, index_buffers, load_buffers
-from wnv.etl.events import Events, Guids, Walk, decode_headers, read_starts, read_ticks, walk_events
+from wnv.etl.events import Events, Found, Guids, Walk, decode_headers, has_compiled, read_ticks, walk_events
 from wnv.etl.extended import Items, container_codes, read_items
-from wnv.etl.order import SLICE_BYTES, Spans, plan_windows
+from wnv.etl.order import CACHED_SLICE_BYTES, SLICE_BYTES, Spans, plan_windows
 from wnv.etl.session import HEADER_READ_BYTES, parse_session
 from wnv.etl.source import Source, find_recordings
 
@@ -34,6 +35,7 @@ Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
 _WORTH_COMPILED_BYTES = 512 * 2**20  # to load compiled code takes 0.3 s, and saves as much here
+_READERS = 2  # threads that read ahead
 _DAY = 864_000_000_000  # FILETIME units
 _FAR_FROM_SESSION = 2 * _DAY
 _FILETIME_MAX = int(np.iinfo(np.int64).max)
@@ -59,14 +61,12 @@ class Slice:
 class Buffers:
     """The buffers of all files, in order of file and place (see `BufferIndex` for the columns)."""
 
-    file: I64
-    row: I64
-    """In the index of its file."""
+    file: U16
     offset: I64
     cpu: U16
     sequence: I64
     timestamp: I64
-    used_bytes: I64
+    used_bytes: U32
     flags: U16
     kind: U8
 
@@ -83,16 +83,11 @@ class Buffers:
 class _Piece:
     """Events of some loaded buffers, in order of buffer and place; error headers are left out."""
 
-    rows: I64
+    rows: I32
     """Of the buffers, in `Recording.buffers`."""
-    words: U64
-    body: I64
-    """Where the events of each buffer start, in bytes of `words`."""
-    position: I64
-    buffer: I64
-    """Which of `rows`."""
-    ticks: I64
+    found: Found
     key: I64
+    """What events are sorted by: their raw time, or their FILETIME across clocks."""
 
 
 class Recording:
@@ -105,7 +100,8 @@ class Recording:
         self.log = log
         self.guids = Guids()
         self.n_events = 0
-        self._arenas = (Arena(), Arena())  # one is filled while the caller uses what is in the other
+        # One is in use by the caller while the others are filled.
+        self._arenas = tuple(Arena() for _ in range(_READERS + 1))
         self._stack = ExitStack()
         try:
             self.files = [self._open(path) for path in paths]
@@ -115,6 +111,7 @@ class Recording:
         self.clocks = self._shared_clocks()
         self._by_ticks = all(clock == self.clocks[0] for clock in self.clocks)
         self.buffers = _join([file.index for file in self.files])
+        self._first_row = np.cumsum([0, *(len(file.index) for file in self.files)])
         n = len(self.buffers)
         self.spans = Spans(np.zeros(n, np.int32), np.zeros(n, np.int64), np.zeros(n, np.int64))
         self._cached: _Piece | None = None
@@ -176,7 +173,7 @@ class Recording:
         visit: Callable[[Slice], None] | None = None,
         progress: Progress | None = None,
         *,
-        slice_bytes: int = SLICE_BYTES,
+        slice_bytes: int | None = None,
     ) -> None:
         """Walk all buffers in file order: fills `spans` and `n_events`, and records damage.
 
@@ -186,66 +183,63 @@ class Recording:
         if self.n_bytes > _WORTH_COMPILED_BYTES:
             from wnv import kernels  # noqa: F401 - that it is loaded is what the walk asks
         total, done = int(self.buffers.used_bytes.sum()), 0
-        pieces = list(self._pieces(slice_bytes))
-        n_read = 0
+        bounds = self._bounds(slice_bytes or _usual_slice_bytes())
 
-        def read(number: int) -> tuple[_Piece, Slice | None, Log]:
-            nonlocal n_read
+        def read(number: int) -> tuple[_Piece, Log]:
             log = Log()
-            piece = self._read(pieces[number], log, self._arenas[number % 2])
+            rows = np.arange(bounds[number], bounds[number + 1], dtype=np.int32)
+            piece = self._read(rows, log, self._arenas[number % len(self._arenas)])
             self._measure(piece, log)
-            found = None
-            if visit is not None:
-                found = self._decode(n_read, piece, np.arange(len(piece.position)), log)
-            n_read += len(piece.position)
-            return piece, found, log
+            return piece, log
 
-        for rows, (piece, found, log) in zip(pieces, _read_ahead(read, len(pieces)), strict=True):
+        for piece, log in _read_ahead(read, len(bounds) - 1):
+            n = len(piece.found.position)
+            if visit is not None:
+                visit(self._decode(piece, np.arange(n), log, self.n_events))
             self.log.extend(log)
-            if visit is not None and found is not None:
-                visit(found)
-            self.n_events += len(piece.position)
-            self._cached = piece if len(pieces) == 1 else None
-            done += int(self.buffers.used_bytes[rows].sum())
+            self.n_events += n
+            self._cached = piece if len(bounds) == 2 else None
+            done += int(self.buffers.used_bytes[piece.rows].sum())
             if progress is not None:
                 progress(done, total)
 
-    def _pieces(self, slice_bytes: int) -> Iterator[I64]:
-        """Rows of buffers, in order, that fit the arena together."""
-        before = np.cumsum(self.buffers.used_bytes) - self.buffers.used_bytes
+    def _bounds(self, slice_bytes: int) -> list[int]:
+        """Where to cut the buffers into runs that fit the arena."""
+        before = np.cumsum(self.buffers.used_bytes, dtype=np.int64) - self.buffers.used_bytes
         cuts = np.flatnonzero(np.diff(before // slice_bytes)) + 1
-        return (rows for rows in np.split(np.arange(len(self.buffers)), cuts) if len(rows))
+        return [0, *cuts.tolist(), len(before)]
 
     def _measure(self, piece: _Piece, log: Log) -> None:
         """Counts and times of each buffer, and what is odd about the times."""
-        self.spans.n_events[piece.rows] = np.bincount(piece.buffer, minlength=len(piece.rows))
-        if not len(piece.position):
+        found = piece.found
+        n_events = np.bincount(found.buffer, minlength=len(piece.rows))
+        self.spans.n_events[piece.rows] = n_events
+        if not len(found.position):
             return
-        starts = np.flatnonzero(np.diff(piece.buffer, prepend=-1))
-        rows = piece.rows[piece.buffer[starts]]
+        starts = (np.cumsum(n_events) - n_events)[n_events > 0]
+        rows = piece.rows[n_events > 0]
         self.spans.first[rows] = np.minimum.reduceat(piece.key, starts)
         self.spans.last[rows] = np.maximum.reduceat(piece.key, starts)
         is_back = np.zeros(len(piece.key), np.bool_)
         is_back[1:] = piece.key[1:] < piece.key[:-1]
         is_back[starts] = False
-        file_of = self.buffers.file[piece.rows][piece.buffer]
+        backwards = np.flatnonzero(is_back)
+        file_of = self.buffers.file[piece.rows]
         for number, file in enumerate(self.files):
-            mine = file_of == number
+            mine = np.ones(len(found.ticks), np.bool_) if len(self.files) == 1 else (file_of == number)[found.buffer]
             name = file.source.name
-            log.record(
-                Code.TIME_BACKWARDS,
-                file=name,
-                byte_offset=self._offsets(piece, np.flatnonzero(is_back & mine)),
-            )
+            offsets = self._offsets(piece, backwards[mine[backwards]])
+            log.record(Code.TIME_BACKWARDS, file=name, byte_offset=offsets)
             if file.header.clock.kind is None or not mine.any():
                 continue
-            extremes = np.array([piece.ticks[mine].min(), piece.ticks[mine].max()])
+            ticks = found.ticks if mine.all() else found.ticks[mine]
+            extremes = np.array([ticks.min(), ticks.max()])
             low = file.header.start_filetime - _FAR_FROM_SESSION
             high = (file.header.end_filetime or _FILETIME_MAX - _FAR_FROM_SESSION) + _FAR_FROM_SESSION
             around = self.clocks[number].filetime(extremes)
             if ((around >= low) & (around <= high)).all():
                 continue
-            filetime = self.clocks[number].filetime(piece.ticks)
+            filetime = self.clocks[number].filetime(found.ticks)
             unknown = mine & (filetime == NO_TIME)
             far = mine & ~unknown & ((filetime < low) | (filetime > high))
             log.record(Code.TIME_OUT_OF_RANGE, file=name, byte_offset=self._offsets(piece, np.flatnonzero(unknown)))
@@ -253,49 +247,53 @@ class Recording:
 
     def _offsets(self, piece: _Piece, events: I64) -> I64:
         """Where the buffers of these events start in their file."""
-        return self.buffers.offset[piece.rows[piece.buffer[events]]]
+        offsets: I64 = self.buffers.offset[piece.rows[piece.found.buffer[events]]]
+        return offsets
 
     # --- pass 2 ---------------------------------------------------------------------------------------
 
-    def slices(self, progress: Progress | None = None, *, slice_bytes: int = SLICE_BYTES) -> Iterator[Slice]:
+    def slices(self, progress: Progress | None = None, *, slice_bytes: int | None = None) -> Iterator[Slice]:
         """All events in global order; ties keep the order of the file. Needs `scan` before.
 
         Each slice is valid until the next is asked for, and takes about `slice_bytes` of buffers.
         """
-        windows, is_global = plan_windows(self.spans, self.buffers.used_bytes, slice_bytes)
+        windows, is_global = plan_windows(self.spans, self.buffers.used_bytes, slice_bytes or _usual_slice_bytes())
         if len(windows) > 1:
             self._cached = None  # its memory is about to be reused
         if not is_global:
             self.log.record(Code.ORDER_NOT_GLOBAL)
-        n_read = 0
 
         def read(number: int) -> Slice:
-            nonlocal n_read
             window = windows[number]
             piece = self._cached
             if piece is None:
-                piece = self._read(window.rows, None, self._arenas[number % 2])
-            wanted = np.flatnonzero(window.holds(piece.key))
-            order = wanted[np.argsort(piece.key[wanted], kind="stable")]
-            found = self._decode(n_read, piece, order, None)
-            n_read += len(order)
-            return found
+                piece = self._read(window.rows, None, self._arenas[number % len(self._arenas)])
+            key = piece.key
+            inside = window.holds(key)
+            if inside.all():
+                order = np.argsort(key, kind="stable")
+            else:
+                wanted = np.flatnonzero(inside)
+                order = wanted[np.argsort(key[wanted], kind="stable")]
+            return self._decode(piece, order, None)
 
+        n_read = 0
         for found in _read_ahead(read, len(windows)):
-            yield found
+            yield replace(found, first_row=n_read)
+            n_read += len(found.events)
             if progress is not None:
-                progress(found.first_row + len(found.events), self.n_events)
+                progress(n_read, self.n_events)
 
     # --- both -----------------------------------------------------------------------------------------
 
-    def _read(self, rows: I64, log: Log | None, arena: Arena) -> _Piece:
+    def _read(self, rows: I32, log: Log | None, arena: Arena) -> _Piece:
         """Load and walk the buffers `rows`; damage is recorded where `log` is given (the first pass)."""
-        loaded = load_buffers(self.files, self.buffers.file[rows], self.buffers.row[rows], arena, log)
+        file_of = self.buffers.file[rows]
+        loaded = load_buffers(self.files, file_of, rows - self._first_row[file_of], arena, log)
         walk = walk_events(loaded.words, loaded.body, loaded.end)
-        kind, _, ticks = read_starts(loaded.words, walk.position)
         if log is not None:
-            self._record_damage(walk, rows, loaded.body, kind, log)
-        position, buffer = walk.position, walk.buffer
+            self._record_damage(walk, rows, loaded.body, log)
+        position, buffer, kind, ticks = walk.position, walk.buffer, walk.kind, walk.ticks
         whole = kind != layout.ERROR
         if not whole.all():
             position, buffer, kind, ticks = position[whole], buffer[whole], kind[whole], ticks[whole]
@@ -306,14 +304,15 @@ class Recording:
         if not self._by_ticks:
             key = ticks.copy()
             for number, clock in enumerate(self.clocks):
-                mine = self.buffers.file[rows][buffer] == number
+                mine = file_of[buffer] == number
                 key[mine] = clock.filetime(ticks[mine])
-        return _Piece(rows, loaded.words, loaded.body, position, buffer, ticks, key)
+        cpu_of = self.buffers.cpu[rows]
+        return _Piece(rows, Found(loaded.words, position, kind, ticks, buffer, rows, cpu_of, loaded.body), key)
 
-    def _record_damage(self, walk: Walk, rows: I64, body: I64, kind: U8, log: Log) -> None:
+    def _record_damage(self, walk: Walk, rows: I32, body: I64, log: Log) -> None:
         """Stops, recoveries and error headers, with their place in the file (of the buffer, if it is packed)."""
 
-        def record(code: Code, buffer: I64, position: I64 | None = None, count: I64 | None = None) -> None:
+        def record(code: Code, buffer: I64 | I32, position: I64 | None = None, count: I64 | None = None) -> None:
             row = rows[buffer]
             inside = np.zeros(len(row), np.int64)
             if position is not None:
@@ -328,10 +327,10 @@ class Recording:
             record(stop.code, stop.buffer, stop.position)
         recovered = np.flatnonzero(walk.n_recovered)
         record(Code.EVENT_RECOVERED, recovered, count=walk.n_recovered[recovered])
-        errors = np.flatnonzero(kind == layout.ERROR)
+        errors = np.flatnonzero(walk.kind == layout.ERROR)
         record(Code.EVENT_ERROR_HEADER, walk.buffer[errors], walk.position[errors])
 
-    def _borrow_times(self, ticks: I64, has_time: BOOL, buffer: I64, rows: I64, log: Log | None) -> None:
+    def _borrow_times(self, ticks: I64, has_time: BOOL, buffer: I32, rows: I32, log: Log | None) -> None:
         """Give messages without a time that of the event before them in their buffer, else of the one behind,
         else the time at which the buffer was written, else that of the session's start."""
         row = np.arange(len(ticks))
@@ -350,25 +349,18 @@ class Recording:
         if log is not None:
             log.record(Code.TIME_BORROWED, count=int((~has_time).sum()))
 
-    def _decode(self, first_row: int, piece: _Piece, order: I64, log: Log | None) -> Slice:
+    def _decode(self, piece: _Piece, order: I64, log: Log | None, first_row: int = 0) -> Slice:
         """Columns of the events `order` of `piece`, in that order."""
-        ticks, position, buffer = piece.ticks[order], piece.position[order], piece.buffer[order]
-        row = piece.rows[buffer]
-        ts_ns = self.clocks[0].ts_ns(ticks)
-        for number in range(1, len(self.clocks)):
-            if self.clocks[number] != self.clocks[0]:
-                mine = self.buffers.file[row] == number
-                ts_ns[mine] = self.clocks[number].ts_ns(ticks[mine])
-        events = decode_headers(
-            piece.words,
-            position,
-            (position - piece.body[buffer] + layout.BUFFER_HEADER_BYTES).astype(np.uint32),
-            ticks,
-            ts_ns,
-            row.astype(np.int32),
-            self.buffers.cpu[row],
-            self.guids,
-        )
+
+        def ts_ns(ticks: I64) -> I64:
+            times = self.clocks[0].ts_ns(ticks)
+            for number in range(1, len(self.clocks)):
+                if self.clocks[number] != self.clocks[0]:
+                    mine = self.buffers.file[piece.rows][piece.found.buffer[order]] == number
+                    times[mine] = self.clocks[number].ts_ns(ticks[mine])
+            return times
+
+        events = decode_headers(piece.found, order, self.guids, ts_ns)
         events, items, is_broken = read_items(events)
         container, n_unknown = container_codes(items, len(events), self.guids)
         if log is not None:
@@ -396,20 +388,25 @@ class Recording:
         self.close()
 
 
-def _read_ahead(read: Callable[[int], _T], n: int) -> Iterator[_T]:
-    """`read(0)`, `read(1)` and so on to n - 1; the next one runs in a thread while the caller uses the last.
+def _usual_slice_bytes() -> int:
+    """Compiled loops are fastest on what the processor's cache holds; the others want much at once."""
+    return CACHED_SLICE_BYTES if has_compiled() else SLICE_BYTES
 
-    What the caller got before that may have lost its memory: there is room for two.
+
+def _read_ahead(read: Callable[[int], _T], n: int) -> Iterator[_T]:
+    """`read(0)`, `read(1)` and so on to n - 1; the next ones run in threads while the caller uses the last.
+
+    What the caller got before that may have lost its memory: there is room for `_READERS` more.
     """
     if n == 1:
         yield read(0)
         return
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(read, 0) if n else None
-        for number in range(1, n + 1):
-            assert coming is not None
-            ready = coming.result()
-            coming = pool.submit(read, number) if number < n else None
+    with ThreadPoolExecutor(_READERS) as pool:
+        coming = deque(pool.submit(read, number) for number in range(min(n, _READERS)))
+        for number in range(n):
+            ready = coming.popleft().result()
+            if number + _READERS < n:
+                coming.append(pool.submit(read, number + _READERS))
             yield ready
 
 
@@ -419,15 +416,15 @@ def _raw_items(items: Items) -> I64:
 
 
 def _join(indexes: Sequence[BufferIndex]) -> Buffers:
-    def column(name: str, kind: type[np.generic]) -> Any:  # Any: the dtype is the caller's
-        return np.concatenate([getattr(index, name) for index in indexes]).astype(kind)
+    def column(name: str) -> Any:  # Any: the dtype is that of the column
+        if len(indexes) == 1:
+            return getattr(indexes[0], name)  # the same memory
+        return np.concatenate([getattr(index, name) for index in indexes])
 
     return Buffers(
-        file=np.concatenate([np.full(len(index), number, np.int64) for number, index in enumerate(indexes)]),
-        row=np.concatenate([np.arange(len(index)) for index in indexes]),
-        offset=column("offset", np.int64), cpu=column("cpu", np.uint16), sequence=column("sequence", np.int64),
-        timestamp=column("timestamp", np.int64), used_bytes=column("used_bytes", np.int64),
-        flags=column("flags", np.uint16), kind=column("kind", np.uint8),
+        file=np.repeat(np.arange(len(indexes), dtype=np.uint16), [len(index) for index in indexes]),
+        offset=column("offset"), cpu=column("cpu"), sequence=column("sequence"), timestamp=column("timestamp"),
+        used_bytes=column("used_bytes"), flags=column("flags"), kind=column("kind"),
     )  # fmt: skip
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from wnv.errors import WnvError
 
+VIEWS_MAX = 1024
+"""More the system does not take at once."""
 _HAS_PREADV = hasattr(os, "preadv")
 
 
@@ -41,23 +44,40 @@ class Source:
 
     def read_at(self, offset: int, into: memoryview) -> int:
         """Fill `into` from `offset`; returns the bytes read, fewer than asked only at the end of the file."""
+        return self.read_into(offset, [into])
+
+    def read_into(self, offset: int, views: Sequence[memoryview]) -> int:
+        """Fill one view (at most `VIEWS_MAX`) after the other from `offset`; see `read_at`. One call into the system
+        for all: a thread that makes many waits for the interpreter after each."""
         done = 0
+        wanted = sum(map(len, views))
+        pending = list(views)
         try:
-            while done < len(into):
-                if _HAS_PREADV:
-                    n = os.preadv(self._fd, [into[done:]], offset + done)
-                else:
-                    with self._seek_lock:
-                        os.lseek(self._fd, offset + done, os.SEEK_SET)
-                        chunk = os.read(self._fd, len(into) - done)
-                    n = len(chunk)
-                    into[done : done + n] = chunk
-                if n == 0:
-                    break
+            while done < wanted:
+                n = self._read_some(offset + done, pending)
                 done += n
+                if n == 0 or done == wanted:
+                    break
+                n_full = 0
+                while n_full < len(pending) and n >= len(pending[n_full]):
+                    n -= len(pending[n_full])
+                    n_full += 1
+                pending = pending[n_full:]
+                if n:
+                    pending[0] = pending[0][n:]
         except OSError as error:
             raise WnvError(f"{self.name}: reading failed at byte {offset + done:,} ({error.strerror})") from None
         return done
+
+    def _read_some(self, offset: int, views: Sequence[memoryview]) -> int:
+        if _HAS_PREADV:
+            return os.preadv(self._fd, views, offset)
+        view = next(filter(len, views))
+        with self._seek_lock:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            chunk = os.read(self._fd, len(view))
+        view[: len(chunk)] = chunk
+        return len(chunk)
 
     def bytes_at(self, offset: int, count: int) -> bytes:
         """Up to `count` bytes from `offset`."""
