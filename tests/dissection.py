@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from wnv.arrays import I64, U8
 from wnv.export.pcapng import Interface, Packets, PcapngWriter
 
 _BETWEEN = "\x1f"
 # Each frame by itself, as it stands: nothing joined, nothing counted from the first packet of a flow.
-_BY_ITSELF = (
+BY_ITSELF = (
     "ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.relative_sequence_numbers:FALSE",
     "tcp.desegment_tcp_streams:FALSE", "tcp.analyze_sequence_numbers:FALSE", "http.desegment_headers:FALSE",
     "http.desegment_body:FALSE", "tls.desegment_ssl_records:FALSE",
@@ -23,7 +24,7 @@ Frame = tuple[bytes, int]
 """Captured bytes and original length."""
 
 
-def columns_of(frames: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg] # arrays of U8, I64, I64
+def columns_of(frames: Sequence[bytes]) -> tuple[U8, I64, I64]:
     """The frames end to end with 64 zero bytes behind: data, start, length."""
     n_bytes = np.array([len(frame) for frame in frames], np.int64)
     data = np.frombuffer(b"".join(frames) + bytes(64), np.uint8).copy()
@@ -57,7 +58,7 @@ def dissect(
     path = folder / "frames.pcapng"
     write_frames(path, frames, link_type)
     chosen = [argument for field in fields for argument in ("-e", field)]
-    settings = [argument for one in (*_BY_ITSELF, *options) for argument in ("-o", one)]
+    settings = [argument for one in (*BY_ITSELF, *options) for argument in ("-o", one)]
     done = subprocess.run(
         [str(tshark), "-n", "-r", str(path), "-T", "fields", "-E", f"aggregator={_BETWEEN}", *settings, *chosen],
         capture_output=True, text=True, encoding="utf-8", check=True,

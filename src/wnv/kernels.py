@@ -986,6 +986,7 @@ _IPV4, _IPV6, _BRIDGED_ETHERNET = 0x0800, 0x86DD, 0x6558
 _VLAN_TAG, _SERVICE_TAG, _OLD_SERVICE_TAG = 0x8100, 0x88A8, 0x9100
 _LOWEST_ETHERTYPE: Final = 0x600  # below it stands a length, and LLC follows (IEEE 802.3)
 _HOP_OPTIONS, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION_OPTIONS, _MOBILITY = 0, 43, 44, 51, 60, 135
+_EXTENSIONS = (_HOP_OPTIONS, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION_OPTIONS, _MOBILITY)
 _TCP, _UDP, _SCTP = 6, 17, 132
 _LINK_ETHERNET, _LINK_RAW = 1, 101
 _CHAIN_MAX: Final = 16  # extension headers looked at
@@ -1161,9 +1162,9 @@ def read_ipv4(
             half[IP_FLAGS, k] = fragment >> 13
             word[IP_FRAGMENT_OFFSET, k] = fragment & 0x1FFF
             if fragment & 0x1FFF == 0 and protocol >= 0:
-                if protocol == _AUTHENTICATION and at + 2 <= stop:
-                    protocol = byte_at(data, at)
-                    at += (byte_at(data, at + 1) + 2) * 4
+                if protocol == _AUTHENTICATION:
+                    protocol = be8(data, at, stop)
+                    at += (be8(data, at + 1, stop) + 2) * 4
                 next_is[k] = protocol
         half[PROTOCOL, k] = protocol
         place[PLACE_AT, k] = at
@@ -1220,6 +1221,8 @@ def read_ipv6(
                 at += (byte_at(data, at + 1) + 1) * 8
             else:
                 break
+        if protocol in _EXTENSIONS:  # cut, or too many: what follows is not known
+            protocol = _NOT_THERE
         half[PROTOCOL, k] = protocol
         place[PLACE_AT, k] = at
         if fragment & 0xFFF8 == 0:

@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 
 from wnv.arrays import BOOL, I8, I16, I32, I64, U8
-from wnv.packets.headers import Headers, Texts
+from wnv.packets.headers import Headers, Texts, ipv6_at
 from wnv.packets.numbering import RangeNumbers
 from wnv.packets.overlay import innermost
 
@@ -60,6 +60,10 @@ class Applications:
     """Of the first question, with its name: 1 A, 28 AAAA …"""
     dns_qry_name: Texts
     """Without the dot at the end; the root is `<Root>`."""
+    dns_a: I64
+    """First IPv4 address in the answers, as a number."""
+    dns_aaaa: Texts
+    """First IPv6 address in the answers."""
     dhcp_id: I64
     """Transaction."""
     dhcp_type: I16
@@ -70,7 +74,7 @@ class Applications:
     dhcp_requested: I64
     dhcp_hostname: Texts
     http_version: I16
-    """The digit behind `HTTP/1.`"""
+    """The digit behind `HTTP/1.`; -1 also where a request is cut before it, and its URI with it."""
     http_method: Texts
     http_uri: Texts
     http_host: Texts
@@ -155,8 +159,11 @@ class _Builder:
                 "dns_id": found[loops.DNS_ID], "dns_is_response": is_response,
                 "dns_opcode": np.where(flags >= 0, flags >> 11 & 15, -1),
                 "dns_rcode": np.where(is_response == 1, flags & 15, -1), "dns_answers": found[loops.DNS_ANSWERS],
-                "dns_qry_type": found[loops.DNS_TYPE],
+                "dns_qry_type": found[loops.DNS_TYPE], "dns_a": found[loops.DNS_A],
             })  # fmt: skip
+            with_six = np.flatnonzero(found[loops.DNS_AAAA_AT] >= 0)
+            six = ipv6_at(self._data, found[loops.DNS_AAAA_AT, with_six])
+            self._put_texts("dns_aaaa", mine[with_six], six.code, six.values)
             room = np.arange(len(mine), dtype=np.int64) * loops.DNS_NAME_ROOM
             code[part] = numbers.number(names, room, found[loops.DNS_NAME_BYTES])
         self._put_texts("dns_qry_name", rows, code, [text or _ROOT for text in numbers.values()])
@@ -176,7 +183,7 @@ class _Builder:
         from wnv.packets import loops
 
         found = self._found(rows, loops.N_HTTP_COLUMNS, loops.read_http)
-        is_http = found[loops.HTTP_VERSION] >= 0
+        is_http = (found[loops.HTTP_VERSION] >= 0) | (found[loops.HTTP_METHOD_AT] >= 0)
         rows, found = rows[is_http], found[:, is_http]
         self._put(rows, application, {
             "http_version": found[loops.HTTP_VERSION], "http_status": found[loops.HTTP_STATUS],

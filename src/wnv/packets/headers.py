@@ -161,7 +161,7 @@ class Headers:
     ip_protocol: I16
     """As the IP header itself states it: for IPv6 the first next header."""
     protocol: I16
-    """Of what follows all extension headers; of bare payload (link type 252) what its tags say."""
+    """Of what follows all extension headers, -1 where one is cut; of bare payload (link type 252) what its tags say."""
     src_high: U64
     """IP address as 128 bits, an IPv4 address in the lowest 32; `has_src` says whether there is one."""
     src_low: U64
@@ -413,6 +413,12 @@ def ipv6_texts(high: U64, low: U64, is_given: BOOL | None = None) -> Texts:
     """`fe80::1` for each pair of 64 bits, the shortest form of RFC 5952; null where `is_given` is false."""
     given = np.ones(len(low), np.bool_) if is_given is None else is_given
     return _texts(high.view(np.int64), low.view(np.int64), given, _ipv6_text)
+
+
+def ipv6_at(data: U8, at: I64) -> Texts:
+    """The addresses at these places, which the caller has checked."""
+    halves = data[at[:, None] + np.arange(16)].view(">u8").astype(np.uint64)
+    return ipv6_texts(halves[:, 0].copy(), halves[:, 1].copy())
 
 
 def mac_texts(values: I64) -> Texts:

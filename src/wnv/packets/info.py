@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from wnv.arrays import BOOL, I16, I32, I64, U8, U64
+from wnv.arrays import BOOL, I16, I32, I64, U8
 from wnv.packets import names
 from wnv.packets.applications import Application, Applications
-from wnv.packets.headers import ETHERTYPE_ARP, Headers, Texts, ipv4_texts, ipv6_texts, mac_texts
+from wnv.packets.headers import ETHERTYPE_ARP, Headers, Texts, ipv4_texts, ipv6_at, mac_texts
 
 _TEXT_MAX = 512
 """Characters of one text of a packet (a name, a URI) in a line; the columns of `frames` have all of it."""
@@ -118,6 +118,7 @@ def _describe_messages(sheet: _Sheet, messages: Applications) -> None:
             Piece(" 0x", messages.dns_id[rows], 4),
             Piece(" ", _named(error, lambda number: names.DNS_ERRORS.get(number, f"Error {number}"))),
             Piece(" ", kind), Piece(" ", messages.dns_qry_name.take(rows)),
+            Piece(" A ", ipv4_texts(messages.dns_a[rows])), Piece(" AAAA ", messages.dns_aaaa.take(rows)),
         )  # fmt: skip
     rows = sheet.claim(messages.application == Application.DHCP, "DHCP")
     kind = _named(messages.dhcp_type[rows], lambda number: names.DHCP_TYPES.get(number, f"type {number}"))
@@ -184,7 +185,8 @@ def _describe_icmp(sheet: _Sheet, packets: Headers) -> None:
         Piece(", ttl=", packets.ip_ttl[rows]),
     )  # fmt: skip
     rows = sheet.claim(is_icmp, "ICMP")
-    sheet.write(rows, *_kind_and_code(packets, rows, names.ICMP_TYPES, names.ICMP_CODES))
+    sheet.write(rows, *_kind_and_code(packets, rows, names.ICMP_TYPES, names.ICMP_CODES),
+                Piece(" id=0x", packets.icmp_id[rows], 4), Piece(", seq=", packets.icmp_seq[rows]))  # fmt: skip
 
 
 def _describe_icmpv6(sheet: _Sheet, data: U8, start: I64, n_bytes: I64, packets: Headers) -> None:
@@ -198,12 +200,10 @@ def _describe_icmpv6(sheet: _Sheet, data: U8, start: I64, n_bytes: I64, packets:
     target = packets.transport_offset.astype(np.int64) + _TARGET_OFFSET
     is_neighbor = is_icmp & ((kind == _SOLICITATION) | (kind == _ADVERTISEMENT)) & (packets.transport_offset >= 0)
     rows = sheet.claim(is_neighbor & (target + 16 <= n_bytes[packets.row]), "ICMPv6")
-    octets = data[(start[packets.row[rows]] + target[rows])[:, None] + np.arange(16)]
-    halves: U64 = octets.view(">u8").astype(np.uint64)
     sheet.write(
         rows, Piece("Neighbor Solicitation for", kind[rows] == _SOLICITATION),
         Piece("Neighbor Advertisement of", kind[rows] == _ADVERTISEMENT),
-        Piece(" ", ipv6_texts(halves[:, 0].copy(), halves[:, 1].copy())),
+        Piece(" ", ipv6_at(data, start[packets.row[rows]] + target[rows])),
     )  # fmt: skip
     rows = sheet.claim(is_icmp, "ICMPv6")
     sheet.write(rows, *_kind_and_code(packets, rows, names.ICMPV6_TYPES, names.ICMPV6_CODES))

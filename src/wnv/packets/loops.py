@@ -14,9 +14,9 @@ from wnv.kernels import be8, be16, be32, be48, byte_at, njit
 # Columns of what a reader of messages finds, a row of `found` each. A name that ends in _AT has its length in the
 # column behind it. Readers leave -1 where something is not there.
 (
-    DNS_ID, DNS_FLAGS, DNS_ANSWERS, DNS_TYPE, DNS_NAME_BYTES,
+    DNS_ID, DNS_FLAGS, DNS_ANSWERS, DNS_TYPE, DNS_NAME_BYTES, DNS_A, DNS_AAAA_AT,
     N_DNS_COLUMNS,
-) = range(6)  # fmt: skip
+) = range(8)  # fmt: skip
 (
     DHCP_ID, DHCP_TYPE, DHCP_CLIENT_MAC, DHCP_ASSIGNED, DHCP_REQUESTED, DHCP_HOST_AT, DHCP_HOST_BYTES,
     N_DHCP_COLUMNS,
@@ -36,12 +36,19 @@ TCP_MSS, TCP_SCALE, TCP_SACK, N_TCP_OPTIONS = range(4)
 DNS_NAME_ROOM: Final = 256
 """Bytes for the text of a name (RFC 1035: at most 255 on the wire)."""
 _DNS_LABELS_MAX: Final = 128
+_DNS_ANSWERS_MAX: Final = 64
+_DNS_ONE_A, _DNS_ONE_AAAA = 0x0001_0001, 0x001C_0001
+"""Type and class of a record with an address."""
 _DNS_HEADER_BYTES: Final = 12
 _BOOTP_COOKIE: Final = 0x63825363
 _BOOTP_COOKIE_OFFSET: Final = 236
 _DHCP_PAD, _DHCP_HOST, _DHCP_REQUEST, _DHCP_KIND, _DHCP_END = 0, 12, 50, 53, 255
 _HTTP_METHOD_MAX: Final = 20
 _HTTP_LINE_MAX: Final = 8192
+_HTTP_METHODS = (
+    0x47455420, 0x504F5354, 0x50555420, 0x48454144, 0x44454C45, 0x4F505449, 0x50415443, 0x434F4E4E, 0x54524143,
+)  # fmt: skip
+"""First 4 bytes of GET, POST, PUT, HEAD, DELETE, OPTIONS, PATCH, CONNECT, TRACE."""
 _CR, _LF, _SPACE, _TAB, _COLON = 13, 10, 32, 9, 58
 _TLS_HANDSHAKE: Final = 22
 _TLS_RECORD_MAX: Final = (1 << 14) + 2048
@@ -53,14 +60,27 @@ _SNI_EXTENSION: Final = 0
 
 
 @njit
+def _behind_name(data: U8, at: int, stop: int) -> int:
+    """Where a name of DNS that starts at `at` ends, or `stop`."""
+    while at < stop:
+        size = byte_at(data, at)
+        if size >= 0xC0:
+            return min(at + 2, stop)
+        at += 1 + size
+        if size == 0:
+            return min(at, stop)
+    return stop
+
+
+@njit
 def read_dns(data: U8, at: I64, stop: I64, found: I64, names: U8) -> None:
-    """Header and first question of DNS messages (RFC 1035, 4.1). `found` comes filled with -1.
+    """Header, first question and first addresses of DNS messages (RFC 1035, 4.1). `found` comes filled with -1.
 
     The name of row k is written to `names[k * DNS_NAME_ROOM :]`, labels with dots between them, not at the end. A
-    name that is cut, too long, or runs in circles is not there.
+    name that is cut, too long, or runs in circles is not there. Answers are looked at where there is one question.
     """
     for k in range(at.size):
-        first, end = at[k], stop[k]
+        first, end = int(at[k]), int(stop[k])
         found[DNS_ID, k] = be16(data, first, end)
         found[DNS_FLAGS, k] = be16(data, first + 2, end)
         found[DNS_ANSWERS, k] = be16(data, first + 6, end)
@@ -91,13 +111,28 @@ def read_dns(data: U8, at: I64, stop: I64, found: I64, names: U8) -> None:
                 names[room + n + i] = data[place + 1 + i]
             n += size
             place += 1 + size
+        if be16(data, first + 4, end) != 1:
+            continue
+        place = _behind_name(data, first + _DNS_HEADER_BYTES, end) + 4
+        for _ in range(min(be16(data, first + 6, end), _DNS_ANSWERS_MAX)):
+            place = _behind_name(data, place, end)
+            size = be16(data, place + 8, end)
+            if size < 0 or place + 10 + size > end:
+                break
+            kind = be32(data, place, end)
+            place += 10
+            if kind == _DNS_ONE_A and size == 4 and found[DNS_A, k] < 0:
+                found[DNS_A, k] = be32(data, place, end)
+            elif kind == _DNS_ONE_AAAA and size == 16 and found[DNS_AAAA_AT, k] < 0:
+                found[DNS_AAAA_AT, k] = place
+            place += size
 
 
 @njit
 def read_dhcp(data: U8, at: I64, stop: I64, found: I64) -> None:
     """BOOTP header and options of DHCP (RFC 2131, 2132). `found` comes filled with -1."""
     for k in range(at.size):
-        first, end = at[k], stop[k]
+        first, end = int(at[k]), int(stop[k])
         found[DHCP_ID, k] = be32(data, first + 4, end)
         found[DHCP_ASSIGNED, k] = be32(data, first + 16, end)
         if be16(data, first + 1, end) == 0x0106:  # a MAC address of 6 bytes
@@ -159,10 +194,11 @@ def _is_host(data: U8, at: int, stop: int) -> bool:
 def read_http(data: U8, at: I64, stop: I64, found: I64) -> None:
     """Request or status line of HTTP/1 (RFC 9112) and the host that a request names. `found` comes filled with -1.
 
-    HTTP_VERSION stays -1 where it is something else, or where the version of a request was not captured.
+    HTTP_VERSION and HTTP_METHOD_AT stay -1 where it is something else. A request that is cut before its version is
+    known by its method. A target, phrase or host that is cut is given as far as it goes.
     """
     for k in range(at.size):
-        first, end = at[k], stop[k]
+        first, end = int(at[k]), int(stop[k])
         line = _line_end(data, first, end)
         if _is_http_version(data, first, line):
             found[HTTP_VERSION, k] = byte_at(data, first + 7) - 48
@@ -175,7 +211,7 @@ def read_http(data: U8, at: I64, stop: I64, found: I64) -> None:
                     n_digits += 1
             if n_digits == 3 and byte_at(data, first + 8) == _SPACE:
                 found[HTTP_STATUS, k] = status
-                if be8(data, first + 12, line) == _SPACE and line < end:
+                if be8(data, first + 12, line) == _SPACE:
                     found[HTTP_PHRASE_AT, k] = first + 13
                     found[HTTP_PHRASE_BYTES, k] = line - first - 13
             continue
@@ -192,6 +228,12 @@ def read_http(data: U8, at: I64, stop: I64, found: I64) -> None:
         version = uri
         while version < line and byte_at(data, version) != _SPACE:
             version += 1
+        if line == end and line < version + 9:
+            if be32(data, first, end) in _HTTP_METHODS:
+                found[HTTP_METHOD_AT, k], found[HTTP_METHOD_BYTES, k] = first, n_method
+                if version > uri:
+                    found[HTTP_URI_AT, k], found[HTTP_URI_BYTES, k] = uri, version - uri
+            continue
         if version == uri or not _is_http_version(data, version + 1, line) or line != version + 9:
             continue
         found[HTTP_VERSION, k] = byte_at(data, version + 8) - 48
@@ -203,7 +245,7 @@ def read_http(data: U8, at: I64, stop: I64, found: I64) -> None:
             line = _line_end(data, begin, end)
             if line == begin:  # the end of the headers, or of what was captured
                 break
-            if line < end and _is_host(data, begin, line):
+            if _is_host(data, begin, line):
                 begin += 5
                 while begin < line and byte_at(data, begin) in (_SPACE, _TAB):
                     begin += 1
@@ -220,7 +262,7 @@ def read_tls(data: U8, at: I64, stop: I64, found: I64) -> None:
     `found` comes filled with -1. TLS_RECORD_TYPE stays -1 where it is something else.
     """
     for k in range(at.size):
-        first, end = at[k], stop[k]
+        first, end = int(at[k]), int(stop[k])
         kind, version, length = be8(data, first, end), be16(data, first + 1, end), be16(data, first + 3, end)
         if not 20 <= kind <= 24 or not 0x0300 <= version <= 0x0304 or not 0 < length <= _TLS_RECORD_MAX:
             continue

@@ -28,7 +28,7 @@ _MESSAGE_NUMBERS = (
     "http_version", "http_status", "tls_record_type", "tls_record_version", "tls_handshake_type", "tls_hello_version",
 )  # fmt: skip
 _MESSAGE_TEXTS = (
-    "dns_qry_name", "dhcp_hostname", "http_method", "http_uri", "http_host", "http_phrase", "tls_sni",
+    "dns_qry_name", "dns_aaaa", "dhcp_hostname", "http_method", "http_uri", "http_host", "http_phrase", "tls_sni",
 )  # fmt: skip
 
 
@@ -105,8 +105,8 @@ def _message_columns(messages: Applications) -> dict[str, Values]:
         return {}
     return {
         **{name: getattr(messages, name) for name in (*_MESSAGE_NUMBERS, *_MESSAGE_TEXTS)},
-        "dhcp_client_mac": mac_texts(messages.dhcp_client_mac), "dhcp_assigned": ipv4_texts(messages.dhcp_assigned),
-        "dhcp_requested": ipv4_texts(messages.dhcp_requested),
+        **{name: ipv4_texts(getattr(messages, name)) for name in ("dns_a", "dhcp_assigned", "dhcp_requested")},
+        "dhcp_client_mac": mac_texts(messages.dhcp_client_mac),
     }  # fmt: skip
 
 
