@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -201,14 +201,46 @@ class Census:
 _SCHEMAS_MAX = 1000
 
 
+class AdapterDetails(TypedDict):
+    """A network adapter of the host, as the recording lists it."""
+
+    if_index: int
+    alias: str
+    description: str
+    mac: str
+    mtu: int
+    speed_bits: int
+    is_filter: bool
+    is_up: bool
+
+
+class SessionDetails(TypedDict):
+    """More facts of the header and of the host."""
+
+    n_files: int
+    n_bytes: int
+    n_buffers: int
+    buffer_bytes: int
+    mode: int
+    mode_names: list[str]
+    max_file_bytes: int | None
+    is_compressed: bool
+    log_file: str
+    boot_ns: int | None
+    cpu_mhz: int
+    build_text: str | None
+    windows_folder: str | None
+    partition: str | None
+    interfaces: list[AdapterDetails]
+
+
 @dataclass(frozen=True, slots=True)
 class SessionOverview:
     """One session of the recording; see `schema.SESSION` for what the names mean."""
 
     row: dict[str, Any]
     """A row of `schema.SESSION`."""
-    details: dict[str, Any]
-    """More facts of the header and of the host."""
+    details: SessionDetails
     zone: HostZone
     loss: Loss
 
@@ -504,7 +536,7 @@ def _session(
         "n_events_lost": header.events_lost, "n_buffers_lost": header.buffers_lost,
         "source": ", ".join(str(recording.files[number].source.path) for number in files),
     }  # fmt: skip
-    details = {
+    details: SessionDetails = {
         "n_files": len(files), "n_bytes": sum(recording.files[number].source.size for number in files),
         "n_buffers": int(mine.sum()), "buffer_bytes": header.buffer_bytes, "mode": header.mode,
         "mode_names": header.mode_names, "max_file_bytes": header.max_file_bytes or None,

@@ -23,7 +23,7 @@ from wnv.cli.output import (
 from wnv.text import counted, visible
 
 if TYPE_CHECKING:
-    from wnv.overview import Overview, ProviderCount, SessionOverview
+    from wnv.overview import AdapterDetails, Overview, ProviderCount, SessionOverview
     from wnv.trace import Trace
 
 _EVENTS_SHOWN = 12
@@ -139,7 +139,7 @@ def _windows_words(row: dict[str, Any], build_text: str) -> str:
     return f"{row['product']} ({words})" if row["product"] else str(words)
 
 
-def _adapter_words(adapter: dict[str, Any]) -> str:
+def _adapter_words(adapter: AdapterDetails) -> str:
     bits = adapter["speed_bits"]
     speed = f", {bits / 1e9:g} Gbit/s" if bits >= 1e9 else f", {bits / 1e6:g} Mbit/s" if bits else ""
     return f"{adapter['alias']} (ifIndex {adapter['if_index']}{speed})"

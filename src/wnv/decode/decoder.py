@@ -37,7 +37,7 @@ KINDS_KEPT_MAX: Final = 1 << 16
 _CELLS_MAX: Final = 1 << 22  # values decoded at a time, of 16 bytes and more: bounds the memory
 _COMMON_KINDS: Final = 16
 _CHUNK_BYTES_MAX: Final = 64 * 2**20
-_MANIFEST_ID, _MANIFEST_OPCODE = 0xFFFE, 0xFE
+MANIFEST_ID, _MANIFEST_OPCODE = 0xFFFE, 0xFE
 
 
 class DescribesEvents(Protocol):
@@ -118,7 +118,7 @@ class Decoder:
             mine = events.provider == texts.index(metadata.CLASS)
             for row in np.flatnonzero(mine & np.isin(events.opcode, (metadata.EVENT_INFO, metadata.MAP_INFO))):
                 self._metadata.learn(int(events.opcode[row]), _payload(events, int(row)))
-        mine = (events.event_id == _MANIFEST_ID) & (events.opcode == _MANIFEST_OPCODE) & events.has_descriptor
+        mine = (events.event_id == MANIFEST_ID) & (events.opcode == _MANIFEST_OPCODE) & events.has_descriptor
         for row in np.flatnonzero(mine):
             payload = _payload(events, int(row))
             self._chunk_bytes += len(payload)
@@ -375,7 +375,7 @@ def _is_read_elsewhere(kind: _Kind) -> bool:
         return kind.event_id >> 8 == 0
     if kind.form is Form.CLASSIC:
         return kind.provider == metadata.CLASS and kind.event_id in (metadata.EVENT_INFO, metadata.MAP_INFO)
-    return kind.form is Form.MANIFEST and kind.event_id == _MANIFEST_ID
+    return kind.form is Form.MANIFEST and kind.event_id == MANIFEST_ID
 
 
 def _kind_of(events: Events, row: int) -> _Kind:

@@ -121,13 +121,12 @@ def scan(recording: Recording, progress: Progress | None = None, *, slice_bytes:
 
     recording.scan(visit, progress, slice_bytes=slice_bytes)
     packets.name_points()
-    overview = build_overview(
-        recording, census, packets.hosts, _count_points(packets), packets.n_without_bytes, decoder
-    )
+    overview = build_overview(recording, census, packets.hosts, count_points(packets), packets.n_without_bytes, decoder)
     return Scanned(recording, packets, decoder, overview, slice_bytes)
 
 
-def _count_points(packets: PacketReader) -> list[PointCount]:
+def count_points(packets: PacketReader) -> list[PointCount]:
+    """The points of a recording by number, and what was seen there."""
     link_types = packets.link_types()
     n_packets = dict.fromkeys(range(len(packets.points.rows)), 0)
     for channel, n in packets.n_sightings.items():

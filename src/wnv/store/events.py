@@ -203,7 +203,7 @@ def slice_of(rows: pa.RecordBatch, frames: ByteRanges, guids: Guids) -> Stored:
     frame_offset = numbers_of(rows, "frame_offset", -1)
     hole = np.flatnonzero(frame_offset >= 0)
     if len(hole) != len(frames) or (frame_offset[hole] > payload.n_bytes[hole]).any():
-        raise _contradiction()
+        raise contradiction()
     added = np.zeros(n, np.int64)
     added[hole] = frames.n_bytes
     # Before the items stands the activity, which is where it would be behind an EVENT_HEADER.
@@ -242,7 +242,8 @@ def slice_of(rows: pa.RecordBatch, frames: ByteRanges, guids: Guids) -> Stored:
     return Stored(Slice(first_row, events, found, container), event_row, numbers_of(rows, "session_id", 0))
 
 
-def _contradiction() -> WnvError:
+def contradiction() -> WnvError:
+    """What to raise where one table says what another rules out."""
     return WnvError(
         "the tables of the trace folder contradict each other", advice="Import the recording again."
     )  # fmt: skip
@@ -280,7 +281,7 @@ def _kinds(names: pa.Array) -> U8:
     coded = names.dictionary_encode()
     known = [_KIND_OF_NAME.get(name) for name in coded.dictionary.to_pylist()]
     if None in known or coded.indices.null_count:
-        raise _contradiction()
+        raise contradiction()
     kinds: U8 = np.array(known, np.uint8)[coded.indices.to_numpy(zero_copy_only=False)]
     return kinds
 
@@ -296,7 +297,7 @@ def _guid_code(text: str, guids: Guids) -> int:
     try:
         return guids.code(UUID(text).bytes_le)
     except ValueError:
-        raise _contradiction() from None
+        raise contradiction() from None
 
 
 def _put_activities(texts: pa.Array, data: U8, at: I64) -> None:
@@ -305,10 +306,10 @@ def _put_activities(texts: pa.Array, data: U8, at: I64) -> None:
         return
     given = binary_ranges(texts.drop_null())
     if (given.n_bytes != GUID_CHARACTERS).any():
-        raise _contradiction()
+        raise contradiction()
     digits = _DIGIT[given.data[given.start[:, None] + GUID_PLACES]]
     if (digits > 15).any():
-        raise _contradiction()
+        raise contradiction()
     raw = np.empty((len(rows), _GUID.itemsize), np.uint8)
     raw[:, GUID_ORDER] = digits[:, 0::2] << 4 | digits[:, 1::2]
     data[at[rows][:, None] + np.arange(_GUID.itemsize)] = raw

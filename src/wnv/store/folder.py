@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from wnv.errors import UsageError, WnvError
-from wnv.schema import BASE_TABLES, DERIVED_TABLES, Table
+from wnv.schema import BASE_TABLES, Table
 from wnv.store.arrow import StoredData, record_batch
 from wnv.store.records import parse_json
-from wnv.store.tables import TableWriter, file_name, open_table
+from wnv.store.tables import TableWriter, open_table
 
 SUFFIX: Final = ".wnv"
 BASE_FORMAT: Final = 1

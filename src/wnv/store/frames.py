@@ -77,7 +77,7 @@ def stored_frames(packets: PacketRows, found: FrameRows, session_id: I64) -> dic
 
 
 def stored_observations(
-    packets: PacketRows, found: FrameRows, session_id: I64, cpu: I64, n_before: int, build: int, remarks: Sequence[str]
+    packets: PacketRows, found: FrameRows, session_id: I64, cpu: U16, n_before: int, build: int, remarks: Sequence[str]
 ) -> dict[str, StoredData]:
     """The columns of `schema.OBSERVATIONS`, numbered from `n_before` on. `session_id` and `cpu`: of each sighting."""
     fragments = packets.fragments

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from wnv.errors import WnvError
 
@@ -61,11 +62,10 @@ def _made(kind: Any, value: Any, place: str) -> Any:  # Any: a type, and JSON
         items = _expect(dict, value, place).items()
         return {_made_key(key_kind, key, place): _made(value_kind, one, f"{place}.{key}") for key, one in items}
     if is_dataclass(kind):
-        given, hints = _expect(dict, value, place), _hints(kind)  # type: ignore[arg-type] # a class, checked above
         names = [one.name for one in fields(kind)]
-        if set(names) != given.keys():
-            raise _misfit(place)
-        return kind(**{name: _made(hints[name], given[name], f"{place}.{name}") for name in names})
+        return _made_class(kind, dict.fromkeys(names), value, place)
+    if is_typeddict(kind):
+        return _made_class(kind, kind.__annotations__, value, place)
     if kind is bytes:
         return _made_bytes(value, place)
     if issubclass(kind, Enum):
@@ -76,6 +76,13 @@ def _made(kind: Any, value: Any, place: str) -> Any:  # Any: a type, and JSON
     if kind is float and type(value) is int:
         return float(value)
     return _expect(kind, value, place)
+
+
+def _made_class(kind: Any, names: Iterable[str], value: Any, place: str) -> Any:  # Any: a class, and JSON
+    given, hints = _expect(dict, value, place), _hints(kind)
+    if set(names) != given.keys():
+        raise _misfit(place)
+    return kind(**{name: _made(hints[name], given[name], f"{place}.{name}") for name in names})
 
 
 def _made_union(kind: Any, value: Any, place: str) -> Any:  # Any: a type, and JSON

@@ -1,0 +1,126 @@
+"""A trace folder as a recording that was scanned: whatever reads the one reads the other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wnv.arrays import BOOL, I64
+from wnv.decode import metadata
+from wnv.decode.catalog import Catalog
+from wnv.decode.decoder import MANIFEST_ID, Decoder
+from wnv.diagnostics import Log
+from wnv.errors import WnvError
+from wnv.etl.events import Guids
+from wnv.etl.reader import Progress, Slice
+from wnv.overview import Overview
+from wnv.packets.sightings import PacketRows
+from wnv.pipeline.scanning import CaptureFacts
+from wnv.providers.stages import Stretch
+from wnv.schema import BUFFERS, SESSION
+from wnv.store.events import contradiction
+from wnv.store.folder import TraceFolder, open_folder
+from wnv.store.reading import FolderReader, Read, Wanted
+from wnv.store.records import from_json
+
+_NO_ROWS = np.zeros(0, np.int64)
+
+
+class StoredTrace:
+    """A trace folder, opened (`scanning.Opened`)."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `WnvError` if it is none, or cannot be read."""
+        self.folder: TraceFolder = open_folder(path)
+        place = str(path / "meta.json")
+        self.overview = from_json(Overview, self.folder.meta.get("overview"), place)
+        self.capture = from_json(CaptureFacts, self.folder.meta.get("capture"), place)
+        if not self.overview.sessions or any(one.row.keys() != set(SESSION.names) for one in self.overview.sessions):
+            raise WnvError(f"{place} is not what wnv writes there", advice="Import the recording again.")
+        self._guids = Guids()
+
+    @property
+    def inputs(self) -> Sequence[Path]:
+        """The files it is read from, which no output may overwrite."""
+        return sorted(self.folder.path.glob("*"))
+
+    @cached_property
+    def session_of_buffer(self) -> I64:
+        """Number of the session of each buffer."""
+        numbers: I64 = self.folder.dataset(BUFFERS).to_table(["session_id"]).column(0).to_numpy()
+        if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < len(self.overview.sessions):
+            raise contradiction()
+        return numbers
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """What describes its events, with what the recording says of its own."""
+        decoder = Decoder(self.capture.build, Catalog(), Log())
+        for found in self._read(_describes_others):
+            decoder.learn(found.stored.piece)
+        return decoder
+
+    def slices(self, progress: Progress | None = None) -> Iterator[Slice]:
+        """All events in global order, slice by slice."""
+        for found in self._read(progress=progress, packets=False):
+            yield found.stored.piece
+
+    def sightings(self, progress: Progress | None = None) -> Iterator[PacketRows | None]:
+        """The sightings of each slice, in order of time; None where there are none."""
+        for found in self._read(progress=progress):
+            yield found.packets
+
+    def stretches(self, progress: Progress | None = None) -> Iterator[Stretch]:
+        """The whole recording for the stages that derive tables: pass 2."""
+        for found in self._read(progress=progress):
+            yield self._stretch(found)
+
+    def stretches_of(self, providers: Collection[str]) -> Iterator[Stretch]:
+        """Its events of some providers (GUIDs, lower case), without packets: pass 1."""
+        wanted = pa.array(sorted(providers), pa.string())
+
+        def is_wanted(rows: pa.RecordBatch) -> BOOL:
+            return _mask(pc.is_in(rows.column("provider_guid"), wanted))
+
+        for found in self._read(is_wanted):
+            yield self._stretch(found)
+
+    def slices_of(self, event_rows: I64) -> Iterator[Slice]:
+        """The events with these `event_row` (ascending, distinct), slices of which `first_row` is the first alone."""
+        for found in self._read(lambda rows: np.isin(rows.column("event_row").to_numpy(), event_rows)):
+            yield found.stored.piece
+
+    def _stretch(self, found: Read) -> Stretch:
+        return Stretch(
+            piece=found.stored.piece, event_row=found.stored.event_row, session_id=found.stored.session_id,
+            packets=found.packets, observation_id=found.observation_id, frame_id=found.frame_id, decoder=self.decoder,
+        )  # fmt: skip
+
+    def _read(
+        self, wanted: Wanted | None = None, *, progress: Progress | None = None, packets: bool = True
+    ) -> Iterator[Read]:
+        n_events = self.folder.rows["events"]
+        with FolderReader(
+            self.folder, self._guids, n_buffers=len(self.session_of_buffer), n_points=len(self.capture.points),
+            remarks=self.capture.remarks,
+        ) as reader:  # fmt: skip
+            for found in reader.read(wanted, packets=packets):
+                yield found
+                if progress is not None:
+                    progress(int(found.stored.event_row[-1]) + 1, n_events)
+
+
+def _describes_others(rows: pa.RecordBatch) -> BOOL:
+    """Events that describe others: metadata that merging added, EventSource manifests."""
+    is_metadata = pc.equal(rows.column("provider_guid"), metadata.CLASS)
+    return _mask(pc.or_kleene(is_metadata, pc.equal(rows.column("event_id"), MANIFEST_ID)))
+
+
+def _mask(flags: pa.Array) -> BOOL:
+    mask: BOOL = flags.fill_null(False).to_numpy(zero_copy_only=False)
+    return mask
