@@ -27,6 +27,8 @@ _VALUES_MAX: Final = 256
 _MINIPORT, _FILTER, _PROTOCOL, _VM_NIC, _HOST_VNIC, _EXTENSION, _EXTERNAL = 2, 3, 4, 5, 6, 7, 8
 _NETVSC, _HTTP, _IP, _NET_CX, _HTTP_MESSAGE = 9, 10, 11, 14, 15
 _NICS: Final = frozenset({_MINIPORT, _NETVSC, _NET_CX})
+NIC_TYPES: Final = frozenset({*_NICS, _VM_NIC, _HOST_VNIC, _EXTERNAL})
+"""Types of components that are a NIC, or stand for one; all others are layers."""
 _SWITCH_NICS: Final = {_VM_NIC: "vm_nic", _HOST_VNIC: "host_vnic"}
 _IF_INDEX, _MINIPORT_INDEX, _LOWER_INDEX, _IF_GUID, _MEDIUM, _MAC, _ETHER_TYPE = 1, 2, 3, 4, 5, 6, 7
 _SWITCH_NAME, _EXTENSION_INDEX, _LOWEST_INDEX, _ADDRESS, _IP_INDEX, _VSID, _VLAN, _COMPARTMENT = (
@@ -209,7 +211,10 @@ def _switches(component: _Component) -> Iterator[Ref]:
 
 
 def _ip_facts(subject: Ref, component: _Component) -> Facts:
+    """Addresses and compartment; HTTP names the interface it listens on by the miniport."""
     index = component.number(_IP_INDEX)
+    if component.kind in (_HTTP, _HTTP_MESSAGE):
+        index = index or component.number(_MINIPORT_INDEX)
     nic = nic_ref(index) if index else subject if subject.thing is Thing.NIC else None
     addresses = [value for value in component.values.get(_ADDRESS, ()) if isinstance(value, str)]
     if nic and addresses:

@@ -200,13 +200,13 @@ class Topology:
     places: list[Place] = field(default_factory=lambda: [NOWHERE])
     """Row 0 is `NOWHERE`."""
     n_points: int = 0
-    _spans: list[list[tuple[int, int]]] = field(default_factory=lambda: [[(ALWAYS, 0)]])
+    spans: list[list[tuple[int, int]]] = field(default_factory=lambda: [[(ALWAYS, 0)]])
     """For each code, from when it is at which row of `places`; the first span starts at `ALWAYS`."""
-    _point_codes: dict[tuple[int, int], int] = field(default_factory=dict)
+    point_codes_by_key: dict[tuple[int, int], int] = field(default_factory=dict)
     """(session, point) → code."""
-    _nic_codes: dict[tuple[int, str], int] = field(default_factory=dict)
+    nic_codes_by_name: dict[tuple[int, str], int] = field(default_factory=dict)
     """(session, lower-case name or GUID) → code."""
-    _next: dict[tuple[int, int], Expectation] = field(default_factory=dict)
+    expectations: dict[tuple[int, int], Expectation] = field(default_factory=dict)
     """(point, direction) → what follows."""
     inventory: str = ""
     """Name of the inventory that was used; empty without."""
@@ -215,45 +215,45 @@ class Topology:
 
     def resolve_point(self, point_id: int, ts_ns: int | None = None, *, session_id: int = 0) -> Place:
         """Where a point (row of `points`) is; None = at the end of the recording."""
-        return self._resolve(self._point_codes.get((session_id, point_id), 0), ts_ns)
+        return self._resolve(self.point_codes_by_key.get((session_id, point_id), 0), ts_ns)
 
     def resolve_nic(self, name: str, ts_ns: int | None = None, *, session_id: int = 0) -> Place:
         """Where a NIC is, by the name that VmSwitch events and 1003 give it: `GUID`, `VM GUID--GUID`, or other text."""
-        return self._resolve(self._nic_codes.get((session_id, name.strip("{}").lower()), 0), ts_ns)
+        return self._resolve(self.nic_codes_by_name.get((session_id, name.strip("{}").lower()), 0), ts_ns)
 
     def _resolve(self, code: int, ts_ns: int | None) -> Place:
-        spans = self._spans[code]
+        spans = self.spans[code]
         row = spans[-1][1] if ts_ns is None else next(row for start, row in reversed(spans) if start <= ts_ns)
         return self.places[row]
 
     def expected_next(self, point_id: int, direction: int = NO_DIRECTION) -> Expectation:
         """What follows a sighting at a point, in the direction its owner sees (`points.IN`, `OUT`)."""
-        return self._next.get((point_id, direction), Expectation())
+        return self.expectations.get((point_id, direction), Expectation())
 
     # --- many at a time --------------------------------------------------------------------------------
 
     def point_codes(self, points: I64, session_id: int = 0) -> I64:
         """A code for each row of `points` (point ids), for `places_at`; 0 = nowhere."""
         table = np.zeros(max(self.n_points, int(points.max(initial=-1)) + 1), np.int64)
-        for (session, point), code in self._point_codes.items():
+        for (session, point), code in self.point_codes_by_key.items():
             if session == session_id and point < len(table):
                 table[point] = code
         return table[points]
 
     def nic_codes(self, names: Sequence[str], session_id: int = 0) -> I64:
         """A code for each NIC name (make names distinct first); 0 = no such NIC is known."""
-        known = (self._nic_codes.get((session_id, name.strip("{}").lower()), 0) for name in names)
+        known = (self.nic_codes_by_name.get((session_id, name.strip("{}").lower()), 0) for name in names)
         return np.fromiter(known, np.int64, len(names))
 
     def places_at(self, codes: I64, ts_ns: I64) -> I32:
         """Rows of `places`, for codes and times side by side."""
-        first = np.array([spans[0][1] for spans in self._spans], np.int32)
+        first = np.array([spans[0][1] for spans in self.spans], np.int32)
         rows: I32 = first[codes]
-        for code in (code for code, spans in enumerate(self._spans) if len(spans) > 1):
+        for code in (code for code, spans in enumerate(self.spans) if len(spans) > 1):
             mine = np.flatnonzero(codes == code)
             if len(mine):
-                starts = np.array([start for start, _ in self._spans[code]], np.int64)
-                of_span = np.array([row for _, row in self._spans[code]], np.int32)
+                starts = np.array([start for start, _ in self.spans[code]], np.int64)
+                of_span = np.array([row for _, row in self.spans[code]], np.int32)
                 rows[mine] = of_span[np.searchsorted(starts, ts_ns[mine], "right") - 1]
         return rows
 

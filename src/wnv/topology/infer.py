@@ -1,0 +1,252 @@
+"""Which things are one although no source says so: rules over what is known of them, each with its reason.
+
+A rule ties two names together only where one reading is possible: the match is the only one on both sides, and
+nothing known of the two differs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from wnv.providers.facts import Change, Fact, Ref, Thing, guid_of
+from wnv.topology.things import Record, Things, targets_of
+
+_VNIC_PREFIX: Final = "vEthernet ("
+_SHORT_ID: Final = 12  # characters of a container's id that Docker shows
+_SAME_NAME: Final = "two sources use the same name, and no other NIC has it"
+_SAME_MAC: Final = "the same MAC address, which no other virtual NIC has"
+
+Inferences = dict[int, str]
+"""Why a thing, by number, is tied together from more than sources say."""
+
+
+def infer(things: Things) -> Inferences:
+    """Apply all rules; numbers are those after it."""
+    found: list[tuple[int, str]] = []
+    for rule in (_teams, _switches_of_one_nic, _switches_by_name, _endpoints_by_port, _nics_of_one_port,
+                 _nics_by_name, _nics_by_mac, _switches_of_one_nic, _containers):  # fmt: skip
+        found += rule(things)
+    return {things.root(number): reason for number, reason in found}
+
+
+def _teams(things: Things) -> list[tuple[int, str]]:
+    """A NIC is a member of one team: teams that share one are one, also those that only their pointer names."""
+    teams_of: dict[int, list[int]] = defaultdict(list)
+    is_team = {number for number, record in things.records().items() if record.thing is Thing.TEAM}
+    for member, team, fact in things.relations("member"):
+        if team in is_team and fact.change is not Change.ENDED:
+            teams_of[member].append(team)
+    for teams in teams_of.values():
+        for other in teams[1:]:
+            things.unite(teams[0], other)
+    return []
+
+
+def _switches_of_one_nic(things: Things) -> list[tuple[int, str]]:
+    """A NIC is on one switch at a time: a switch known by index and one known by GUID are one."""
+    records = things.records()
+    switches_of: dict[int, list[int]] = defaultdict(list)
+    for name in ("on_switch", "uplink"):
+        for nic, switches in targets_of(list(things.relations(name))).items():
+            switches_of[nic] += switches
+    for port, switches in _switches_by_port(things).items():
+        switches_of[port] += switches
+    for switches in switches_of.values():
+        named = [number for number in switches if number in records and records[number].guid]
+        others = [number for number in switches if number in records and not records[number].guid]
+        if len({things.root(number) for number in named}) == 1:
+            for other in others:
+                things.unite(named[0], other)
+        elif not named:
+            for other in others[1:]:
+                if {key for key, _ in records[other].keys} != {key for key, _ in records[others[0]].keys}:
+                    things.unite(others[0], other)
+    return []
+
+
+def _switches_by_port(things: Things) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for switch, port, fact in things.relations("has_port"):
+        if port >= 0 and fact.change is not Change.ENDED:
+            found[port].append(switch)
+    return found
+
+
+def _switches_by_name(things: Things) -> list[tuple[int, str]]:
+    """A switch that one source names by text alone is the one that has this friendly name elsewhere."""
+
+    def texts(record: Record) -> Iterable[str]:
+        names = (*record.all("friendly_name"), *record.all("source_name"), record.key("name"))
+        return {name.lower() for name in names if isinstance(name, str) and name and not guid_of(name)}
+
+    return _unite_unique(things, Thing.VSWITCH, texts, lambda one, other: not (one.guid and other.guid), "")
+
+
+def _endpoints_by_port(things: Things) -> list[tuple[int, str]]:
+    """The friendly name of a container's port is the id of its HNS endpoint (hcsshim issue 94; vmswitch.md)."""
+    records = things.records()
+    for nic, port, fact in list(things.relations("connects")):
+        record = records.get(port)
+        if record is None or fact.change is Change.ENDED:
+            continue
+        for name in record.all("friendly_name"):
+            endpoint = things.find(record.session_id, Thing.NIC, ("endpoint", guid_of(name)))
+            if endpoint >= 0:
+                things.unite(nic, endpoint)
+    return []
+
+
+def _nics_of_one_port(things: Things) -> list[tuple[int, str]]:
+    """One NIC connects to a port: what HNS has on it, and what the switch has."""
+    nics_of: dict[int, list[int]] = defaultdict(list)
+    for nic, port, fact in things.relations("connects"):
+        if port >= 0 and fact.change is not Change.ENDED:
+            nics_of[port].append(nic)
+    records = things.records()
+    for nics in nics_of.values():
+        endpoints = [nic for nic in nics if nic in records and records[nic].key("endpoint")]
+        others = [nic for nic in nics if nic in records and not records[nic].key("endpoint")]
+        if len(set(endpoints)) == 1 and len(set(others)) == 1:
+            things.unite(endpoints[0], others[0])
+    return []
+
+
+def _nics_by_name(things: Things) -> list[tuple[int, str]]:
+    """The switch's NIC `nat` is the host's adapter `vEthernet (nat)`; `Ethernet` on an uplink is `Ethernet`."""
+
+    def texts(record: Record) -> Iterable[str]:
+        if "vm_nic" in record.all("kind"):
+            return ()
+        names = {
+            *record.all("alias"), *record.all("friendly_name"), *record.all("nic_name"), *record.all("description"),
+            *record.all("source_name"), *record.all("component_name"), *_aliases(record),
+        }  # fmt: skip
+        inner = {name[len(_VNIC_PREFIX) : -1] for name in names if name.startswith(_VNIC_PREFIX) and name.endswith(")")}
+        return {name.lower() for name in names | inner if name and not guid_of(name)}
+
+    def fits(one: Record, other: Record) -> bool:
+        """One is known to the switch or a team driver, the other to the host's stack."""
+        sides = [{kind for kind, _ in record.keys} & {"if_index", "name", "alias"} for record in (one, other)]
+        return ("if_index" in sides[0]) != ("if_index" in sides[1]) and sides[0] != sides[1]
+
+    return _unite_unique(things, Thing.NIC, texts, fits, _SAME_NAME)
+
+
+def _aliases(record: Record) -> set[str]:
+    return {value for kind, value in record.keys if kind == "alias" and isinstance(value, str)}
+
+
+def _nics_by_mac(things: Things) -> list[tuple[int, str]]:
+    """An HNS endpoint without a port is the virtual NIC with its MAC address."""
+
+    def texts(record: Record) -> Iterable[str]:
+        is_physical = bool({"physical_nic", "team"} & set(record.all("kind"))) or record.get("is_hardware")
+        return () if is_physical or record.get("is_remote") else set(record.all("mac"))
+
+    def fits(one: Record, other: Record) -> bool:
+        return bool(one.key("endpoint")) != bool(other.key("endpoint"))
+
+    return _unite_unique(things, Thing.NIC, texts, fits, _SAME_MAC)
+
+
+def _containers(things: Things) -> list[tuple[int, str]]:
+    """A short id is the long one that begins with it."""
+    ids: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for number, record in things.records().items():
+        if record.thing is Thing.CONTAINER:
+            ids[record.session_id] += [(str(value), number) for kind, value in record.keys if kind == "id"]
+    for known in ids.values():
+        short = [(text, number) for text, number in known if len(text) == _SHORT_ID]
+        for text, number in short:
+            long = {other for longer, other in known if len(longer) > len(text) and longer.startswith(text)}
+            if len(long) == 1:
+                things.unite(number, long.pop())
+    return []
+
+
+def _unite_unique(
+    things: Things,
+    thing: Thing,
+    texts: Callable[[Record], Iterable[str]],
+    fits: Callable[[Record, Record], bool],
+    reason: str,
+) -> list[tuple[int, str]]:
+    """Tie pairs together that share a text which no third thing of their session has."""
+    by_text: dict[tuple[int, str], list[Record]] = defaultdict(list)
+    for record in things.records().values():
+        if record.thing is thing:
+            for text in texts(record):
+                by_text[record.session_id, text].append(record)
+    found = []
+    for pair in by_text.values():
+        if len(pair) == 2 and fits(*pair) and things.unite(pair[0].number, pair[1].number) and reason:
+            found.append((pair[0].number, reason))
+    return found
+
+
+def inferred_relations(things: Things, records: dict[int, Record]) -> list[Fact]:
+    """Relations between networks, switches and NAT that no event states."""
+    return [*_networks_on_switches(things, records), *_nats_of_networks(things, records)]
+
+
+def _ref(record: Record) -> Ref:
+    return Ref(record.thing, tuple(record.keys[:1]))
+
+
+def _networks_on_switches(things: Things, records: dict[int, Record]) -> list[Fact]:
+    """HNS gives the switch that it makes for a network the network's name."""
+    carried = {network for network, _, _ in things.relations("carried_by")}
+    found = []
+    for network in records.values():
+        if network.thing is not Thing.NETWORK or network.number in carried:
+            continue
+        names = {str(name).lower() for name in (*network.all("switch_name"), *network.all("friendly_name"))}
+        switches = [
+            one
+            for one in records.values()
+            if one.thing is Thing.VSWITCH
+            and one.session_id == network.session_id
+            and names & {str(name).lower() for name in (*one.all("friendly_name"), *one.all("source_name"))}
+        ]
+        if len(switches) == 1:
+            found.append(
+                Fact(
+                    _ref(network),
+                    relation="carried_by",
+                    target=_ref(switches[0]),
+                    confidence=0.9,
+                    reason="network and switch have the same name",
+                    session_id=network.session_id,
+                )
+            )
+    return found
+
+
+def _nats_of_networks(things: Things, records: dict[int, Record]) -> list[Fact]:
+    """A NAT instance serves the network whose subnet it translates; or the only one, if both are alone."""
+    known = {nat for nat, _, _ in things.relations("translates")}
+    found = []
+    for nat in records.values():
+        if nat.thing is not Thing.NAT or nat.number in known:
+            continue
+        networks = [one for one in records.values() if one.thing is Thing.NETWORK and one.session_id == nat.session_id]
+        prefix = nat.get("prefix")
+        matches = [one for one in networks if prefix and prefix in one.all("subnets")]
+        reason = "the NAT translates the network's subnet"
+        if not matches and not prefix:
+            matches = [one for one in networks if one.get("type") == "nat"]
+            reason = "there is one NAT network"
+        if len(matches) == 1:
+            found.append(
+                Fact(
+                    _ref(nat),
+                    relation="translates",
+                    target=_ref(matches[0]),
+                    confidence=0.9,
+                    reason=reason,
+                    session_id=nat.session_id,
+                )
+            )
+    return found
