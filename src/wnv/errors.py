@@ -20,6 +20,10 @@ class WnvError(Exception):
     def __str__(self) -> str:
         return f"{self.text}. {self.advice}" if self.advice else self.text
 
+    def lines(self) -> list[str]:
+        """What is wrong, for people, before the advice."""
+        return [self.text]
+
 
 class UsageError(WnvError):
     """The caller asked for something that does not exist or cannot be combined (exit code 2)."""

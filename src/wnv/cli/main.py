@@ -102,7 +102,8 @@ def run(arguments: list[str]) -> int:
         if error.is_quiet:
             _forget_stdout()
             return 0
-        _say(visible(error.text))
+        for line in error.lines():
+            _say(visible(line))
         if error.advice:
             _say(visible(error.advice))
         return MISUSED if isinstance(error, UsageError) else FAILED

@@ -1,0 +1,1 @@
+"""Queries and filters over the tables of a trace; the only place for duckdb."""
