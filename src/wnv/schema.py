@@ -251,6 +251,7 @@ FRAMES = Table("frames", "One captured frame: its bytes, and what its headers sa
     Column("tls_record_version", _INTEGER, "Version of the first record: 0x0303 is TLS 1.2, also said by 1.3.", True),
     Column("tls_handshake_type", _INTEGER, "1 client hello, 2 server hello, …; null where it is encrypted.", True),
     Column("tls_hello_version", _INTEGER, "Version that a hello states in the place of TLS 1.2 and before.", True),
+    Column("tls_alert", _INTEGER, "Why, of an alert that is not encrypted: 40 handshake failure, …", True),
     Column("tls_sni", _TEXT, "Name of the server that the client's hello asks for.", True),
     Column("bytes", _BYTES, "What was captured."),
 ))  # fmt: skip

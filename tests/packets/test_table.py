@@ -56,7 +56,7 @@ MESSAGE_FIELDS = {
     "http.response.code": "http_status", "http.response.phrase": "http_phrase",
     "tls.record.content_type": "tls_record_type", "tls.record.version": "tls_record_version",
     "tls.handshake.type": "tls_handshake_type", "tls.handshake.version": "tls_hello_version",
-    "tls.handshake.extensions_server_name": "tls_sni",
+    "tls.alert_message.desc": "tls_alert", "tls.handshake.extensions_server_name": "tls_sni",
 }  # fmt: skip
 QUOTES_A_PACKET = {("icmp_type", kind) for kind in (3, 4, 5, 11, 12)} | {("icmpv6_type", kind) for kind in (1, 2, 3, 4)}
 

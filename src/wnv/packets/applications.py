@@ -87,6 +87,8 @@ class Applications:
     """1 client hello, 2 server hello …; -1 also where it is encrypted."""
     tls_hello_version: I32
     """What a hello states in the place of TLS 1.2 and before."""
+    tls_alert: I16
+    """Why, of an alert that is not encrypted: 40 handshake failure, 42 bad certificate …"""
     tls_sni: Texts
 
     def __len__(self) -> int:
@@ -203,7 +205,7 @@ class _Builder:
         self._put(rows, Application.TLS, {
             "tls_record_type": found[loops.TLS_RECORD_TYPE], "tls_record_version": found[loops.TLS_RECORD_VERSION],
             "tls_handshake_type": found[loops.TLS_HANDSHAKE_TYPE],
-            "tls_hello_version": found[loops.TLS_HELLO_VERSION],
+            "tls_hello_version": found[loops.TLS_HELLO_VERSION], "tls_alert": found[loops.TLS_ALERT],
         })  # fmt: skip
         self._put_ranges("tls_sni", rows, found, loops.TLS_NAME_AT)
 

@@ -333,9 +333,8 @@ def _read_layers(data: U8, start: I64, place: I64, link_type: U16, table: _Table
     rows = rows_where(link == LINK_UPPER_PDU)
     if len(rows):
         kernels.read_upper_pdu(data, rows, start, place, word, half, address, has)
-    is_raw = link == LINK_RAW
-    if is_raw.any():
-        # The nibble tells; padding stands behind the last frame, and the readers look at where a frame ends.
+    is_raw = (link == LINK_RAW) & (place[0, first:end] < place[1, first:end])
+    if is_raw.any():  # the first nibble tells
         nibble = data[np.minimum(place[0, first:end], len(data) - 1)] >> 4
         network[is_raw & (nibble == 4)] = ETHERTYPE_IPV4
         network[is_raw & (nibble == 6)] = ETHERTYPE_IPV6

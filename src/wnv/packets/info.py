@@ -17,7 +17,6 @@ _TEXT_MAX = 512
 """Characters of one text of a packet (a name, a URI) in a line; the columns of `frames` have all of it."""
 _ICMP, _TCP, _UDP, _ICMPV6, _SCTP = 1, 6, 17, 58, 132
 _ACK, _SYN = 0x10, 0x02
-_ECHO_REPLY, _ECHO = 0, 8
 _ECHO_V6, _ECHO_REPLY_V6, _SOLICITATION, _ADVERTISEMENT = 128, 129, 135, 136
 _TARGET_OFFSET = 8
 """Of the address in a neighbor solicitation or advertisement (RFC 4861, 4.3, 4.4)."""
@@ -67,8 +66,11 @@ def describe(data: U8, start: I64, n_bytes: I64, packets: Headers, messages: App
                 Piece(", off=", later), Piece(", ID=", packets.ip_id[rows], 4), Piece(")"))  # fmt: skip
     rows = sheet.claim(is_later, "IPv6")
     later = packets.ip_fragment_offset[rows].astype(np.int64) * 8
-    sheet.write(rows, Piece("IPv6 fragment (off=", later), Piece(" ident=0x", packets.ip_id[rows], 8),
-                Piece(" nxt=", packets.protocol[rows]), Piece(")"))  # fmt: skip
+    has_more = packets.ip_flags[rows] & 1 == 1
+    sheet.write(
+        rows, Piece("IPv6 fragment (off=", later), Piece(" more=y", has_more), Piece(" more=n", ~has_more),
+        Piece(" ident=0x", packets.ip_id[rows], 8), Piece(" nxt=", packets.protocol[rows]), Piece(")"),
+    )  # fmt: skip
     _describe_tcp(sheet, data, start, packets)
     for number, length in ((_UDP, packets.udp_length), (_SCTP, np.full(len(packets), -1, np.int32))):
         rows = sheet.claim(packets.protocol == number, names.IP_PROTOCOLS[number])
@@ -135,10 +137,12 @@ def _describe_messages(sheet: _Sheet, messages: Applications) -> None:
     handshake = messages.tls_handshake_type[rows]
     record = np.where(handshake >= 0, -1, messages.tls_record_type[rows])
     server = messages.tls_sni.take(rows)
+    alert = messages.tls_alert[rows]
     sheet.write(
         rows, Piece("", _named(record, names.TLS_RECORDS.__getitem__)),
         Piece("", _named(handshake, names.TLS_HANDSHAKES.__getitem__)), Piece(" (SNI=", server),
-        Piece(")", server.code >= 0),
+        Piece(" (", _named(alert, lambda number: names.TLS_ALERTS.get(number, str(number)))),
+        Piece(")", (server.code >= 0) | (alert >= 0)),
     )  # fmt: skip
 
 
@@ -176,17 +180,17 @@ def _tcp_flags(flags: int) -> str:
 
 def _describe_icmp(sheet: _Sheet, packets: Headers) -> None:
     is_icmp = packets.protocol == _ICMP
-    rows = sheet.claim(is_icmp & ((packets.icmp_type == _ECHO) | (packets.icmp_type == _ECHO_REPLY)), "ICMP")
+    # Queries and their replies, which have a number; the other types say why with their code.
+    rows = sheet.claim(is_icmp & (packets.icmp_id >= 0), "ICMP")
     number = packets.icmp_seq[rows]
-    swapped = np.where(number >= 0, (number & 0xFF) << 8 | number >> 8, -1)  # as Windows' ping counts on the wire
+    swapped = np.where(number >= 0, (number & 0xFF) << 8 | number >> 8, -1)  # as Windows' ping counts
     sheet.write(
-        rows, Piece("", _named(packets.icmp_type[rows], names.ICMP_TYPES.__getitem__)),
+        rows, Piece("", _named(packets.icmp_type[rows], lambda kind: names.ICMP_TYPES.get(kind, f"Type {kind}"))),
         Piece(" id=0x", packets.icmp_id[rows], 4), Piece(", seq=", number), Piece("/", swapped),
         Piece(", ttl=", packets.ip_ttl[rows]),
     )  # fmt: skip
     rows = sheet.claim(is_icmp, "ICMP")
-    sheet.write(rows, *_kind_and_code(packets, rows, names.ICMP_TYPES, names.ICMP_CODES),
-                Piece(" id=0x", packets.icmp_id[rows], 4), Piece(", seq=", packets.icmp_seq[rows]))  # fmt: skip
+    sheet.write(rows, *_kind_and_code(packets, rows, names.ICMP_TYPES, names.ICMP_CODES))
 
 
 def _describe_icmpv6(sheet: _Sheet, data: U8, start: I64, n_bytes: I64, packets: Headers) -> None:

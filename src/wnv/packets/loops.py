@@ -27,9 +27,9 @@ from wnv.kernels import be8, be16, be32, be48, byte_at, njit
     N_HTTP_COLUMNS,
 ) = range(11)  # fmt: skip
 (
-    TLS_RECORD_TYPE, TLS_RECORD_VERSION, TLS_HANDSHAKE_TYPE, TLS_HELLO_VERSION, TLS_NAME_AT, TLS_NAME_BYTES,
+    TLS_RECORD_TYPE, TLS_RECORD_VERSION, TLS_HANDSHAKE_TYPE, TLS_HELLO_VERSION, TLS_ALERT, TLS_NAME_AT, TLS_NAME_BYTES,
     N_TLS_COLUMNS,
-) = range(7)  # fmt: skip
+) = range(8)  # fmt: skip
 
 TCP_MSS, TCP_SCALE, TCP_SACK, N_TCP_OPTIONS = range(4)
 
@@ -50,7 +50,8 @@ _HTTP_METHODS = (
 )  # fmt: skip
 """First 4 bytes of GET, POST, PUT, HEAD, DELETE, OPTIONS, PATCH, CONNECT, TRACE."""
 _CR, _LF, _SPACE, _TAB, _COLON = 13, 10, 32, 9, 58
-_TLS_HANDSHAKE: Final = 22
+_TLS_ALERT, _TLS_HANDSHAKE = 21, 22
+_TLS_ALERT_BYTES: Final = 2  # longer ones are encrypted
 _TLS_RECORD_MAX: Final = (1 << 14) + 2048
 _CLIENT_HELLO, _SERVER_HELLO = 1, 2
 _LONG_HANDSHAKES = (1, 2, 4, 8, 11, 12, 13, 16, 22, 24)
@@ -269,6 +270,8 @@ def read_tls(data: U8, at: I64, stop: I64, found: I64) -> None:
         found[TLS_RECORD_TYPE, k] = kind
         found[TLS_RECORD_VERSION, k] = version
         end = min(end, first + 5 + length)
+        if kind == _TLS_ALERT and length == _TLS_ALERT_BYTES:
+            found[TLS_ALERT, k] = be8(data, first + 6, end)
         message = be8(data, first + 5, end)
         size = be8(data, first + 6, end) << 16 | be16(data, first + 7, end)
         if kind != _TLS_HANDSHAKE or first + 9 > end:

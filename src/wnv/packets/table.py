@@ -26,6 +26,7 @@ _SAME_NAME = (
 _MESSAGE_NUMBERS = (
     "dns_id", "dns_is_response", "dns_opcode", "dns_rcode", "dns_answers", "dns_qry_type", "dhcp_id", "dhcp_type",
     "http_version", "http_status", "tls_record_type", "tls_record_version", "tls_handshake_type", "tls_hello_version",
+    "tls_alert",
 )  # fmt: skip
 _MESSAGE_TEXTS = (
     "dns_qry_name", "dns_aaaa", "dhcp_hostname", "http_method", "http_uri", "http_host", "http_phrase", "tls_sni",
