@@ -23,6 +23,7 @@ COMMANDS = {
     "events": ("wnv.cli.events", "events", "The events of a recording, in order of time."),
     "convert": ("wnv.cli.convert", "convert", "The packets of a recording as a pcapng file for Wireshark."),
     "catalog": ("wnv.cli.catalog", "catalog", "The events whose fields wnv knows; add your own."),
+    "lab": ("wnv_lab.cli", "lab", "A simulated Windows host to learn from and to test with."),
     "demo": ("wnv.cli.demo", "demo", "A tour on a real recording that comes with wnv."),
 }
 

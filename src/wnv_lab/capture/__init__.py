@@ -1,0 +1,1 @@
+"""What Windows' own captures would have logged of the engine's stages."""

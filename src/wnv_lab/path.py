@@ -1,0 +1,182 @@
+"""What-if: the way that a packet would take from one machine to another, and the rule that would stop it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+from wnv_lab.errors import LabError, unknown
+from wnv_lab.forwarding import PROTOCOLS
+from wnv_lab.frames import ICMP, IPV4, mac_text
+from wnv_lab.model import Header, Host, Nic
+from wnv_lab.stack import Stack
+from wnv_lab.stages import Kind, Route, Stage
+from wnv_lab.truth import place_of, rewrite_text
+from wnv_lab.world import World, starts_hop
+
+VERBOSITIES = ("minimal", "summary", "detailed")
+WORDS = {
+    Kind.NIC: "passes",
+    Kind.RECEIVED: "enters the switch",
+    Kind.INGRESS: "is seen on its way in",
+    Kind.ROUTED: "is routed",
+    Kind.EGRESS: "is seen on its way out",
+    Kind.DELIVERED: "is delivered",
+    Kind.NAT_SESSION: "NAT session",
+    Kind.NAT_TRANSLATED: "is translated",
+    Kind.NAT_FORWARDED: "is forwarded",
+    Kind.NAT_SKIPPED: "is left to the host",
+    Kind.VFP_RULE: "VFP rule",
+    Kind.VFP_FLOW: "VFP flow",
+    Kind.VFP_BINDING: "VFP binding",
+    Kind.STACK: "is taken by the stack",
+    Kind.DROP: "IS DROPPED",
+    Kind.LOSS: "may vanish",
+    Kind.DELAY: "is delayed",
+}
+ENDS = {
+    "wire": "leaves the host by",
+    "stack": "reaches",
+    "guest": "reaches the NIC of",
+    "drop": "ends here",
+    "nobody": "is ignored",
+    "split": "is copied",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The way through one host."""
+
+    host: Host
+    route: Route
+
+
+def find_path(world: World, source: str, to: str, protocol: str, port: int) -> list[Leg]:
+    """The legs of a packet's way, one a recorded host. `to` is a machine or an address."""
+    if source not in world.stacks:
+        raise unknown("the machine", source, world.stacks)
+    if protocol not in PROTOCOLS:
+        raise unknown("the protocol", protocol, PROTOCOLS)
+    stack = world.stacks[source]
+    try:
+        dst = world.address_of(to)
+    except ValueError as error:
+        raise unknown("the machine or address", to, world.stacks) from error
+    iface = stack.iface_for(dst)
+    number = PROTOCOLS[protocol]
+    has_ports = number != ICMP
+    header = Header(
+        b"",
+        iface.nic.mac,
+        IPV4,
+        0,
+        number,
+        iface.address,
+        dst,
+        49152 if has_ports else None,
+        port if has_ports else None,
+        74,
+        128,
+        True,
+        8 if not has_ports else 0,
+        1,
+    )
+    if stack.host is None:
+        return _from_outside(world, stack, header)
+    next_hop = dst if iface.holds(dst) or not iface.gateway else iface.gateway
+    header.eth_dst = world.neighbour(stack, next_hop, iface.nic)
+    return _follow(world, [Leg(stack.host, world.walk(stack.host, "out", iface.nic, header, stack))])
+
+
+def _from_outside(world: World, stack: Stack, header: Header) -> list[Leg]:
+    near = world.router if stack.remote_of is not None else stack
+    if near is None:
+        raise LabError(f"{stack.name} is behind a router that the scenario does not have")
+    header.eth_src = near.ifaces[0].nic.mac
+    header.eth_dst = world.neighbour(near, header.dst, near.ifaces[0].nic)
+    header.vlan = near.vlan
+    found = _uplink(world, header, None)
+    if found is None:
+        raise LabError(f"no host has {header.text()}", "choose a machine or address of a recorded host")
+    return _follow(world, [Leg(found.host, world.walk(found.host, "wire", found, header, None))])
+
+
+def _uplink(world: World, header: Header, but: Host | None) -> Nic | None:
+    address = header.outer_eth_dst or header.eth_dst
+    for host in world.hosts:
+        for nic in host.nics:
+            base = nic.team or nic
+            taken = base.switch is not None and base.switch.port_of_mac(address) is not None
+            if nic.kind == "physical" and host is not but and (address in (nic.mac, base.mac) or taken):
+                members = base.members or (base.switch.members if base.switch is not None else ()) or (nic,)
+                return members[crc32(header.eth_src) % len(members)]
+    return None
+
+
+def _follow(world: World, legs: list[Leg]) -> list[Leg]:
+    route = legs[-1].route
+    if route.end == "wire" and route.header is not None:
+        nic = _uplink(world, route.header, legs[-1].host)
+        if nic is not None:
+            return _follow(world, [*legs, Leg(nic.host, world.walk(nic.host, "wire", nic, route.header.copy(), None))])
+    return legs
+
+
+def render_path(legs: list[Leg], verbosity: str) -> str:
+    """The legs for people: minimal names the end, summary a line a hop, detailed a line a stage and all headers."""
+    lines: list[str] = []
+    for leg in legs:
+        start = leg.route.start
+        lines.append(f"{leg.host.name}: {start.text()}")
+        if verbosity != "minimal":
+            _render(leg.route, verbosity, lines, "  ")
+        _render_end(leg.route, lines, "  ")
+    return "\n".join(lines)
+
+
+def _render(route: Route, verbosity: str, lines: list[str], indent: str) -> None:
+    number = 0
+    for stage in route.stages:
+        starts = starts_hop(stage, route)
+        number += starts
+        point, _, _, _, _ = place_of(stage)
+        change = rewrite_text(stage.before, stage.header)
+        if verbosity == "summary":
+            if starts or stage.kind in (Kind.LOSS, Kind.DELAY):
+                said = _reason(stage) or change or ""
+                lines.append(f"{indent}{number:2} {stage.direction:3} {point}{': ' + said if said else ''}")
+            continue
+        lines.append(
+            f"{indent}{number:2} {stage.direction:3} {point}: {WORDS[stage.kind]}"
+            f"{' (' + stage.note + ')' if stage.note else ''}"
+        )
+        header = stage.header
+        lines.append(
+            f"{indent}        {mac_text(header.outer_eth_src or header.eth_src)} → "
+            f"{mac_text(header.outer_eth_dst or header.eth_dst)}"
+            f"{f', VLAN {header.vlan}' if header.vlan else ''}, {header.text()}"
+        )
+        if change:
+            lines.append(f"{indent}        changed: {change}")
+
+
+def _reason(stage: Stage) -> str:
+    if stage.reason is None:
+        return stage.note if stage.kind in (Kind.LOSS, Kind.DELAY) else ""
+    return f"dropped, {stage.reason.name}: {stage.note}"
+
+
+def _render_end(route: Route, lines: list[str], indent: str) -> None:
+    if route.end == "split":
+        for number, branch in enumerate(route.branches):
+            lines.append(f"{indent}copy {number + 1}")
+            _render(branch, "summary", lines, indent + "  ")
+            _render_end(branch, lines, indent + "  ")
+        return
+    target = route.target
+    name = target.name if isinstance(target, (Nic, Stack)) else ""
+    if route.end == "drop":
+        stage = route.stages[-1]
+        name = _reason(stage)
+    lines.append(f"{indent}=> {ENDS[route.end]}{' ' + name if name else ''}")

@@ -1,0 +1,441 @@
+"""A scenario: what the host looks like, what happens on it, what goes wrong. As dataclasses and as a TOML file.
+
+docs/reference/lab-scenario.md is the reference of the file. A key that does not exist is an error with the nearest
+one that does, so a typing mistake never passes in silence.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from wnv_lab.errors import LabError, unknown
+
+BUILDS = {
+    14393: "Windows Server 2016",
+    17763: "Windows Server 2019",
+    20348: "Windows Server 2022",
+    26100: "Windows Server 2025",
+}
+NETWORK_TYPES = ("nat", "transparent", "l2bridge", "overlay", "ics")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicSpec:
+    """A physical NIC of a host. Addresses move to the host vNIC if a switch takes the NIC."""
+
+    name: str
+    mac: str = ""
+    address: str = ""
+    gateway: str = ""
+    description: str = "Intel(R) Ethernet Controller X710"
+    mtu: int = 1500
+    is_enabled: bool = True
+    has_sriov: bool = False
+    layers: tuple[str, ...] = ()
+    """Lightweight filters on it, top first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamSpec:
+    """An LBFO team: its tNIC stands in for its members."""
+
+    name: str
+    members: tuple[str, ...]
+    mode: str = "SwitchIndependent"
+    balancing: str = "Dynamic"
+    address: str = ""
+    gateway: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSpec:
+    """A virtual switch. `uplink`: a NIC, a team, or several NICs (SET)."""
+
+    name: str
+    kind: str = "external"
+    uplink: tuple[str, ...] = ()
+    has_management: bool = True
+    address: str = ""
+    """Of the host vNIC, if the switch is internal."""
+    vlan: int = 0
+    """Of the host vNIC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSpec:
+    """An HNS network."""
+
+    name: str
+    type: str
+    subnet: str
+    gateway: str = ""
+    switch: str = ""
+    """The external switch it uses (transparent, l2bridge, overlay); nat and ics make their own."""
+    vlan: int = 0
+    vni: int = 4096
+    port_range: tuple[int, ...] = (1024, 65535)
+    """Ports of the NAT's pool, first and last."""
+    has_outbound_nat: bool = True
+    """l2bridge and overlay: VFP translates what leaves for addresses outside `exceptions`."""
+    exceptions: tuple[str, ...] = ()
+    mtu: int = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSpec:
+    """A rule that blocks. `layer`: acl (switch), extended-acl, vfp, firewall."""
+
+    layer: str = "acl"
+    direction: str = "out"
+    """As seen by the NIC's owner."""
+    protocol: str = ""
+    port: int = 0
+    """Destination port."""
+    address: str = ""
+    """The other side, as a prefix."""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """A container with one endpoint."""
+
+    name: str
+    network: str
+    isolation: str = "process"
+    address: str = ""
+    mac: str = ""
+    publish: tuple[str, ...] = ()
+    """`tcp:8080:80`: outside port to inside port."""
+    serves: tuple[str, ...] = ()
+    """`http:80`, `tcp:9000`, `dns`, `echo:7`."""
+    rules: tuple[RuleSpec, ...] = ()
+    mtu: int = 0
+    vlan: int = 0
+    image: str = "mcr.microsoft.com/windows/nanoserver:ltsc2022"
+    pod: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmSpec:
+    """A virtual machine with one synthetic NIC."""
+
+    name: str
+    switch: str
+    address: str = ""
+    gateway: str = ""
+    mac: str = ""
+    vlan: int = 0
+    serves: tuple[str, ...] = ()
+    rules: tuple[RuleSpec, ...] = ()
+    may_spoof: bool = False
+    has_dhcp_guard: bool = False
+    is_connected: bool = True
+    has_sriov: bool = False
+    mtu: int = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSpec:
+    """A Windows host that is recorded."""
+
+    name: str
+    build: int = 20348
+    processors: int = 4
+    nic: tuple[NicSpec, ...] = ()
+    team: tuple[TeamSpec, ...] = ()
+    switch: tuple[SwitchSpec, ...] = ()
+    network: tuple[NetworkSpec, ...] = ()
+    container: tuple[ContainerSpec, ...] = ()
+    vm: tuple[VmSpec, ...] = ()
+    rules: tuple[RuleSpec, ...] = ()
+    """Of the host's own firewall."""
+    serves: tuple[str, ...] = ()
+    clock_skew_us: int = 0
+    is_virtual: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerSpec:
+    """A machine outside. Without `is_remote` it is on the LAN, else behind its router."""
+
+    name: str
+    address: str
+    mac: str = ""
+    gateway: str = ""
+    vlan: int = 0
+    serves: tuple[str, ...] = ()
+    is_remote: bool = False
+    latency_us: int = 200
+    is_router: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficSpec:
+    """Something a machine does. docs/reference/lab-scenario.md says what each kind needs."""
+
+    kind: str
+    source: str
+    to: str = ""
+    at_ms: float = 0.0
+    port: int = 0
+    name: str = ""
+    server: str = ""
+    """Whom to ask (dns)."""
+    path: str = "/"
+    n: int = 1
+    interval_ms: float = 10.0
+    n_bytes: int = 1000
+    timeout_ms: float = 3000.0
+    chain: int = 1
+    nbs: int = 1
+    flows: int = 1
+    mac: str = ""
+    """The sender to pretend (spoof)."""
+    sport: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultSpec:
+    """Something that goes wrong and that no rule expresses."""
+
+    kind: str
+    """loss, delay, disconnect, disable."""
+    at: str
+    """The NIC's owner or the NIC."""
+    share: float = 1.0
+    after_ms: float = 0.0
+    delay_us: int = 0
+    protocol: str = ""
+    port: int = 0
+    direction: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureSpec:
+    """How it is recorded, and what is lost on the way."""
+
+    truncate_bytes: int = 0
+    is_multilayer: bool = False
+    points: str = "both"
+    """both, physical, switch."""
+    address: str = ""
+    """Only packets of this address: a capture filter."""
+    providers: tuple[str, ...] = ("vmswitch", "winnat", "tcpip", "vfp", "wfp", "hns", "lbfo")
+    buffer_bytes: int = 65536
+    ring_bytes: int = 0
+    """Size of a circular file; 0: a file as long as it takes."""
+    lost_share: float = 0.0
+    """Share of buffers that are lost."""
+    pktmon_bytes: int = 0
+    """Snap length of pktmon; its own default is 128, 0 is whole packets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtSpec:
+    """How to write what no document settles; docs/reference/lab-doubts.md."""
+
+    destinations_1003: str = "strings"
+    order_56_58: str = "56-received"
+    order_240_241: str = "240-received"
+    side_54_55: str = "54-ingress"
+    ics_events: str = "winnat"
+    container_id: str = "none"
+    direction_1003: str = "switch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """How Windows moves packets here."""
+
+    has_checksum_offload: bool = True
+    has_large_send: bool = False
+    has_receive_coalescing: bool = False
+    coalesce_us: int = 0
+    """Packets that arrive within this time are one chain."""
+    max_chain: int = 64
+    has_static_neighbours: bool = False
+    has_packet_direct: bool = False
+    clones_on_rewrite: bool = False
+    """VFP copies what it rewrites, so that the NBL is another from there on."""
+    nbl_pool: int = 0
+    """Addresses to begin with: few are reused soon."""
+    services: str = "quick"
+    """Named set of service times: quick, steady, slow."""
+    lan_vlans: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """All of it."""
+
+    name: str
+    title: str
+    story: str
+    look_for: tuple[str, ...]
+    command: str = ""
+    """The command that shows it."""
+    topic: str = "paths"
+    """paths, faults, captures or mechanics: how the list groups it."""
+    network: str = "10.0.0.0/24"
+    duration_ms: float = 0.0
+    """0: until nothing happens any more."""
+    start: str = "2026-03-02T09:00:00Z"
+    host: tuple[HostSpec, ...]
+    peer: tuple[PeerSpec, ...] = ()
+    traffic: tuple[TrafficSpec, ...] = ()
+    fault: tuple[FaultSpec, ...] = ()
+    capture: CaptureSpec = field(default_factory=CaptureSpec)
+    engine: EngineSpec = field(default_factory=EngineSpec)
+    doubts: DoubtSpec = field(default_factory=DoubtSpec)
+
+
+def scenario_names() -> list[str]:
+    """The built-in scenarios, in order of their names."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in (files("wnv_lab") / "scenarios").iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def read_scenario(name: str) -> Scenario:
+    """A built-in scenario by its name, or one of a TOML file."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise LabError(f"{name} cannot be read ({error.strerror})", "give the path of a scenario file") from error
+        return parse_scenario(text, path.stem)
+    if name not in scenario_names():
+        raise unknown("the scenario", name, scenario_names())
+    return parse_scenario((files("wnv_lab") / "scenarios" / f"{name}.toml").read_text(encoding="utf-8"), name)
+
+
+def parse_scenario(text: str, name: str) -> Scenario:
+    """The text of a scenario file; `name` is used where the file gives none."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(f"the scenario '{name}' is not TOML: {error}") from error
+    data.setdefault("name", name)
+    made = _make(Scenario, data, "scenario")
+    assert isinstance(made, Scenario)
+    check_scenario(made)
+    return made
+
+
+def _make(kind: type, data: object, place: str) -> object:
+    """A dataclass of the values a TOML table has, checked by name and type."""
+    if not isinstance(data, dict):
+        raise LabError(f"{place} is {type(data).__name__}, expected a table")
+    hints = get_type_hints(kind)
+    known = {entry.name: entry for entry in fields(kind)}
+    for key in data:
+        if key not in known:
+            raise unknown(f"in {place}, the key", str(key), known)
+    for entry in known.values():
+        if entry.default is MISSING and entry.default_factory is MISSING and entry.name not in data:
+            raise LabError(f"{place} lacks '{entry.name}'", f"add {entry.name} = … to it")
+    return kind(**{key: _value(hints[key], value, f"{place}.{key}") for key, value in data.items()})
+
+
+def _value(hint: Any, value: object, place: str) -> object:  # Any: what get_type_hints gives
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)[0]
+        if not isinstance(value, list):
+            raise LabError(f"{place} is {type(value).__name__}, expected a list")
+        return tuple(_value(inner, entry, f"{place}[{i}]") for i, entry in enumerate(value))
+    if is_dataclass(hint):
+        assert isinstance(hint, type)
+        return _make(hint, value, place)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        raise LabError(f"{place} is {value!r}, expected {hint.__name__}")
+    return value
+
+
+def _one_of(place: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise unknown(place, value, known)
+
+
+DOUBTS = {
+    "destinations_1003": ("strings", "double", "none"),
+    "order_56_58": ("56-received", "58-received"),
+    "order_240_241": ("240-received", "241-received"),
+    "side_54_55": ("54-ingress", "55-ingress"),
+    "ics_events": ("winnat", "sharedaccess", "none"),
+    "container_id": ("none", "guid", "job"),
+    "direction_1003": ("switch", "owner", "none"),
+}
+"""Every doubt and its readings, the usual one first."""
+
+
+def machine_names(scenario: Scenario) -> list[str]:
+    """Hosts, containers, VMs and peers."""
+    names = [host.name for host in scenario.host] + [peer.name for peer in scenario.peer]
+    for host in scenario.host:
+        names += [container.name for container in host.container] + [vm.name for vm in host.vm]
+    return names
+
+
+def check_scenario(scenario: Scenario) -> None:
+    """Refuse what cannot be: names used twice, references to nothing, words that are not known."""
+    if not scenario.host:
+        raise LabError(f"the scenario '{scenario.name}' has no host", "add a [[host]] table")
+    for doubt, known in DOUBTS.items():
+        _one_of(f"doubts.{doubt}", getattr(scenario.doubts, doubt), known)
+    _one_of("capture.points", scenario.capture.points, ("both", "physical", "switch"))
+    names: set[str] = set()
+    for name in machine_names(scenario):
+        if name in names:
+            raise LabError(f"two machines are called '{name}'", "give each a name of its own")
+        names.add(name)
+    for host in scenario.host:
+        _check_host(host)
+    for traffic in scenario.traffic:
+        for name in filter(None, (traffic.source, traffic.server)):
+            if name not in names:
+                raise unknown("in traffic, the machine", name, names)
+
+
+def _check_host(host: HostSpec) -> None:
+    if host.processors < 1:
+        raise LabError(f"{host.name} has {host.processors} processors", "give it at least one")
+    nics = {nic.name for nic in host.nic}
+    uplinks = nics | {team.name for team in host.team}
+    switches = {switch.name for switch in host.switch} | {
+        network.name for network in host.network if network.type in ("nat", "ics")
+    }
+    for team in host.team:
+        for member in team.members:
+            _one_of(f"in the team {team.name}, the NIC", member, tuple(nics))
+    for switch in host.switch:
+        _one_of(f"in the switch {switch.name}, the kind", switch.kind, ("external", "internal", "private"))
+        for uplink in switch.uplink:
+            _one_of(f"in the switch {switch.name}, the uplink", uplink, tuple(uplinks))
+        if (switch.kind == "external") != bool(switch.uplink):
+            raise LabError(
+                f"the switch {switch.name} is {switch.kind} and has uplinks {list(switch.uplink)}",
+                "an external switch has an uplink, others have none",
+            )
+    for network in host.network:
+        _one_of(f"in the network {network.name}, the type", network.type, NETWORK_TYPES)
+        if network.type not in ("nat", "ics"):
+            _one_of(f"in the network {network.name}, the switch", network.switch, tuple(switches))
+    for container in host.container:
+        _one_of(
+            f"in the container {container.name}, the network",
+            container.network,
+            tuple(network.name for network in host.network),
+        )
+        _one_of(f"in the container {container.name}, the isolation", container.isolation, ("process", "hyperv"))
+    for vm in host.vm:
+        _one_of(f"in the VM {vm.name}, the switch", vm.switch, tuple(switches))
