@@ -26,7 +26,7 @@ def facts(event_id: int, fields: Fields) -> Facts:
         said |= _instance(fields)
         yield Fact(nat, said, change=_INSTANCES[event_id])
     elif event_id in _ADDRESSES:
-        address = name_of(fields.get("IPAddress"))
+        address = name_of(fields.get("IPAddress")).removesuffix(":0")  # a socket address without a port
         if address:
             yield Fact(nat, {**said, "external_addresses": [address]})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +12,7 @@ import numpy as np
 
 from wnv.arrays import I32, I64
 from wnv.packets.points import NO_DIRECTION
+from wnv.schema import EDGES, NODES, Table
 
 ALWAYS: Final = int(np.iinfo(np.int64).min)
 """Start of what was there as long as the recording knows."""
@@ -208,6 +210,8 @@ class Topology:
     """(session, lower-case name or GUID) → code."""
     expectations: dict[tuple[int, int], Expectation] = field(default_factory=dict)
     """(point, direction) → what follows."""
+    hosts: dict[int, str] = field(default_factory=dict)
+    """Name of the host of each session, where an inventory says it."""
     inventory: str = ""
     """Name of the inventory that was used; empty without."""
 
@@ -259,6 +263,54 @@ class Topology:
 
     # --- nodes -----------------------------------------------------------------------------------------
 
+    def tables(self) -> dict[str, dict[str, Sequence[object]]]:
+        """Rows of `schema.NODES` and `schema.EDGES`, as `stages.Tables`; times without bounds are null."""
+        said: dict[tuple[int, str], list[Contradiction]] = {}
+        for one in self.contradictions:
+            said.setdefault((one.session_id, one.node_id), []).append(one)
+        return {
+            NODES.name: _columns(
+                NODES, [_node_row(node, said.get((node.session_id, node.node_id), ())) for node in self.nodes]
+            ),
+            EDGES.name: _columns(EDGES, [_edge_row(edge) for edge in self.edges]),
+        }
+
     def node(self, node_id: str, session_id: int = 0) -> Node | None:
         """The node of an id."""
         return next((one for one in self.nodes if one.node_id == node_id and one.session_id == session_id), None)
+
+
+def _columns(table: Table, rows: Sequence[dict[str, object]]) -> dict[str, Sequence[object]]:
+    return {name: [row[name] for row in rows] for name in table.names}
+
+
+def _node_row(node: Node, contradictions: Sequence[Contradiction]) -> dict[str, object]:
+    properties = dict(node.properties)
+    if contradictions:
+        properties["contradictions"] = [
+            {"property": one.property, "values": one.values, "sources": one.sources, "evidence": one.evidence}
+            for one in contradictions
+        ]
+    return {
+        "node_id": node.node_id, "session_id": node.session_id, "kind": node.kind.value, "name": node.name,
+        "guid": node.guid or None, "parent": node.parent or None, "from_ns": _start(node.from_ns),
+        "to_ns": _end(node.to_ns), "properties": json.dumps(properties, ensure_ascii=False, default=str),
+        "source": node.source, "confidence": node.confidence, "reason": node.reason or None,
+        "evidence": list(node.evidence),
+    }  # fmt: skip
+
+
+def _edge_row(edge: Edge) -> dict[str, object]:
+    return {
+        "session_id": edge.session_id, "kind": edge.kind.value, "source_id": edge.source_id,
+        "target_id": edge.target_id, "from_ns": _start(edge.from_ns), "to_ns": _end(edge.to_ns),
+        "confidence": edge.confidence, "reason": edge.reason or None, "evidence": list(edge.evidence),
+    }  # fmt: skip
+
+
+def _start(from_ns: int) -> int | None:
+    return None if from_ns == ALWAYS else from_ns
+
+
+def _end(to_ns: int) -> int | None:
+    return None if to_ns == FOREVER else to_ns
