@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from command_line import done
 from wnv import open_trace
 from wnv_lab.etl.layout import EventKind
@@ -31,10 +33,9 @@ def writer(path: Path, **options: Any) -> EtlWriter:  # Any: what EtlWriter take
 def complaints(path: Path) -> list[str]:
     """What wnv has to say against the file, most of it in one word."""
     with open_trace(path) as trace:
-        trace.scanned()
-        for _ in trace.slices():
-            pass
-        return sorted(str(row.code) for row in trace.log.rows())
+        return sorted(
+            {str(row.code) for row in trace.overview.diagnostics} | {str(row.code) for row in trace.log.rows()}
+        )
 
 
 def rows_of(path: Path) -> list[Row]:
@@ -62,3 +63,28 @@ def decoded(
     rows = read_back(path, said)
     assert [(row["provider"], row["event_id"]) for row in rows if not row["is_whole"]] == []
     return [row["fields"] for row in rows]
+
+
+def told(path: Path) -> list[tuple[Any, ...]]:  # Any: numbers, texts and bytes
+    """What the events of a file say in their headers, and their payloads, in order of time; read by columns.
+
+    Processor, time, process, thread, provider, id, version, level, opcode, keyword, container, payload.
+    """
+    rows: list[tuple[Any, ...]] = []
+    with open_trace(path) as trace:
+        for piece in trace.slices():
+            events = piece.events
+            texts = events.guids.texts
+            mine = np.flatnonzero(events.has_descriptor)
+            for row in mine.tolist():
+                start, n = int(events.payload_start[row]), int(events.payload_bytes[row])
+                container = int(piece.container[row])
+                rows.append((
+                    *(int(column[row]) for column in (events.cpu, events.ts_ns, events.pid, events.tid)),
+                    texts[events.provider[row]],
+                    *(int(column[row]) for column in (
+                        events.event_id, events.version, events.level, events.opcode, events.keyword)),
+                    None if container < 0 else texts[container],
+                    events.data[start : start + n].tobytes(),
+                ))  # fmt: skip
+    return rows

@@ -136,6 +136,22 @@ def test_a_ring_that_went_around_certainly_lost_its_start(tmp_path: Path) -> Non
     assert ticks == sorted(ticks)
 
 
+def test_a_quiet_processor_holds_the_first_buffer_of_a_ring_to_the_end(tmp_path: Path) -> None:
+    spec = replace(SPEC, buffer_size=4096)
+    busy = [buffer(k, 1, 10 * k, 10 * k + 5) for k in range(2, 16)]
+    seen = see_data(tmp_path, build(*circular(spec, [*busy, buffer(1, 0, 1, 2)], 6)))
+    (loss,) = seen.losses
+    assert (loss.wrap_confidence, loss.n_overwritten, loss.n_missing) == (1.0, 9, 0)
+    assert seen.codes == {Code.RING_WRAPPED: 9, Code.BUFFER_COUNT_DIFFERS: 1}
+
+
+def test_a_buffer_lost_behind_the_seam_of_a_ring_is_a_gap(tmp_path: Path) -> None:
+    spec = replace(SPEC, buffer_size=4096)
+    busy = [buffer(k, 1, 10 * k, 10 * k + 5) for k in range(2, 20) if k != 18]
+    (loss,) = see_data(tmp_path, build(*circular(spec, [*busy, buffer(1, 0, 1, 2)], 6))).losses
+    assert (loss.n_overwritten, loss.n_missing, [gap.first_missing for gap in loss.gaps]) == (12, 1, [18])
+
+
 def test_a_ring_that_has_room_left_lost_nothing(tmp_path: Path) -> None:
     seen = see_data(tmp_path, build(*ring(12, 100)))
     (loss,) = seen.losses

@@ -85,12 +85,20 @@ def find_losses(recording: Recording, files: list[int], log: Log) -> Loss:
     sequence = buffers.sequence[rows]
     numbers = sequence[usable_numbers(sequence)]
     first = int(numbers.min()) if len(numbers) else 1
-    confidence, reason = _wrapped(recording, files, rows, spans, first)
-    # A ring overwrites in the order of the flushes, which is nearly that of the numbers: at its seam some are gone
-    # that count as overwritten, not as lost.
-    is_seam = (sequence < first + 2 * max(1, headers[0].n_processors)) if confidence else np.zeros(len(rows), np.bool_)
+    n_gone = _n_gone(recording, files)
+    confidence, reason = _wrapped(recording, files, rows, spans, n_overwritten=max(first - 1, n_gone))
+    is_seam = np.zeros(len(rows), np.bool_)
+    if confidence:
+        # A ring overwrites in the order of the flushes, which is nearly that of the numbers: at its seam some are
+        # gone that count as overwritten, not as lost. A quiet processor may hold an early number to the end, so
+        # the missing ones are counted from there.
+        ordered = np.sort(numbers)
+        n_missing_before = ordered - 1 - np.arange(len(ordered))
+        behind = ordered[n_missing_before >= n_gone]
+        seam = max(first + 2 * max(1, headers[0].n_processors), int(behind.min()) if len(behind) else 0)
+        is_seam = sequence < seam
     gaps = find_gaps(np.where(is_seam, 0, sequence), buffers.cpu[rows], spans)
-    n_overwritten = first - 1 if confidence == 1.0 else 0
+    n_overwritten = max(first - 1, n_gone) if confidence == 1.0 else 0
     n_cut = 0 if confidence else sum(_n_cut(recording.files[number]) for number in files)
     flagged = rows[(buffers.flags[rows] & (layout.FLAG_EVENTS_LOST | layout.FLAG_BUFFER_LOST)) != 0]
     loss = Loss(
@@ -133,7 +141,18 @@ def _n_cut(file: IndexedFile) -> int:
     return max(0, file.header.buffers_written - 1 - int(numbers.max(initial=0)))
 
 
-def _wrapped(recording: Recording, files: list[int], rows: I64, spans: Spans, first: int) -> tuple[float, str]:
+def _n_gone(recording: Recording, files: list[int]) -> int:
+    """Buffers that rings wrote and no longer hold, by their headers: those of a stopped session count all ever
+    written (section 1)."""
+    rings = [recording.files[number] for number in files]
+    return sum(
+        max(0, ring.header.buffers_written - len(ring.index))
+        for ring in rings
+        if ring.header.is_circular and ring.header.end_filetime
+    )
+
+
+def _wrapped(recording: Recording, files: list[int], rows: I64, spans: Spans, n_overwritten: int) -> tuple[float, str]:
     """How sure it is that a ring overwrote its start, and why.
 
     `pktmon stop` and `netsh trace stop` merge the file: that numbers the buffers anew and drops the mode bit, but
@@ -144,7 +163,7 @@ def _wrapped(recording: Recording, files: list[int], rows: I64, spans: Spans, fi
         # A ring that is not full did not wrap: what it lacks was cut off.
         size = sum(recording.files[number].source.size for number in files)
         is_full = not header.max_file_bytes or size >= _FULL_SHARE * header.max_file_bytes
-        return (1.0, f"{first - 1:,} buffers were overwritten") if first > 1 and is_full else (0.0, "")
+        return (1.0, f"{n_overwritten:,} buffers were overwritten") if n_overwritten and is_full else (0.0, "")
     with_events = spans.n_events > 0
     if not (header.mode & layout.MODE_RELOG and header.max_file_bytes and with_events.any()):
         return 0.0, ""

@@ -200,8 +200,10 @@ class EtlWriter:
         self.n_events = [0] * n_processors
         """Events of each processor so far, lost ones included."""
 
+        first = self._pack_first_buffer()
+        self._first_bytes = len(first)
         self._file: BinaryIO = Path(path).open("wb")  # noqa: SIM115 - closed by close() and abandon()
-        self._first_bytes = self._write_first_buffer()
+        self._file.write(first)
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -472,8 +474,8 @@ class EtlWriter:
 
     # --- the file ---------------------------------------------------------------------------------
 
-    def _write_first_buffer(self) -> int:
-        """Write buffer 0 as it stands now, to its place; its size in bytes."""
+    def _pack_first_buffer(self) -> bytes:
+        """Buffer 0 as it stands now."""
         body = self._header.pack()
         used = BUFFER_HEADER_BYTES + len(body)
         if self._is_relogged:
@@ -487,9 +489,7 @@ class EtlWriter:
         header = BUFFER_HEADER.pack(
             size, saved, past_end, 0, 0, 0, 0, 0, self._logger_id, state, used, flags, TYPE_HEADER, 0, 0
         )
-        self._file.seek(0)
-        self._file.write((header + body).ljust(size, b"\xff"))
-        return size
+        return (header + body).ljust(size, b"\xff")
 
     def close(self, end_ns: int | None = None, n_events_lost: int = 0, n_buffers_lost: int = 0) -> None:
         """Stop the session: flush every buffer, then state end and counts in buffer 0.
@@ -507,7 +507,8 @@ class EtlWriter:
         header.n_buffers = 1 + self._n_written
         header.n_events_lost = self._n_events_lost + n_events_lost
         header.n_buffers_lost = self._n_buffers_lost + n_buffers_lost
-        self._write_first_buffer()
+        self._file.seek(0)
+        self._file.write(self._pack_first_buffer())
         self._file.close()
 
     def abandon(self) -> None:
