@@ -1,14 +1,30 @@
 from __future__ import annotations
 
 import struct
+from ipaddress import ip_address
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payloads import Echo, Tcp, Udp, arp, ethernet, ip
-from wnv.packets.headers import find_network_layer, original_bytes, summarize
+from dissection import columns_of, dissect
+from payloads import Echo, Tcp, Udp, arp, ethernet, ip, vxlan, wifi
+from plain import uncompiled
+from random_frames import FrameMaker
+from wnv.packets.headers import (
+    COLUMNS,
+    Headers,
+    address_texts,
+    decode_packets,
+    find_network_layer,
+    ipv4_texts,
+    ipv6_texts,
+    mac_texts,
+    original_bytes,
+    summarize,
+)
 from wnv.packets.points import LINK_ETHERNET, LINK_RAW, LINK_UNKNOWN, LINK_UPPER_PDU, LINK_WIFI
 
 LINKS = (LINK_ETHERNET, LINK_RAW, LINK_WIFI, LINK_UPPER_PDU, LINK_UNKNOWN)
@@ -116,3 +132,116 @@ class TestSummarize:
     def test_has_something_to_say_of_any_bytes(self, frame: bytes, link: int) -> None:
         assert summarize(frame, link)
         assert summarize(ethernet(V4)[:20] + frame, LINK_ETHERNET)
+
+
+def headers_of(*frames: bytes, link: int = LINK_ETHERNET) -> Headers:
+    data, start, n_bytes = columns_of(frames)
+    return decode_packets(data, start, n_bytes, np.full(len(frames), link, np.uint16))
+
+
+def table_of(headers: Headers | None) -> dict[str, object] | None:
+    """All columns as lists, the carried packets' too."""
+    if headers is None:
+        return None
+    columns: dict[str, object] = {name: getattr(headers, name).tolist() for name in COLUMNS}
+    return {**columns, "inner": table_of(headers.inner)}
+
+
+class TestDecodePackets:
+    def test_the_uncompiled_loops_find_the_same(self) -> None:
+        maker = FrameMaker(21)
+        for link, make in ((LINK_ETHERNET, maker.ethernet), (LINK_RAW, maker.packet)):
+            frames = [make() for _ in range(150)]
+            frames += [frame[: maker.random.randrange(len(frame))] for frame in frames]
+            compiled = table_of(headers_of(*frames, link=link))
+            with uncompiled():
+                assert table_of(headers_of(*frames, link=link)) == compiled
+
+    @given(st.lists(st.binary(max_size=100), max_size=6), st.sampled_from(LINKS))
+    def test_random_bytes_never_raise_and_mean_the_same_uncompiled(self, frames: list[bytes], link: int) -> None:
+        compiled = table_of(headers_of(*frames, link=link))
+        with uncompiled():
+            assert table_of(headers_of(*frames, link=link)) == compiled
+
+    @given(st.integers(0, 10_000), st.integers(0, 200), st.binary(min_size=80, max_size=80))
+    def test_nothing_is_read_behind_a_frame(self, seed: int, cut: int, behind: bytes) -> None:
+        frame = FrameMaker(seed).ethernet()[:cut]
+        data, start, n_bytes = columns_of([frame + behind])
+        link = np.array([LINK_ETHERNET], np.uint16)
+        assert table_of(decode_packets(data, start, n_bytes - 80, link)) == table_of(headers_of(frame))
+
+    def test_frames_outside_the_data_are_refused(self) -> None:
+        one, link = np.ones(1, np.int64), np.array([LINK_ETHERNET], np.uint16)
+        for start, n_bytes in ((one, one * 10), (-one, one), (one, -one)):
+            with pytest.raises(ValueError, match="outside"):
+                decode_packets(np.zeros(10, np.uint8), start, n_bytes, link)
+
+    def test_wifi_frames_as_tshark_reads_them(self, tshark: Path, tmp_path: Path) -> None:
+        maker = FrameMaker(22)
+        frames = []
+        for n in range(300):
+            packet = maker.packet()
+            frames.append(
+                wifi(packet, ether_type=0x86DD if packet[0] >> 4 == 6 else 0x0800, to_ds=bool(n & 1),
+                     from_ds=bool(n & 2), qos=bool(n & 4))
+            )  # fmt: skip
+        fields = ("wlan.da", "wlan.sa", "tcp.srcport", "ip.src")
+        shown = dissect(tshark, tmp_path, [(frame, len(frame)) for frame in frames], fields, LINK_WIFI,
+                        ("wlan.check_checksum:FALSE",))  # fmt: skip
+        headers = headers_of(*frames, link=LINK_WIFI)
+        addresses = address_texts(headers.ip_version, headers.src_high, headers.src_low, headers.has_src).tolist()
+        for row, theirs in enumerate(shown):
+            assert [mac_texts(headers.eth_dst).tolist()[row]] == theirs["wlan.da"]
+            assert [mac_texts(headers.eth_src).tolist()[row]] == theirs["wlan.sa"]
+            if headers.ip_version[row] == 4:
+                assert addresses[row] == theirs["ip.src"][0]
+            if theirs["tcp.srcport"]:
+                assert headers.src_port[row] == int(theirs["tcp.srcport"][0])
+
+    def test_tags_of_bare_payload_name_both_ends(self) -> None:
+        tags = [(20, bytes([10, 0, 0, 1])), (21, bytes([10, 0, 0, 2])), (24, (2).to_bytes(4, "big")),
+                (25, (80).to_bytes(4, "big")), (26, (4000).to_bytes(4, "big")), (0, b"")]  # fmt: skip
+        pdu = b"".join(struct.pack(">HH", tag, len(value)) + value for tag, value in tags)
+        headers = headers_of(pdu + b"payload", link=LINK_UPPER_PDU)
+        assert (headers.protocol[0], headers.src_port[0], headers.dst_port[0]) == (6, 80, 4000)
+        assert ipv4_texts(headers.src_low.view(np.int64)).tolist() == ["10.0.0.1"]
+        assert (headers.payload_offset[0], headers.payload_bytes[0]) == (len(pdu), 7)
+
+    def test_take_keeps_carried_packets_with_their_rows(self) -> None:
+        frames = [ethernet(V4), ethernet(vxlan(ethernet(V6), 7, "10.0.0.1", "10.0.0.2")), ethernet(V6)]
+        headers = headers_of(*frames)
+        taken = headers.take(np.array([2, 1]))
+        assert (taken.row.tolist(), taken.protocol.tolist()) == ([2, 1], [17, 17])
+        assert taken.inner is not None
+        assert (taken.inner.row.tolist(), taken.inner.ip_version.tolist()) == ([1], [6])
+
+
+class TestTexts:
+    @given(st.lists(st.integers(0, 2**128 - 1) | st.integers(0, 2**33) | st.none(), max_size=20))
+    def test_of_ipv6_addresses_are_those_of_the_standard_library(self, numbers: list[int | None]) -> None:
+        values = [number or 0 for number in numbers]
+        high = np.array([value >> 64 for value in values], np.uint64)
+        low = np.array([value & (1 << 64) - 1 for value in values], np.uint64)
+        given = np.array([number is not None for number in numbers], np.bool_)
+        expected = [None if number is None else str(ip_address(number.to_bytes(16, "big"))) for number in numbers]
+        texts = address_texts(np.full(len(values), 6, np.int16), high, low, given)
+        assert [text and ip_address(text) for text in texts.tolist()] == [
+            text and ip_address(text) for text in expected
+        ]
+        assert len(texts.values) == len(set(texts.values))
+
+    def test_of_both_versions_in_one_column(self) -> None:
+        version = np.array([4, 6, 6, -1], np.int16)
+        zero, low = np.zeros(4, np.uint64), np.array([0x0A000001, 0x0A000001, 1, 0], np.uint64)
+        texts = address_texts(version, zero, low, version > 0)
+        assert texts.tolist() == ["10.0.0.1", "::a00:1", "::1", None]
+        assert texts.take(np.array([2, 0])).tolist() == ["::1", "10.0.0.1"]
+
+    def test_an_ipv4_address_mapped_to_ipv6_shows_both(self) -> None:
+        texts = ipv6_texts(np.zeros(1, np.uint64), np.array([0xFFFF_0A00_0001], np.uint64))
+        assert texts.tolist() == ["::ffff:10.0.0.1"]
+
+    def test_of_mac_addresses(self) -> None:
+        assert mac_texts(np.array([0x0200_0000_000A, -1, 0])).tolist() == [
+            "02:00:00:00:00:0a", None, "00:00:00:00:00:00",
+        ]  # fmt: skip
