@@ -34,6 +34,8 @@ _IF_INDEX, _MINIPORT_INDEX, _LOWER_INDEX, _IF_GUID, _MEDIUM, _MAC, _ETHER_TYPE =
 _SWITCH_NAME, _EXTENSION_INDEX, _LOWEST_INDEX, _ADDRESS, _IP_INDEX, _VSID, _VLAN, _COMPARTMENT = (
     10, 11, 12, 13, 14, 15, 16, 17,
 )  # fmt: skip
+SWITCH_TYPES: Final = frozenset({_VM_NIC, _HOST_VNIC, _EXTERNAL})
+"""Of these, the switch's end of a NIC."""
 _LAYER_WORDS: Final = {
     _FILTER: "filter", _PROTOCOL: "protocol", _EXTENSION: "switch_extension", _HTTP: "http", _IP: "ip", 12: "slbmux",
     13: "ipsec", _HTTP_MESSAGE: "http",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from wnv.clock import NO_TIME
@@ -28,6 +29,7 @@ from wnv.topology.points import point_facts
 from wnv.topology.resolve import add_places
 from wnv.topology.sources import PROVIDERS, FactReader
 from wnv.topology.things import LISTS, Record, Said, Things
+from wnv.topology.ways import add_expectations
 
 _KEY_ORDER: Final = (
     "guid", "endpoint", "id", "name", "alias", "if_index", "component", "address", "switch_port", "point",
@@ -40,6 +42,8 @@ _MAY_DIFFER: Final = frozenset({
 })  # fmt: skip
 """Properties that sources word differently, or that change, without one of them being wrong."""
 _CONTAINER_NIC: Final = re.compile(r"^Container NIC [0-9a-f]{8}$", re.IGNORECASE)
+_NO_NAME: Final = re.compile(r"^([0-9a-f-]{12,}|ethernet.*)$", re.IGNORECASE)
+"""Names of endpoints that name no container: identifiers, and what HNS gives by default."""
 _HOST_NICS: Final = frozenset({"hns internal nic"})
 _HOST_COMPARTMENT: Final = 1
 _PROPERTY_LENGTH_MAX: Final = 4096
@@ -66,12 +70,18 @@ class Builder:
             self._things.add(fact)
 
     def finish(
-        self, inventory: Iterable[Fact] = (), points: Sequence[Point] = (), *, inventory_name: str = ""
+        self,
+        inventory: Iterable[Fact] = (),
+        points: Sequence[Point] = (),
+        *,
+        n_sessions: int = 1,
+        inventory_name: str = "",
     ) -> Topology:
         """The topology; `points` are those of the recording, `inventory` what an inventory says (see `inventory`)."""
         things = self._things
-        for fact in (*self._reader.rest(), *point_facts(points), *inventory):
+        for fact in (*self._reader.rest(), *inventory):
             things.add(fact)
+        self._add_points(points, n_sessions)
         inferences = infer(things)
         for fact in inferred_relations(things, things.records()):
             things.add(fact)
@@ -80,8 +90,22 @@ class Builder:
         built = _Builder(things, records, inferences)
         topology = Topology(built.nodes(), built.edges(), built.contradictions, inventory=inventory_name)
         built.name(topology)
-        add_places(topology, points, built.nodes_of_points(len(points)), built.nics_by_name())
+        nodes_of_points = built.nodes_of_points(len(points))
+        add_places(topology, points, nodes_of_points, built.nics_by_name())
+        add_expectations(topology, points, nodes_of_points)
         return topology
+
+    def _add_points(self, points: Sequence[Point], n_sessions: int) -> None:
+        """Points are numbered over all sessions: each is tied to the sessions that know its NIC, layer or switch."""
+        things = self._things
+        for fact in point_facts(points):
+            sessions = [
+                session
+                for session in range(n_sessions if n_sessions > 1 else 0)
+                if any(things.find(session, fact.subject.thing, key) >= 0 for key in fact.subject.keys)
+            ]
+            for session in sessions or [0]:
+                things.add(replace(fact, session_id=session))
 
 
 class _Builder:
@@ -324,6 +348,7 @@ class _Builder:
             node = self._node_of.get(record.number)
             if node is not None and node.kind is not NodeKind.PORT:
                 node.name = _name(record, node)
+        _name_containers(topology, by_id)
         for node in topology.nodes:
             vm = by_id.get((node.session_id, owner.get(node.node_id, "")))
             if node.kind is NodeKind.VM_NIC and vm is not None and vm.kind is NodeKind.VM:
@@ -455,6 +480,19 @@ def _fallback_name(record: Record, node: Node) -> str:
     mac = record.get("mac")
     index = record.key("if_index")
     return f"{word} ifIndex {index}" if index else f"{word} {mac or node.node_id.partition(':')[2]}"
+
+
+def _name_containers(topology: Topology, by_id: dict[tuple[int, str], Node]) -> None:
+    """A container of which only its id is known takes the name of its HNS endpoint, if that is a name."""
+    for edge in topology.edges:
+        owner = by_id.get((edge.session_id, edge.source_id))
+        nic = by_id.get((edge.session_id, edge.target_id))
+        if edge.kind is not EdgeKind.OWNS or owner is None or nic is None or owner.kind is not NodeKind.CONTAINER:
+            continue
+        name = str(nic.properties.get("endpoint_name", ""))
+        if not owner.properties.get("friendly_name") and name and not _NO_NAME.match(name):
+            owner.name, owner.confidence = name, min(owner.confidence, 0.9)
+            owner.reason = "named as its HNS endpoint"
 
 
 def _port_name(record: Record, nic: Node | None) -> str:

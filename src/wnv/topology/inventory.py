@@ -6,12 +6,12 @@ columns. What has another form than expected is counted and left out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from wnv.diagnostics import Code, Log
-from wnv.errors import WnvError
 from wnv.providers import hns
 from wnv.providers.facts import (
     Fact,
@@ -35,20 +35,26 @@ _ROWS_MAX: Final = 1 << 14
 _PORT_KINDS: Final = {"external": "physical_nic", "internal": "host_vnic", "synthetic": "vm_nic", "emulated": "vm_nic"}
 
 
-def host_name(inventory: object) -> str:
+def parse_inventory(content: bytes, log: Log) -> Object:
+    """The inventory in a file's bytes. What is no JSON counts as damage, and is as good as no inventory."""
+    try:
+        value = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        log.record(Code.INVENTORY_INVALID, detail=f"not of the format {FORMAT}")
+        return {}
+    return value
+
+
+def host_name(inventory: Object) -> str:
     """Name of the host that the inventory is of; empty where it does not say."""
-    computer = inventory.get("computer") if isinstance(inventory, dict) else None
+    computer = inventory.get("computer")
     return name_of(get(computer, "Name")) if isinstance(computer, dict) else ""
 
 
-def inventory_facts(inventory: object, session_id: int = 0, log: Log | None = None) -> Iterator[Fact]:
-    """The facts of one inventory. Raises `WnvError` if it is none."""
-    if not isinstance(inventory, dict) or inventory.get("format") != FORMAT:
-        found = inventory.get("format") if isinstance(inventory, dict) else type(inventory).__name__
-        raise WnvError(
-            f"this is no inventory: its format is {found!r}, not {FORMAT!r}",
-            advice="Inventories are made on the host, and described in docs/formats/inventory.md.",
-        )
+def inventory_facts(inventory: Object, session_id: int = 0, log: Log | None = None) -> Iterator[Fact]:
+    """The facts of one inventory, as it was parsed."""
     aliases = {
         name_of(get(row, "Name")).lower(): guid_of(get(row, "InterfaceGuid"))
         for row in _rows(inventory, "adapters", None)
