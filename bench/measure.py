@@ -155,9 +155,54 @@ def etl_parser(file: str) -> Figures:
     return {"n_events": counter.n, "seconds": time.perf_counter() - started}
 
 
+def frame_headers(n_frames: str) -> Figures:
+    """Header columns of frames; and all columns of `frames`, with Protocol and Info."""
+    import numpy as np
+    from frames import make_frames
+
+    from wnv.packets.headers import decode_packets
+    from wnv.packets.points import LINK_ETHERNET
+    from wnv.packets.table import frame_columns
+
+    frames = make_frames(int(n_frames))
+    n_bytes = np.array([len(frame) for frame in frames])
+    start, data = np.cumsum(n_bytes) - n_bytes, np.frombuffer(b"".join(frames) + bytes(64), np.uint8)
+    link = np.full(len(frames), LINK_ETHERNET, np.uint16)
+    return {
+        "n_frames": len(frames),
+        "seconds": _best_of(lambda: decode_packets(data, start, n_bytes, link, n_bytes)),
+        "columns_seconds": _best_of(lambda: frame_columns(data, start, n_bytes, link, n_bytes)),
+    }
+
+
+def dpkt(n_frames: str) -> Figures:
+    """dpkt: the headers of the same frames, and a few of their fields."""
+    from dpkt.ethernet import Ethernet
+    from dpkt.ip import IP
+    from dpkt.tcp import TCP
+    from dpkt.udp import UDP
+    from frames import make_frames
+
+    frames = make_frames(int(n_frames))
+    found: list[tuple[object, ...]] = []
+    started = time.perf_counter()
+    for frame in frames:
+        packet = Ethernet(frame)
+        layer = packet.data
+        if isinstance(layer, IP):
+            row: tuple[object, ...] = (packet.src, packet.dst, layer.src, layer.dst, layer.len, layer.id, layer.ttl)
+            segment = layer.data
+            if isinstance(segment, TCP):
+                row += (segment.sport, segment.dport, segment.seq, segment.ack, segment.flags, segment.win)
+            elif isinstance(segment, UDP):
+                row += (segment.sport, segment.dport, segment.ulen)
+            found.append(row)
+    return {"n_frames": len(found), "seconds": time.perf_counter() - started}
+
+
 MEASUREMENTS: dict[str, Callable[..., Figures]] = {
     "headers": headers, "warm_headers": warm_headers, "convert": convert, "copy": copy, "unpack": unpack,
-    "dissect": dissect, "etl_parser": etl_parser,
+    "dissect": dissect, "etl_parser": etl_parser, "frame_headers": frame_headers, "dpkt": dpkt,
 }  # fmt: skip
 
 

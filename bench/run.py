@@ -126,6 +126,7 @@ class Bench:
         self._start_up()
         netsh = self._make("netsh", self._n_events)
         self._headers(netsh)
+        self._frame_headers()
         self._convert(netsh, "netsh")
         netsh.unlink()
         for kind in ("pktmon", "packed"):
@@ -197,6 +198,18 @@ class Bench:
             ratio = _at_least(rate / their_rate, 100)
             self.lines.append(Line("events a second", _size(path), rates, "M/s", reference, *ratio))
         few.unlink()
+
+    def _frame_headers(self) -> None:
+        """Against dpkt, which makes an object a header."""
+        runs = [one.figures for one in self._times("frame_headers", str(2 * self._few))]
+        theirs = measure("dpkt", str(self._few)).figures
+        their_rate = theirs["n_frames"] / theirs["seconds"] / 1e6
+        source = f"{runs[0]['n_frames'] / 1e6:g} M frames"
+        rates = [one["n_frames"] / one["seconds"] / 1e6 for one in runs]
+        ratio = _at_least(median(rates) / their_rate, 30)
+        self.lines.append(Line("header columns of frames", source, rates, "M/s", f"dpkt: {their_rate:.3f} M/s", *ratio))
+        rates = [one["n_frames"] / one["columns_seconds"] / 1e6 for one in runs]
+        self.lines.append(Line("the same, with Protocol and Info as text", source, rates, "M/s"))
 
     def _convert(self, path: Path, kind: str) -> None:
         """Against copying as many bytes as are read: of a compressed recording, as it is when unpacked."""
