@@ -384,6 +384,10 @@ export interface Frames {
   dns_qry_type: number | null;
   /** Name in the first question. */
   dns_qry_name: string | null;
+  /** First IPv4 address in the answers. */
+  dns_a: string | null;
+  /** First IPv6 address in the answers. */
+  dns_aaaa: string | null;
   /** DHCP: transaction. */
   dhcp_id: number | null;
   /** 1 discover, 2 offer, 3 request, 4 decline, 5 ack, 6 nak, 7 release, … */
@@ -416,6 +420,8 @@ export interface Frames {
   tls_handshake_type: number | null;
   /** Version that a hello states in the place of TLS 1.2 and before. */
   tls_hello_version: number | null;
+  /** Why, of an alert that is not encrypted: 40 handshake failure, … */
+  tls_alert: number | null;
   /** Name of the server that the client's hello asks for. */
   tls_sni: string | null;
   /** What was captured. */

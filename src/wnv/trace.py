@@ -2,41 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
+from wnv import bundle
 from wnv.diagnostics import Log
+from wnv.errors import UsageError, WnvError
 from wnv.etl.reader import Progress, Recording, Slice
-from wnv.etl.source import find_recordings
 from wnv.export.capture import CaptureResult
 from wnv.overview import Overview
-from wnv.pipeline import CaptureOptions, Scanned, convert_to_pcapng, longest_sightings, scan
+from wnv.pipeline import CaptureOptions, Opened, Scanned, convert_to_pcapng, longest_sightings, scan
+from wnv.schema import TABLES, Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    from wnv.pipeline.stored import StoredTrace
+
+_TABLES: dict[str, Table] = {table.name: table for table in TABLES if table.name != "fields"}
 
 
 class Trace:
-    """One recording: a file, or the files of a folder read as one. Use as a context, or `close` it.
+    """One recording: a file, the files of a folder read as one, or a trace folder. Use as a context, or `close` it.
 
     >>> import wnv
     >>> with wnv.open_trace(wnv.sample_path()) as trace:
     ...     print(trace.overview.n_events, trace.overview.n_packets)
     467 114
+
+    Tables of an `.etl` are made when the first one is asked for, and kept in the cache (`wnv cache list`):
+
+    >>> with wnv.open_trace(wnv.sample_path()) as trace:
+    ...     observations = trace.table("observations")
+    ...     print(observations.num_rows, trace.session["os_build"])
+    114 18362
     """
 
-    def __init__(self, paths: Sequence[Path], progress: Progress | None = None) -> None:
-        self.log = Log()
-        self._recording = Recording(paths, self.log)
-        self._progress = progress
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        progress: Progress | None = None,
+        *,
+        inventory: Path | None = None,
+        use_cache: bool = True,
+        jobs: int = 2,
+    ) -> None:
+        self._progress, self._use_cache, self._jobs = progress, use_cache, jobs
+        self._recording: Recording | None = None
         self._scanned: Scanned | None = None
+        self._stored: StoredTrace | None = None
+        self._derived: dict[str, ds.Dataset] | None = None
+        self._temporary: list[Path] = []
+        self.inventory_path = inventory
+        """What is known of the host beside the recording; None without."""
+        self.log = Log()
+        found = bundle.find(paths)
+        if found.folder is not None:
+            from wnv.pipeline.stored import StoredTrace
 
-    @property
-    def recording(self) -> Recording:
-        return self._recording
+            if inventory is not None:
+                raise UsageError(
+                    f"{found.folder}: a trace folder has the inventory that was imported with it",
+                    advice="Import the recording again with --inventory.",
+                )
+            self._stored = StoredTrace(found.folder)
+        else:
+            self._recording = Recording(found.files, self.log)
+            self.inventory_path = inventory or bundle.find_inventory(found.files)
 
-    def scanned(self) -> Scanned:
-        """The recording after its first pass, which runs at the first call."""
+    # --- what it holds, without tables ------------------------------------------------------------------
+
+    def scanned(self) -> Opened:
+        """The recording after its first pass, which runs at the first call; or the trace folder."""
+        if self._recording is None:
+            assert self._stored is not None
+            return self._stored
         if self._scanned is None:
             self._scanned = scan(self._recording, self._progress)
         return self._scanned
@@ -46,10 +94,14 @@ class Trace:
         """What it holds and what it lost."""
         return self.scanned().overview
 
+    @property
+    def session(self) -> dict[str, Any]:  # Any: values of all kinds
+        """The row of `session`, the first where there are several."""
+        return dict(self.overview.sessions[0].row)
+
     def slices(self) -> Iterator[Slice]:
         """All events in global order, slice by slice; each is valid until the next."""
-        self.scanned()
-        return self._recording.slices(self._progress)
+        return self.scanned().slices(self._progress)
 
     def convert(
         self,
@@ -67,8 +119,133 @@ class Trace:
         """The sightings of the pktmon packet that was seen most often, the first such one; see `pipeline`."""
         return longest_sightings(self.scanned())
 
+    # --- tables -----------------------------------------------------------------------------------------
+
+    def stored(self) -> StoredTrace:
+        """The trace folder itself, or that of the recording in the cache, where it is made if need be."""
+        if self._stored is None:
+            from wnv.pipeline.stored import StoredTrace
+
+            self._stored = StoredTrace(self._import())
+        return self._stored
+
+    def save(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write the trace folder `path`, which is there once it is whole.
+
+        Raises `UsageError` if there is something already, or this is a trace folder itself.
+        """
+        from wnv.pipeline.importing import import_recording
+
+        scanned = self.scanned()
+        if not isinstance(scanned, Scanned):
+            raise UsageError("this is a trace folder already", advice="Copy it, or import the .etl files again.")
+        inventory = bundle.read_inventory(self.inventory_path) if self.inventory_path is not None else None
+        import_recording(
+            scanned, path, inventory=inventory, jobs=self._jobs, overwrite=overwrite, progress=self._progress
+        )  # fmt: skip
+
+    def needs_import(self) -> bool:
+        """Whether `stored` has to read the whole recording first: it is in no trace folder yet."""
+        if self._stored is not None:
+            return False
+        place = self._cache_place() if self._use_cache else None
+        return place is None or not _is_usable(place)
+
+    def _import(self) -> Path:
+        """The trace folder of the recording, in the cache or for as long as this is open."""
+        from wnv.store.cache import Cache
+
+        if not self._use_cache:
+            place = self._temporary_folder() / "recording.wnv"
+            self.save(place)
+            return place
+        place = self._cache_place()
+        cache = Cache()
+        if not _is_usable(place):
+            self.save(place, overwrite=True)
+            cache.trim(place)
+        cache.use(place)
+        return place
+
+    def _cache_place(self) -> Path:
+        from wnv.decode.catalog import Catalog
+        from wnv.store.cache import Cache, cache_key
+
+        assert self._recording is not None
+        options = {"catalog": Catalog().digest()}
+        if self.inventory_path is not None:
+            inventory = bundle.read_inventory(self.inventory_path)
+            options["inventory"] = f"{inventory.name} {hashlib.sha256(inventory.content).hexdigest()}"
+        return Cache().place(cache_key([file.source.path for file in self._recording.files], options))
+
+    def _temporary_folder(self) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="wnv-"))
+        self._temporary.append(folder)
+        return folder
+
+    def dataset(self, name: str) -> ds.Dataset:
+        """A table as a `pyarrow` dataset, which is read as far as it is asked for; see `schema` for the names.
+
+        >>> import wnv
+        >>> with wnv.open_trace(wnv.sample_path()) as trace:
+        ...     print(trace.dataset("frames").count_rows())
+        114
+        """
+        table = _TABLES.get(name)
+        if table is None:
+            raise UsageError(f"there is no table {name!r}", advice=f"There are: {', '.join(_TABLES)}.")
+        if table.is_derived:
+            return self._derived_tables()[name]
+        return self.stored().dataset(name)
+
+    def datasets(self) -> Mapping[str, ds.Dataset]:
+        """All tables by name; derived ones are made if need be."""
+        return {name: self.dataset(name) for name in _TABLES}
+
+    def _derived_tables(self) -> dict[str, ds.Dataset]:
+        if self._derived is None:
+            from wnv.pipeline.deriving import derived_tables
+
+            self._derived = derived_tables(
+                self.stored(), self._temporary_folder, jobs=self._jobs, progress=self._progress
+            )
+        return self._derived
+
+    def table(self, name: str) -> pa.Table:
+        """A whole table as Arrow: for large recordings, `dataset` or `sql` take less memory."""
+        from wnv.store.tables import read_table
+
+        return read_table(self.dataset(name))
+
+    @property
+    def events(self) -> pa.Table:
+        """The table `events`."""
+        return self.table("events")
+
+    def to_pandas(self, name: str) -> Any:  # Any: a pandas.DataFrame, where pandas is installed
+        """A table as a pandas data frame."""
+        try:
+            return self.table(name).to_pandas()
+        except ImportError:
+            raise WnvError("pandas is not installed", advice="Install it: pip install pandas") from None
+
+    def to_polars(self, name: str) -> Any:  # Any: a polars.DataFrame, where polars is installed
+        """A table as a polars data frame."""
+        try:
+            import polars as pl  # type: ignore[import-not-found] # not a dependency
+        except ImportError:
+            raise WnvError("polars is not installed", advice="Install it: pip install polars") from None
+        return pl.from_arrow(self.table(name))
+
+    # --- its end ----------------------------------------------------------------------------------------
+
     def close(self) -> None:
-        self._recording.close()
+        """Let go of files, and remove what was made for this alone."""
+        if self._recording is not None:
+            self._recording.close()
+        for folder in self._temporary:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._temporary = []
 
     def __enter__(self) -> Self:
         return self
@@ -79,12 +256,32 @@ class Trace:
         self.close()
 
 
-def open_trace(*paths: str | Path, progress: Progress | None = None) -> Trace:
-    """Open a recording: one `.etl`, several of them, or folders that hold them.
+def _is_usable(place: Path) -> bool:
+    from wnv.pipeline.stored import StoredTrace
 
+    with suppress(WnvError):
+        StoredTrace(place).check()
+        return True
+    return False
+
+
+def open_trace(
+    *paths: str | Path,
+    progress: Progress | None = None,
+    inventory: str | Path | None = None,
+    use_cache: bool = True,
+    jobs: int = 2,
+) -> Trace:
+    """Open a recording: one `.etl`, several of them, folders that hold them, or one trace folder (`.wnv`).
+
+    `inventory`: what is known of the host, in place of `NAME.inventory.json` beside the recording. Without
+    `use_cache` tables are made anew and removed at the end. `jobs`: threads to keep busy while they are made.
     Raises `WnvError` if there is nothing to read.
     """
-    return Trace([file for path in paths for file in find_recordings(Path(path))], progress)
+    return Trace(
+        [Path(path) for path in paths], progress, inventory=Path(inventory) if inventory is not None else None,
+        use_cache=use_cache, jobs=jobs,
+    )  # fmt: skip
 
 
 def sample_path() -> Path:

@@ -93,7 +93,7 @@ def _target(traces: tuple[Path, ...], out: str | None) -> str:
 
 
 def _report(trace: Trace, result: CaptureResult, *, is_narrowed: bool) -> None:
-    rows = trace.scanned().packets.points.rows
+    rows = trace.scanned().capture.points
     for file in result.files:
         name = "standard output" if file.path == "-" else file.path
         partial = " (partial: interrupted)" if result.is_partial else ""

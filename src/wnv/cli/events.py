@@ -134,7 +134,7 @@ def _batches(
             left -= len(rows)
         for start in range(0, len(rows), _BATCH):
             part = rows[start : start + _BATCH]
-            columns = event_columns(trace.recording, piece, part, payload=payload, names=names)
+            columns = event_columns(trace.scanned(), piece, part, payload=payload, names=names)
             if fields:
                 columns |= field_columns(trace.scanned().decoder, piece, part)
             if payload:

@@ -46,7 +46,7 @@ _KIND_WORDS = {
 def info(traces: tuple[Path, ...], form: str, time_style: str, strict: bool) -> int:
     """Say what a recording holds, what it lost, what of it can be read and what to run next.
 
-    TRACE is an .etl file, or a folder of them; several are read as one.
+    TRACE is an .etl file, a folder of them, or a trace folder (.wnv); several .etl are read as one.
     """
     with opened(traces) as trace:
         overview = trace.overview

@@ -17,9 +17,11 @@ import click
 
 from wnv.cli.main import LOST
 from wnv.errors import UsageError
-from wnv.text import csv_cell, json_escaped, visible
+from wnv.text import counted, csv_cell, json_escaped, visible
 
 if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
     from wnv.clock import TimeFormatter
     from wnv.etl.reader import Progress
     from wnv.overview import SessionOverview
@@ -39,6 +41,17 @@ time_option = click.option(
     show_default=True,
     help="Show times in the recorded host's zone, UTC, this computer's zone, since the start, since the row before.",
 )
+inventory_option = click.option(
+    "--inventory", metavar="FILE", type=click.Path(path_type=Path),
+    help="What is known of the host (`wnv capture` writes it). [default: NAME.inventory.json beside NAME.etl]",
+)  # fmt: skip
+jobs_option = click.option(
+    "--jobs", metavar="N", type=click.IntRange(1, 64), help="Threads to keep busy. [default: as many as processors]"
+)
+cache_option = click.option(
+    "--cache/--no-cache", "use_cache", default=True,
+    help="Keep what is imported for the next command, or remove it at the end.  [default: cache]",
+)  # fmt: skip
 strict_option = click.option("--strict", is_flag=True, help="Exit with 3 if data was lost, or could not be read.")
 
 
@@ -65,14 +78,18 @@ class ProgressBar:
             self._update(done, total)
 
     @contextmanager
-    def shown(self, doing: str) -> Iterator[None]:
+    def shown(self, doing: str, unit: str = "") -> Iterator[None]:
+        """With `unit`, what is counted, the bar tells the rate, too."""
         if not sys.stderr.isatty():
             yield
             return
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(),
+            *([_rate_column(unit)] if unit else []), TimeRemainingColumn(),
+        )  # fmt: skip
         # Redirected, what goes to standard output would end on stderr.
         bar = Progress(
             *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
@@ -86,15 +103,49 @@ class ProgressBar:
                 self._update = None
 
 
+def _rate_column(unit: str) -> ProgressColumn:
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.0f} {unit}/s" if speed else "")
+
+    return RateColumn()
+
+
 @contextmanager
-def opened(paths: Sequence[Path], bar: ProgressBar | None = None) -> Iterator[Trace]:
+def opened(
+    paths: Sequence[Path],
+    bar: ProgressBar | None = None,
+    *,
+    inventory: Path | None = None,
+    use_cache: bool = True,
+    jobs: int | None = None,
+) -> Iterator[Trace]:
     """The recording at `paths` after its first pass; `bar` gets the progress of what follows, too."""
     from wnv.trace import open_trace
 
     bar = bar or ProgressBar()
-    with open_trace(*paths, progress=bar) as trace:
+    jobs = jobs or os.cpu_count() or 1
+    with open_trace(*paths, progress=bar, inventory=inventory, use_cache=use_cache, jobs=jobs) as trace:
         with bar.shown("Reading"):
             trace.scanned()
+        yield trace
+
+
+@contextmanager
+def with_tables(
+    paths: Sequence[Path], *, inventory: Path | None = None, use_cache: bool = True, jobs: int | None = None
+) -> Iterator[Trace]:
+    """The recording at `paths` with its base tables; says so where it has to be imported for that."""
+    bar = ProgressBar()
+    with opened(paths, bar, inventory=inventory, use_cache=use_cache, jobs=jobs) as trace:
+        if trace.needs_import():
+            say(f"importing {trace.overview.source} ({counted(trace.overview.n_events, 'event')})")
+            with bar.shown("Importing", unit="events"):
+                trace.stored()
         yield trace
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -18,7 +18,7 @@ from wnv.decode.description import EventDescription
 from wnv.etl import layout
 from wnv.etl.events import NO_HOOK, NULL_ID, Guids
 from wnv.etl.extended import Items, sid_text
-from wnv.etl.reader import Recording, Slice
+from wnv.etl.reader import Slice
 from wnv.providers import registry
 from wnv.schema import FIELDS
 
@@ -53,8 +53,15 @@ def select_events(piece: Slice, guids: set[str], ids: set[int], start_ns: int | 
     return np.flatnonzero(keep)
 
 
+class Sessions(Protocol):
+    """A recording, or a trace folder."""
+
+    @property
+    def session_of_buffer(self) -> I64: ...
+
+
 def event_columns(
-    recording: Recording, piece: Slice, rows: I64, *, payload: bool = False, names: Mapping[str, str] | None = None
+    recording: Sessions, piece: Slice, rows: I64, *, payload: bool = False, names: Mapping[str, str] | None = None
 ) -> dict[str, list[Any]]:
     """The columns of `schema.EVENTS` for the events `rows` of `piece`; None is null.
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from wnv import __version__
+from wnv.bundle import Inventory
 from wnv.etl.reader import Progress, Slice
 from wnv.overview import diagnostic_row
 from wnv.packets.headers import Texts
@@ -30,7 +31,7 @@ from wnv.schema import (
 )  # fmt: skip
 from wnv.store.arrow import StoredData
 from wnv.store.events import event_columns
-from wnv.store.folder import BASE_FORMAT, TablesWriter
+from wnv.store.folder import BASE_FORMAT, INVENTORY_FILE, TablesWriter
 from wnv.store.frames import find_frames, stored_frames, stored_observations
 from wnv.store.records import to_json
 
@@ -40,7 +41,13 @@ _HALF: Final = (1 << 64) - 1
 
 
 def import_recording(
-    scanned: Scanned, path: Path, *, jobs: int = 1, overwrite: bool = False, progress: Progress | None = None
+    scanned: Scanned,
+    path: Path,
+    *,
+    inventory: Inventory | None = None,
+    jobs: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> None:
     """Write the base tables of a recording to the trace folder `path`, which is there once all of it is.
 
@@ -58,10 +65,12 @@ def import_recording(
         _add_rows(writer, POINTS, _point_rows(scanned))
         diagnostics = scanned.recording.log.rows()
         _add_rows(writer, DIAGNOSTICS, [diagnostic_row(row) for row in diagnostics])
+        if inventory is not None:
+            writer.add_file(INVENTORY_FILE, inventory.content)
         writer.finish({
             "base_format": BASE_FORMAT, "wnv_version": __version__,
             "overview": to_json(replace(scanned.overview, diagnostics=diagnostics)),
-            "capture": to_json(scanned.capture),
+            "capture": to_json(scanned.capture), "inventory": inventory.name if inventory is not None else None,
         })  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from wnv.arrays import BOOL, I64
 from wnv.decode import metadata
@@ -22,13 +23,14 @@ from wnv.overview import Overview
 from wnv.packets.sightings import PacketRows
 from wnv.pipeline.scanning import CaptureFacts
 from wnv.providers.stages import Stretch
-from wnv.schema import BUFFERS, SESSION
+from wnv.schema import BASE_TABLES, BUFFERS, SESSION
 from wnv.store.events import contradiction
 from wnv.store.folder import TraceFolder, open_folder
 from wnv.store.reading import FolderReader, Read, Wanted
 from wnv.store.records import from_json
+from wnv.store.tables import read_table
 
-_NO_ROWS = np.zeros(0, np.int64)
+_BASE = {table.name: table for table in BASE_TABLES}
 
 
 class StoredTrace:
@@ -44,6 +46,15 @@ class StoredTrace:
             raise WnvError(f"{place} is not what wnv writes there", advice="Import the recording again.")
         self._guids = Guids()
 
+    def check(self) -> None:
+        """Open every table. Raises `WnvError` if one is not what was written."""
+        for table in BASE_TABLES:
+            self.folder.dataset(table)
+
+    def dataset(self, name: str) -> ds.Dataset:
+        """A base table. Raises `WnvError` if it is not what was written."""
+        return self.folder.dataset(_BASE[name])
+
     @property
     def inputs(self) -> Sequence[Path]:
         """The files it is read from, which no output may overwrite."""
@@ -52,7 +63,7 @@ class StoredTrace:
     @cached_property
     def session_of_buffer(self) -> I64:
         """Number of the session of each buffer."""
-        numbers: I64 = self.folder.dataset(BUFFERS).to_table(["session_id"]).column(0).to_numpy()
+        numbers: I64 = read_table(self.folder.dataset(BUFFERS)).column("session_id").to_numpy()
         if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < len(self.overview.sessions):
             raise contradiction()
         return numbers

@@ -2,6 +2,7 @@
 
     name.wnv/meta.json            what was imported, formats, rows of each table; its presence says: all is there
     name.wnv/events.parquet …     base tables
+    name.wnv/inventory.json       what was known of the host beside the recording, where something was
     name.wnv/derived/…            the same for derived tables: made again when they are of an older format
 
 A folder is written beside its place under another name and renamed when it is whole, so that whatever has the name
@@ -27,7 +28,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from wnv.errors import UsageError, WnvError
-from wnv.schema import BASE_TABLES, Table
+from wnv.schema import BASE_TABLES, DERIVED_TABLES, Table
 from wnv.store.arrow import StoredData, record_batch
 from wnv.store.records import parse_json
 from wnv.store.tables import TableWriter, open_table
@@ -37,16 +38,12 @@ BASE_FORMAT: Final = 1
 """Of the base tables and `meta.json`; an older one needs a new import."""
 DERIVED_FORMAT: Final = 1
 """Of the derived tables and the rules by which they are made; older ones are made again."""
+INVENTORY_FILE: Final = "inventory.json"
 _META = "meta.json"
 _DERIVED = "derived"
 _KIND = "wnv trace folder"
 _META_BYTES_MAX = 64 * 2**20
 _SLICES_WAITING = 2
-
-
-def is_trace_folder(path: Path) -> bool:
-    """Whether `path` is a folder of ours, or claims to be one."""
-    return path.is_dir() and (path.suffix.lower() == SUFFIX or (path / _META).exists())
 
 
 class TablesWriter:
@@ -66,7 +63,8 @@ class TablesWriter:
         self._is_finished = False
 
     def _refuse(self) -> None:
-        if self._path.is_symlink() or (self._path.exists() and not is_trace_folder(self._path)):
+        is_ours = self._path.is_dir() and not self._path.is_symlink() and (self._path / _META).exists()
+        if self._path.is_symlink() or (self._path.exists() and not is_ours):
             raise UsageError(f"{self._path}: is there already and is no trace folder", advice="Choose another name.")
         if self._path.exists() and not self._overwrite:
             raise UsageError(f"{self._path}: is there already", advice="Use --force to replace it, or another name.")
@@ -104,6 +102,13 @@ class TablesWriter:
         except OSError as error:
             raise _cannot_write(self._path, error) from None
 
+    def add_file(self, name: str, content: bytes) -> None:
+        """Put a file beside the tables."""
+        try:
+            (self._part / name).write_bytes(content)
+        except OSError as error:
+            raise _cannot_write(self._path, error) from None
+
     def finish(self, meta: Mapping[str, Any]) -> None:  # Any: JSON
         """End all files, then say what they are and give the folder its name."""
         for futures in self._waiting:
@@ -122,14 +127,20 @@ class TablesWriter:
         self._is_finished = True
 
     def _rename(self) -> None:
-        if self._path.exists():
+        for is_last in (False, False, True):
             self._refuse()
             old = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.old")
-            self._path.rename(old)
-            self._part.rename(self._path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            self._part.rename(self._path)
+            with suppress(FileNotFoundError):
+                self._path.rename(old)
+            try:
+                self._part.rename(self._path)
+            except OSError:
+                if is_last or not self._path.exists():  # else another process was faster just now
+                    raise
+                continue
+            finally:
+                shutil.rmtree(old, ignore_errors=True)
+            return
 
     def _remove(self) -> None:
         for writer in self._writers.values():
@@ -149,8 +160,12 @@ class TablesWriter:
 _BY_WEIGHT = {"frames": 0, "events": 1, "hops": 0, "journeys": 1}
 
 
-def _cannot_write(path: Path, error: OSError) -> WnvError:
-    return WnvError(f"{path}: cannot be written ({error.strerror or error})")
+class NotWritable(WnvError):
+    """The system refuses to write there."""
+
+
+def _cannot_write(path: Path, error: OSError) -> NotWritable:
+    return NotWritable(f"{path}: cannot be written ({error.strerror or error})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +180,57 @@ class TraceFolder:
         """A base table. Raises `WnvError` if its file is not what was written."""
         return open_table(self.path, table, self.rows[table.name])
 
-    def datasets(self) -> dict[str, ds.Dataset]:
-        """All base tables, by name."""
-        return {table.name: self.dataset(table) for table in BASE_TABLES}
+    def inventory(self) -> bytes | None:
+        """The inventory that was imported with the recording, in JSON; None without one."""
+        if not self.meta.get("inventory"):
+            return None
+        return _read_file(self.path / INVENTORY_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFolder:
+    """The derived tables of a trace folder."""
+
+    path: Path
+    meta: Mapping[str, Any]  # Any: JSON
+    rows: Mapping[str, int]
+
+    def dataset(self, table: Table) -> ds.Dataset:
+        """A derived table. Raises `WnvError` if its file is not what was written."""
+        return open_table(self.path, table, self.rows[table.name])
+
+
+def is_newer(path: Path) -> bool:
+    """Whether the derived tables at `path` were made by a newer wnv, which an older one leaves alone."""
+    try:
+        made = _read_meta(path, ())[0].get("derived_format")
+    except WnvError:
+        return False
+    return type(made) is int and made > DERIVED_FORMAT
+
+
+def open_derived(path: Path, made_of: Mapping[str, Any]) -> DerivedFolder | None:  # Any: JSON
+    """The derived tables at `path`, if they are whole, of our format, and made of what `made_of` says; else None."""
+    try:
+        meta, rows = _read_meta(path, DERIVED_TABLES)
+        found = DerivedFolder(path, meta, rows)
+        if meta.get("derived_format") != DERIVED_FORMAT or meta.get("made_of") != made_of:
+            return None
+        for table in DERIVED_TABLES:
+            found.dataset(table)
+    except WnvError:
+        return None
+    return found
 
 
 def open_folder(path: Path) -> TraceFolder:
     """The trace folder at `path`. Raises `WnvError` if it is none, or of a format that this wnv does not read."""
-    meta, rows = _read_meta(path, BASE_TABLES)
-    found = meta.get("base_format")
-    if type(found) is not int or found > BASE_FORMAT:
+    place = path / _META
+    meta = parse_json(_read_file(place), str(place))
+    found = meta.get("base_format") if isinstance(meta, dict) and meta.get("kind") == _KIND else None
+    if type(found) is not int:
+        raise WnvError(f"{place}: does not say what wnv writes there", advice="Import the recording again.")
+    if found > BASE_FORMAT:
         raise WnvError(
             f"{path}: is of format {found}, and this wnv reads {BASE_FORMAT}",
             advice="It was written by a newer wnv: update, or import the recording again.",
@@ -184,28 +240,42 @@ def open_folder(path: Path) -> TraceFolder:
             f"{path}: is of format {found}, older than {BASE_FORMAT}, which this wnv reads",
             advice="Import the recording again: wnv import RECORDING -w NAME.wnv",
         )
-    return TraceFolder(path, meta, rows)
+    return TraceFolder(path, *_read_meta(path, BASE_TABLES))
 
 
 def _read_meta(path: Path, tables: Sequence[Table]) -> tuple[dict[str, Any], dict[str, int]]:  # Any: JSON
     place = path / _META
+    meta = parse_json(_read_file(place), str(place))
+    rows = meta.get("rows") if isinstance(meta, dict) else None
+    known = isinstance(rows, dict) and all(type(rows.get(one.name)) is int for one in tables)
+    if not isinstance(meta, dict) or meta.get("kind") != _KIND or not isinstance(rows, dict) or not known:
+        raise WnvError(f"{place}: does not say what wnv writes there", advice="Import the recording again.")
+    return meta, rows
+
+
+def _read_file(place: Path) -> bytes:
     try:
         found = os.lstat(place)
         if not stat.S_ISREG(found.st_mode) or found.st_size > _META_BYTES_MAX:
-            raise WnvError(f"{place}: is no file that wnv wrote")
-        text = place.read_bytes()
+            raise WnvError(f"{place}: is no file that wnv wrote", advice="Import the recording again.")
+        return place.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise WnvError(
-            f"{path}: is no trace folder, or one that was not finished ({_META} is missing)",
+            f"{place.parent}: is no trace folder, or one that was not finished ({place.name} is missing)",
             advice="Import the recording again: wnv import RECORDING -w NAME.wnv",
         ) from None
     except OSError as error:
         raise WnvError(f"{place}: cannot be read ({error.strerror or error})") from None
-    meta = parse_json(text, str(place))
-    rows = meta.get("rows") if isinstance(meta, dict) else None
-    if not isinstance(meta, dict) or meta.get("kind") != _KIND or not isinstance(rows, dict):
-        raise WnvError(f"{place}: does not say what wnv writes there", advice="Import the recording again.")
-    return meta, rows
+
+
+def source_of(path: Path) -> str:
+    """The recording that was imported into a trace folder, as far as it says; empty if it is none."""
+    try:
+        overview = _read_meta(path, BASE_TABLES)[0].get("overview")
+    except WnvError:
+        return ""
+    source = overview.get("source") if isinstance(overview, dict) else None
+    return source if isinstance(source, str) else ""
 
 
 def derived_path(path: Path) -> Path:

@@ -108,6 +108,14 @@ def open_table(folder: Path, table: Table, n_rows: int | None = None) -> ds.Data
         raise _damaged(path, f"cannot be read ({_first_line(error)})") from None
 
 
+def read_table(dataset: ds.Dataset) -> pa.Table:
+    """All rows. Raises `WnvError` where the file turns out to be damaged."""
+    try:
+        return dataset.to_table()
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(Path(dataset.files[0]), f"cannot be read ({_first_line(error)})") from None
+
+
 def _damaged(path: Path, what: str) -> WnvError:
     return WnvError(f"{path}: {what}", advice="Import the recording again.")
 

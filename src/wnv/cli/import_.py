@@ -1,0 +1,52 @@
+"""`wnv import`: a recording to a trace folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from wnv.cli.output import (
+    ProgressBar,
+    exit_code,
+    inventory_option,
+    jobs_option,
+    opened,
+    say,
+    strict_option,
+    traces_argument,
+    warn_of_losses,
+)  # fmt: skip
+from wnv.text import counted
+
+
+@click.command(
+    "import",
+    epilog="\b\nExamples:\n"
+    "  wnv import trace.etl -w trace.wnv\n"
+    "  wnv import folder/ -w case.wnv --inventory host.inventory.json",
+)
+@traces_argument
+@click.option(
+    "-w", "--write", "out", metavar="NAME.wnv", required=True, type=click.Path(path_type=Path), help="Folder to write."
+)
+@click.option("--force", is_flag=True, help="Replace the trace folder that is there already.")
+@inventory_option
+@jobs_option
+@strict_option
+def import_(
+    traces: tuple[Path, ...], out: Path, force: bool, inventory: Path | None, jobs: int | None, strict: bool
+) -> int:
+    """Write a recording to a trace folder: its tables as Parquet files, which all commands take in its place.
+
+    Other tools read them, too: DuckDB, pandas, polars, Spark. The folder is there once all of it is written; what
+    is interrupted leaves nothing. The tables are in the reference; NAME.wnv/derived is filled when it is asked for.
+    """
+    bar = ProgressBar()
+    with opened(traces, bar, inventory=inventory, jobs=jobs) as trace:
+        with bar.shown("Importing", unit="events"):
+            trace.save(out, overwrite=force)
+        n_packets = trace.overview.n_packets
+        say(f"{out}: {counted(trace.overview.n_events, 'event')}, {counted(n_packets, 'sighting')} of packets")
+        warn_of_losses(trace)
+        return exit_code(trace, strict=strict)

@@ -1,0 +1,81 @@
+"""Derived tables of a trace folder, out of its base tables alone: the virtual network, then what happened in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+
+from wnv import __version__
+from wnv.decode.catalog import Catalog
+from wnv.etl.reader import Progress
+from wnv.pipeline.network import build_topology
+from wnv.pipeline.stored import StoredTrace
+from wnv.providers.stages import Stage, Tables
+from wnv.schema import DERIVED_TABLES, TABLES
+from wnv.store.folder import DERIVED_FORMAT, NotWritable, TablesWriter, derived_path, is_newer, open_derived
+from wnv.topology.model import Topology
+
+_TABLE = {table.name: table for table in TABLES}
+
+
+def made_of(stored: StoredTrace) -> dict[str, Any]:  # Any: JSON
+    """What derived tables follow from beside the rules of their format."""
+    return {
+        "catalog": Catalog().digest(),
+        "rows": dict(stored.folder.rows),
+        "inventory": stored.folder.meta.get("inventory"),
+    }
+
+
+def derived_tables(
+    stored: StoredTrace, spare: Callable[[], Path], *, jobs: int = 1, progress: Progress | None = None
+) -> dict[str, ds.Dataset]:
+    """The derived tables of a trace folder, made first if they are missing or of an older format.
+
+    Where the folder cannot be written, or a newer wnv made those in it, they are made below `spare()`.
+    """
+    wanted, place = made_of(stored), derived_path(stored.folder.path)
+    found = open_derived(place, wanted)
+    if found is None and not is_newer(place):
+        with suppress(NotWritable):
+            derive(stored, place, jobs=jobs, progress=progress)
+            found = open_derived(place, wanted)
+    if found is None:
+        place = derived_path(spare())
+        derive(stored, place, jobs=jobs, progress=progress)
+        found = open_derived(place, wanted)
+    assert found is not None
+    return {table.name: found.dataset(table) for table in DERIVED_TABLES}
+
+
+def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress | None = None) -> None:
+    """Write the derived tables of a trace folder to `path`, in place of those that are there.
+
+    Raises `WnvError` if they cannot be written, or the base tables cannot be read.
+    """
+    with TablesWriter(path, DERIVED_TABLES, jobs=jobs, overwrite=True) as writer:
+        topology = build_topology(stored)
+        _write(writer, topology.tables())
+        stages = _stages(topology, stored)
+        if stages:
+            for stretch in stored.stretches(progress):
+                for stage in stages:
+                    _write(writer, stage.add(stretch))
+                writer.end_slice()
+        for stage in stages:
+            _write(writer, stage.finish())
+        writer.finish({"derived_format": DERIVED_FORMAT, "wnv_version": __version__, "made_of": made_of(stored)})
+
+
+def _stages(topology: Topology, stored: StoredTrace) -> Sequence[Stage]:
+    """The stages of pass 2, in the order in which they see each stretch."""
+    return ()
+
+
+def _write(writer: TablesWriter, tables: Tables) -> None:
+    for name, columns in tables.items():
+        writer.add(_TABLE[name], columns)
