@@ -62,7 +62,7 @@ def read_inventory(path: Path) -> Inventory:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > _INVENTORY_BYTES_MAX:
-            raise WnvError(f"{path}: is no inventory", advice="`wnv capture` writes one beside the recording.")
+            raise WnvError(f"{path}: is no inventory", advice="It is a JSON file that was made beside the recording.")
         return Inventory(path.name, path.read_bytes())
     except OSError as error:
         raise WnvError(f"{path}: cannot be read ({error.strerror or error})") from None

@@ -43,7 +43,7 @@ time_option = click.option(
 )
 inventory_option = click.option(
     "--inventory", metavar="FILE", type=click.Path(path_type=Path),
-    help="What is known of the host (`wnv capture` writes it). [default: NAME.inventory.json beside NAME.etl]",
+    help="What is known of the host, in JSON. [default: NAME.inventory.json beside NAME.etl]",
 )  # fmt: skip
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(1, 64), help="Threads to keep busy. [default: as many as processors]"
