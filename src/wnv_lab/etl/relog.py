@@ -1,6 +1,6 @@
 """What `pktmon stop` leaves: packed buffers, and behind all packets the components and counters.
 
-Facts: docs/formats, pktmon, "The file first".
+Facts: docs/formats/pktmon.md, on the file.
 """
 
 from __future__ import annotations

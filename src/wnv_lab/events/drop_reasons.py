@@ -1,7 +1,7 @@
 """Why packets are dropped, and where, in the numbers that pktmon and VmSwitch share: those that the lab can cause.
 
-Facts: docs/formats, pktmon. Reasons 0 to 38 are the vSwitch's own and stand in VmSwitch 54 and 55 too; the others are
-pktmon's, and 201 to 204 meant something else up to build 17763.
+Facts: docs/formats/pktmon.md. Reasons 0 to 38 are the vSwitch's own and stand in VmSwitch 54 and 55 too; the others
+are pktmon's, and 201 to 204 meant something else up to build 17763.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Microsoft-Windows-NDIS-PacketCapture: frames at NDIS layers (1001) and at ports of a vSwitch (1003).
 
-Facts: docs/formats, ndis-packetcapture. Since Windows 8.1 every frame is one event, with PacketStart and PacketEnd set.
-Direction and link type stand in the event's own keyword: see `frame_keyword`.
+Facts: docs/formats/ndis-packetcapture.md. Since Windows 8.1 every frame is one event, with PacketStart and PacketEnd
+set. Direction and link type stand in the event's own keyword: see `frame_keyword`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Microsoft-Windows-PktMon: components and their properties, sightings of packets, drops, counters.
 
-Facts: docs/formats, pktmon. All events are version 0 and packed. `PktGroupId` is the processor in the top 16 bits and a
-counter; a packet keeps its group while it goes one way through the layers, and `AppearanceCount` counts its sightings.
+Facts: docs/formats/pktmon.md. All events are version 0 and packed. `PktGroupId` is the processor in the top
+16 bits and a counter; a packet keeps its group while it goes one way through the layers, and `AppearanceCount` counts
+its sightings.
 """
 
 from __future__ import annotations

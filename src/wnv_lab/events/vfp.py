@@ -1,6 +1,6 @@
 """Microsoft-Windows-Hyper-V-VfpExt: what the rules of a switch port did to a packet, and the flows they left.
 
-Facts: docs/formats, vmswitch, and the schema of Server 2022, which has no message texts, masks or maps: directions,
+Facts: docs/formats/vmswitch.md, and the schema of Server 2022, which has no message texts, masks or maps: directions,
 rule and flow types, reasons and statuses are numbers that the caller chooses. MAC addresses are text. Rules run for the
 first packet of a flow; later ones match the flow (106 to 109) and log no rule.
 """

@@ -1,6 +1,6 @@
 """Microsoft-Windows-Hyper-V-VmSwitch: an NBL's way through a vSwitch, drops, and the life of switches, ports and NICs.
 
-Facts: docs/formats, vmswitch; layouts of Server 2022. Strings are counted in UTF-16 units, without NUL. The masks of
+Facts: docs/formats/vmswitch.md; layouts of Server 2022. Strings are counted in UTF-16 units, without NUL. The masks of
 the data-path keywords are not known; 0x2 is what Microsoft's scripts leave out when they want the control path only.
 """
 
@@ -10,13 +10,14 @@ import struct
 from typing import Final
 
 from wnv_lab.etl.layout import EventKind
-from wnv_lab.events.fields import Named, astr, boolean, counted, counted_pair, guid, u32
+from wnv_lab.events.fields import Named, astr, boolean, counted, counted_pair, guid, pointer, u32
 
 GUID: Final = guid("67dc0d66-3695-47c0-9642-33f76f7bd7ad")
 
 DATA_PATH: Final = 0x2
 CONTROL_PATH: Final = 0x80
 _DROPPED: Final = 0x100_0000_0000
+_FAILED: Final = 0x400_0000_0000
 _ERROR, _WARNING, _INFORMATION = 2, 3, 4
 
 
@@ -49,12 +50,22 @@ KIND_5: Final = _control(5)
 KIND_7: Final = _control(7)
 KIND_9: Final = _control(9)
 KIND_17: Final = _control(17)
+KIND_18: Final = _control(18, _ERROR)
 KIND_19: Final = _control(19)
+KIND_20: Final = _control(20, _ERROR)
 KIND_21: Final = _control(21)
 KIND_22: Final = _control(22, _WARNING)
 KIND_23: Final = _control(23)
 KIND_24: Final = _control(24)
 KIND_25: Final = _control(25)
+KIND_8: Final = _control(8, _ERROR)
+KIND_28: Final = _control(28, _WARNING)
+KIND_29: Final = _control(29, _ERROR)
+KIND_30: Final = _control(30, _WARNING)
+KIND_31: Final = _control(31)
+KIND_32: Final = _control(32, _ERROR)
+KIND_35: Final = _control(35, _ERROR)
+KIND_61: Final = _control(61, _WARNING)
 KIND_62: Final = _control(62)
 KIND_63: Final = _control(63, _ERROR)
 KIND_64: Final = _control(64)
@@ -67,7 +78,15 @@ KIND_70: Final = _control(70, _ERROR)
 KIND_71: Final = _control(71)
 KIND_72: Final = _control(72, _ERROR)
 KIND_76: Final = _control(76, _ERROR)
+KIND_89: Final = _control(89)
+KIND_91: Final = _control(91)
 KIND_102: Final = _control(102)
+KIND_116: Final = _control(116)
+KIND_117: Final = _control(117)
+KIND_152: Final = _control(152)
+KIND_158: Final = EventKind(GUID, 158, level=_WARNING, keyword=DATA_PATH | _DROPPED | _FAILED)
+KIND_159: Final = EventKind(GUID, 159, level=_WARNING, keyword=DATA_PATH | _DROPPED | _FAILED)
+KIND_160: Final = EventKind(GUID, 160, level=_WARNING, keyword=DATA_PATH | _DROPPED | _FAILED)
 KIND_232: Final = _control(232)
 KIND_233: Final = _control(233)
 KIND_234: Final = _control(234)
@@ -146,6 +165,16 @@ def extended_acl_drop(*, port: Named, switch: Named, direction: int, weight: int
     return counted_pair(port) + counted_pair(switch) + u32(direction) + u32(weight)
 
 
+def team_member_drop(*, member: str, status: int) -> bytes:
+    """158 a send failed on a member of a switch's own team, 160 NBLs dropped on it."""
+    return guid(member) + u32(status)
+
+
+def team_drop(*, team_nic: int, status: int, pointer_size: int = 8) -> bytes:
+    """159: a send failed on the team; `team_nic` is a kernel address."""
+    return pointer(team_nic, pointer_size) + u32(status)
+
+
 # --- life of switches, ports and NICs -----------------------------------------------------------------
 
 
@@ -179,6 +208,16 @@ def connection(nic: Named, port: Named, switch: Named) -> bytes:
     return counted_pair(nic) + counted_pair(port) + counted_pair(switch)
 
 
+def nic_failure(nic: Named, *, status: int, unique_event: int = 0) -> bytes:
+    """8 not initialized, 20 not unbound."""
+    return u32(status) + counted_pair(nic) + u32(unique_event)
+
+
+def connection_failure(nic: Named, port: Named, switch: Named, *, status: int, unique_event: int = 0) -> bytes:
+    """18 a physical NIC is not bound, 32 and 35 a NIC is not connected."""
+    return u32(status) + connection(nic, port, switch) + u32(unique_event)
+
+
 def operation_done(nic: Named, *, operation: int, nic_instance_id: str) -> bytes:
     """233: something was done to a NIC."""
     return counted_pair(nic) + u32(operation) + guid(nic_instance_id)
@@ -200,8 +239,73 @@ def disconnection_failure(*, nic_name: str, port_name: str, status: int, unique_
 
 
 def mac_move(*, mac_address: str, from_port: Named, to_port: Named) -> bytes:
-    """25: a MAC address is now seen at another port."""
+    """25: a MAC address is now seen at another port; 28: it may not be, since it is bound to `to_port`."""
     return counted(mac_address) + counted_pair(from_port) + counted_pair(to_port)
+
+
+def nic_mac(*, mac_address: str, nic: Named) -> bytes:
+    """29 a MAC address is used twice, 30 none is left in the pool, 31 it is set."""
+    return counted(mac_address) + counted_pair(nic)
+
+
+def team_member(switch: Named, nic: Named, *, nic_index: int, adapter_guid: str, status: int = 0) -> bytes:
+    """116, 117: a physical NIC joins a switch's own team, or leaves it."""
+    return counted_pair(switch) + counted_pair(nic) + u32(nic_index) + guid(adapter_guid) + u32(status)
+
+
+def team_member_replaced(*, old_member: str, new_member: str) -> bytes:
+    """152."""
+    return guid(old_member) + guid(new_member)
+
+
+def port_security(
+    port: Named,
+    switch: Named,
+    *,
+    is_mac_spoofing_allowed: bool = False,
+    is_dhcp_guarded: bool = False,
+    is_router_guarded: bool = False,
+    monitor_mode: int = 0,
+    monitor_session: int = 0,
+    is_priority_tag_allowed: bool = False,
+    virtual_subnet_id: int = 0,
+    is_teaming_allowed: bool = False,
+    storm_limit: int = 0,
+    dynamic_ip_limit: int = 0,
+    is_speed_fixed: bool = False,
+) -> bytes:
+    """89: what a port allows."""
+    guards = boolean(is_mac_spoofing_allowed) + boolean(is_dhcp_guarded) + boolean(is_router_guarded)
+    monitor = u32(monitor_mode) + u32(monitor_session) + boolean(is_priority_tag_allowed)
+    rest = u32(virtual_subnet_id) + boolean(is_teaming_allowed) + u32(storm_limit) + u32(dynamic_ip_limit)
+    return counted_pair(port) + counted_pair(switch) + guards + monitor + rest + boolean(is_speed_fixed)
+
+
+def acl(
+    port: Named,
+    switch: Named,
+    *,
+    direction: int,
+    action: int,
+    local: str,
+    local_prefix: int,
+    remote: str,
+    remote_prefix: int,
+    applicability: int = 0,
+    acl_type: int = 0,
+) -> bytes:
+    """91: an ACL of a port, as set; addresses are text."""
+    numbers = u32(direction) + u32(applicability) + u32(acl_type) + u32(action)
+    addresses = counted(local) + u32(local_prefix) + counted(remote) + u32(remote_prefix)
+    return counted_pair(port) + counted_pair(switch) + numbers + addresses
+
+
+def nic_restored(
+    *, extension_name: str, extension_id: str, feature_class_id: str, nic: Named, vm_name: str, vm_id: str
+) -> bytes:
+    """61: a NIC came back without the settings of an extension; names the VM."""
+    extension = counted(extension_name) + guid(extension_id) + guid(feature_class_id)
+    return extension + counted_pair(nic) + counted(vm_name) + counted(vm_id)
 
 
 def protocol_version(*, vm_name: str, vm_id: str) -> bytes:

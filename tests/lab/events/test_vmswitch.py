@@ -119,3 +119,64 @@ def test_the_life_of_switches_ports_and_nics_decodes(tmp_path: Path) -> None:
     ]  # fmt: skip
     rows = decoded(tmp_path, [(kind, payload) for kinds, payload, _ in cases for kind in kinds])
     assert rows == [fields for kinds, _, fields in cases for _ in kinds]
+
+
+@pytest.mark.parametrize("pointer_size", [4, 8])
+def test_teams_of_the_switch_and_their_failures_decode(tmp_path: Path, pointer_size: int) -> None:
+    rows = decoded(tmp_path, [
+        (vmswitch.KIND_116, vmswitch.team_member(SWITCH, OTHER, nic_index=2, adapter_guid=NIC_GUID)),
+        (vmswitch.KIND_117, vmswitch.team_member(SWITCH, OTHER, nic_index=2, adapter_guid=NIC_GUID, status=5)),
+        (vmswitch.KIND_152, vmswitch.team_member_replaced(old_member=NIC_GUID, new_member=NIC_GUID)),
+        (vmswitch.KIND_158, vmswitch.team_member_drop(member=NIC_GUID, status=5)),
+        (vmswitch.KIND_159, vmswitch.team_drop(team_nic=0x8000, status=5, pointer_size=pointer_size)),
+        (vmswitch.KIND_160, vmswitch.team_member_drop(member=NIC_GUID, status=6)),
+    ], pointer_size=pointer_size)  # fmt: skip
+    member = named("Switch", SWITCH) | named("Nic", OTHER) | {"NicIndex": 2, "NetCfgInstanceId": NIC_GUID}
+    assert rows == [
+        member | {"Status": 0},
+        member | {"Status": 5},
+        {"OldMember": NIC_GUID, "NewMember": NIC_GUID},
+        {"Member": NIC_GUID, "Status": 5},
+        {"TeamNic": 0x8000, "Status": 5},
+        {"Member": NIC_GUID, "Status": 6},
+    ]
+
+
+def test_addresses_guards_and_failures_decode(tmp_path: Path) -> None:
+    nic, port, switch = named("Nic", NIC), named("Port", PORT), named("Switch", SWITCH)
+    failure: dict[str, Any] = {"status": 0xC0000001, "unique_event": 3}
+    status, late = {"Status": 0xC0000001}, {"UniqueEvent": 3}
+    mac = {"MacAddressLen": 17, "MacAddress": "00-15-5D-01-02-03"}
+    rows = decoded(tmp_path, [
+        *((kind, vmswitch.nic_failure(NIC, **failure)) for kind in (vmswitch.KIND_8, vmswitch.KIND_20)),
+        *((kind, vmswitch.connection_failure(NIC, PORT, SWITCH, **failure))
+          for kind in (vmswitch.KIND_18, vmswitch.KIND_32, vmswitch.KIND_35)),
+        *((kind, vmswitch.nic_mac(mac_address="00-15-5D-01-02-03", nic=NIC))
+          for kind in (vmswitch.KIND_29, vmswitch.KIND_30, vmswitch.KIND_31)),
+        (vmswitch.KIND_28, vmswitch.mac_move(mac_address="00-15-5D-01-02-03", from_port=PORT, to_port=OTHER)),
+        (vmswitch.KIND_89, vmswitch.port_security(
+            PORT, SWITCH, is_dhcp_guarded=True, monitor_mode=1, virtual_subnet_id=5001, storm_limit=7)),
+        (vmswitch.KIND_91, vmswitch.acl(
+            PORT, SWITCH, direction=1, action=2, local="0.0.0.0", local_prefix=0, remote="10.0.0.0",
+            remote_prefix=8)),
+        (vmswitch.KIND_61, vmswitch.nic_restored(
+            extension_name="ext", extension_id=NIC_GUID, feature_class_id=NIC_GUID, nic=NIC, vm_name="web",
+            vm_id="A-1")),
+    ])  # fmt: skip
+    assert rows == [
+        *[status | nic | late] * 2,
+        *[status | nic | port | switch | late] * 3,
+        *[mac | nic] * 3,
+        mac | named("Port1", PORT) | named("Port2", OTHER),
+        port | switch | {
+            "AllowMacSpoofing": False, "EnableDhcpGuard": True, "EnableRouterGuard": False, "MonitorMode": 1,
+            "MonitorSession": 0, "AllowIeeePriorityTag": False, "VirtualSubnetId": 5001, "AllowTeaming": False,
+            "StormLimit": 7, "DynamicIPAddressLimit": 0, "EnableFixSpeed10G": False,
+        },
+        port | switch | {
+            "Direction": 1, "Applicability": 0, "Type": 0, "Action": 2, "LocalAddrLen": 7, "LocalAddr": "0.0.0.0",
+            "LocalPrefix": 0, "RemoteAddrLen": 8, "RemoteAddr": "10.0.0.0", "RemotePrefix": 8,
+        },
+        {"ExtensionNameLength": 3, "ExtensionName": "ext", "ExtensionId": NIC_GUID, "FeatureClassId": NIC_GUID} | nic
+        | {"VMNameLen": 3, "VMName": "web", "VMIdLen": 3, "VMId": "A-1"},
+    ]  # fmt: skip
