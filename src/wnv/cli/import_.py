@@ -28,20 +28,23 @@ from wnv.text import counted
 )
 @traces_argument
 @click.option(
-    "-w", "--write", "out", metavar="NAME.wnv", required=True, type=click.Path(path_type=Path), help="Folder to write."
-)
+    "-w", "--write", "out", metavar="NAME.wnv", type=click.Path(path_type=Path),
+    help="Folder to write. [default: TRACE.wnv]",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace the trace folder that is there already.")
 @inventory_option
 @jobs_option
 @strict_option
 def import_(
-    traces: tuple[Path, ...], out: Path, force: bool, inventory: Path | None, jobs: int | None, strict: bool
+    traces: tuple[Path, ...], out: Path | None, force: bool, inventory: Path | None, jobs: int | None, strict: bool
 ) -> int:
     """Write a recording to a trace folder: its tables as Parquet files, which all commands take in its place.
 
     Other tools read them, too: DuckDB, pandas, polars, Spark. The folder is there once all of it is written; what
     is interrupted leaves nothing. The tables are in the reference; NAME.wnv/derived is filled when it is asked for.
     """
+    if out is None:
+        out = Path(f"{traces[0].resolve().stem}.wnv")
     bar = ProgressBar()
     with opened(traces, bar, inventory=inventory, jobs=jobs) as trace:
         with bar.shown("Importing", unit="events"):
