@@ -37,7 +37,7 @@ from payloads import (
 from plain import uncompiled
 from random_frames import FrameMaker
 from wnv.packets.info import Lines
-from wnv.packets.points import LINK_ETHERNET, LINK_UPPER_PDU, LINK_WIFI
+from wnv.packets.points import LINK_ETHERNET, LINK_RAW, LINK_UNKNOWN, LINK_UPPER_PDU, LINK_WIFI
 from wnv.packets.table import frame_columns
 
 V4, V6 = ("10.0.0.1", "10.0.0.2"), ("fe80::1", "fe80::2")
@@ -68,6 +68,7 @@ class TestDescribe:
              "80 → 49200 [PSH, ACK] Seq=1 Ack=8 Win=65535 Len=3"),
             (ip(*V4, Tcp(80, 49200, seq=1, flags=0)), "TCP", "80 → 49200 [<None>] Seq=1 Win=65535 Len=0"),
             (ip(*V6, Udp(5000, 6000, bytes(12))), "UDP", "5000 → 6000 Len=12"),
+            (ip(*V6, Udp(546, 547, bytes(12))), "DHCPv6", "546 → 547 Len=12"),
             (ip(*V4, Echo(0x2A, 1)), "ICMP", "Echo (ping) request id=0x002a, seq=1/256, ttl=64"),
             (ip(*V6, Echo(0x2A, 1, is_reply=True)), "ICMPv6", "Echo (ping) reply id=0x002a, seq=1, hop limit=64"),
             (ip(*V4, Icmp(3, 4)), "ICMP", "Destination unreachable (Fragmentation needed)"),
@@ -131,8 +132,8 @@ class TestDescribe:
             (ethernet(bytes(46), ether_type=0x1234), 60, "0x1234", "EtherType 0x1234"),
             (ethernet(b"\x42\x42\x03" + bytes(35), ether_type=38), 52, "STP", "LLC, DSAP 0x42"),
             (ethernet(b"\xe0\xe0\x03" + bytes(35), ether_type=38), 52, "LLC", "LLC, DSAP 0xe0"),
-            (lldp(), 10, "Ethernet", "10 bytes"),
-            (b"", 0, None, ""),
+            (lldp(), 10, "Ethernet", "10 bytes captured"),
+            (b"", 0, "Ethernet", "0 bytes captured"),
         ],
     )  # fmt: skip
     def test_tells_what_is_left_of_a_truncated_frame(
@@ -146,6 +147,10 @@ class TestDescribe:
     def test_wifi_frames_have_their_packet(self) -> None:
         frame = wifi(ip(*V4, Echo(1, 2)), ether_type=0x0800)
         assert told([(frame, len(frame))], LINK_WIFI) == [("ICMP", "Echo (ping) request id=0x0001, seq=2/512, ttl=64")]
+
+    @pytest.mark.parametrize(("link", "protocol"), [(LINK_WIFI, "802.11"), (LINK_RAW, "IP"), (LINK_UNKNOWN, None)])
+    def test_what_nothing_is_known_of_has_its_length(self, link: int, protocol: str | None) -> None:
+        assert told([(b"\1\2\3", 3)], link) == [(protocol, "3 bytes captured")]
 
     def test_long_texts_are_shortened_and_what_is_not_utf8_is_marked(self) -> None:
         found = [

@@ -8,14 +8,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from wnv.arrays import BOOL, I16, I32, I64, U8
+from wnv.arrays import BOOL, I16, I32, I64, U8, U16
 from wnv.packets import names
 from wnv.packets.applications import Application, Applications
 from wnv.packets.headers import ETHERTYPE_ARP, Headers, Texts, ipv4_texts, ipv6_at, mac_texts
+from wnv.packets.points import LINK_ETHERNET, LINK_RAW, LINK_WIFI
 
 _TEXT_MAX = 512
 """Characters of one text of a packet (a name, a URI) in a line; the columns of `frames` have all of it."""
 _ICMP, _TCP, _UDP, _ICMPV6, _SCTP = 1, 6, 17, 58, 132
+_UDP_HEADER_BYTES = 8
 _ACK, _SYN = 0x10, 0x02
 _ECHO_V6, _ECHO_REPLY_V6, _SOLICITATION, _ADVERTISEMENT = 128, 129, 135, 136
 _TARGET_OFFSET = 8
@@ -50,11 +52,13 @@ class Piece:
     """Above 0: the number is shown in hex, with at least so many digits."""
 
 
-def describe(data: U8, start: I64, n_bytes: I64, packets: Headers, messages: Applications) -> tuple[Texts, Lines]:
+def describe(
+    data: U8, start: I64, n_bytes: I64, link_type: U16, packets: Headers, messages: Applications
+) -> tuple[Texts, Lines]:  # fmt: skip
     """Protocol and line of each packet.
 
     `packets` are innermost headers and `messages` what was found in them, both with a row for each frame; `data`,
-    `start` and `n_bytes` are what they were read from.
+    `start`, `n_bytes` and `link_type` are what they were read from.
     """
     sheet = _Sheet(len(packets))
     _describe_messages(sheet, messages)
@@ -72,9 +76,12 @@ def describe(data: U8, start: I64, n_bytes: I64, packets: Headers, messages: App
         Piece(" ident=0x", packets.ip_id[rows], 8), Piece(" nxt=", packets.protocol[rows]), Piece(")"),
     )  # fmt: skip
     _describe_tcp(sheet, data, start, packets)
-    for number, length in ((_UDP, packets.udp_length), (_SCTP, np.full(len(packets), -1, np.int32))):
+    for number in (_UDP, _SCTP):
         rows = sheet.claim(packets.protocol == number, names.IP_PROTOCOLS[number])
-        payload = np.where(length[rows] >= 8, length[rows] - 8, packets.payload_bytes[rows])
+        if number == _UDP:
+            _name_by_port(sheet, packets, rows)
+        length = packets.udp_length[rows]
+        payload = np.where(length >= _UDP_HEADER_BYTES, length - _UDP_HEADER_BYTES, packets.payload_bytes[rows])
         sheet.write(rows, *_ports(packets, rows), Piece(" Len=", payload))
     _describe_icmp(sheet, packets)
     _describe_icmpv6(sheet, data, start, n_bytes, packets)
@@ -93,9 +100,21 @@ def describe(data: U8, start: I64, n_bytes: I64, packets: Headers, messages: App
     is_ethertype = kind >= 256
     sheet.write(rows, Piece("EtherType 0x", np.where(is_ethertype, kind, -1), 4),
                 Piece("LLC, DSAP 0x", np.where(is_ethertype, -1, kind), 2))  # fmt: skip
-    rows = sheet.claim(packets.eth_dst >= 0, "Ethernet")
-    sheet.write(rows, Piece("", n_bytes[rows]), Piece(" bytes"))
+    for link, name in ((LINK_WIFI, "802.11"), (LINK_ETHERNET, "Ethernet"), (LINK_RAW, "IP")):
+        rows = sheet.claim(link_type == link, name)
+        sheet.write(rows, Piece("", n_bytes[rows]), Piece(" bytes captured"))
+    rows = sheet.claim(np.ones(len(packets), np.bool_))
+    sheet.write(rows, Piece("", n_bytes[rows]), Piece(" bytes captured"))
     return sheet.build()
+
+
+def _name_by_port(sheet: _Sheet, packets: Headers, rows: I64) -> None:
+    """Protocols that are not looked into, by the port at either end."""
+    if not len(rows):
+        return
+    source, target = packets.src_port[rows], packets.dst_port[rows]
+    for port, name in names.UDP_PORTS.items():
+        sheet.rename(rows[(source == port) | (target == port)], name)
 
 
 def _network_name(number: int) -> str:
@@ -279,9 +298,14 @@ class _Sheet:
         """Those of the rows that nobody has claimed; `protocol` becomes their name."""
         rows = np.flatnonzero(is_meant & self._is_open)
         self._is_open[rows] = False
-        if protocol is not None and len(rows):
-            self._protocol.code[rows] = self._number(protocol)
+        if protocol is not None:
+            self.rename(rows, protocol)
         return rows
+
+    def rename(self, rows: I64, protocol: str) -> None:
+        """Another protocol for claimed rows."""
+        if len(rows):
+            self._protocol.code[rows] = self._number(protocol)
 
     def name(self, rows: I64, values: I32 | I16, word_of: Callable[[int], str]) -> None:
         """Protocols of claimed rows by a number."""

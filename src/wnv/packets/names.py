@@ -11,6 +11,8 @@ NETWORK_TYPES = {
     0x8863: "PPPoED", 0x8864: "PPPoES", 0x888E: "EAPOL", 0x88CC: "LLDP", 0x8906: "FCoE", 0x8915: "RoCE",
 }  # fmt: skip
 """EtherTypes; below 256 the DSAP of LLC."""
+UDP_PORTS = {123: "NTP", 137: "NBNS", 138: "NBDS", 161: "SNMP", 500: "ISAKMP", 546: "DHCPv6", 547: "DHCPv6"}
+"""Protocols over UDP that are known by their port alone."""
 
 TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE", "RES", "RES", "RES")
 """From the lowest bit on."""

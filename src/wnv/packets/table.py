@@ -46,7 +46,7 @@ def frame_columns(data: U8, start: I64, n_bytes: I64, link_type: U16, original_b
     headers = decode_packets(data, start, n_bytes, link_type, original_bytes)
     messages = decode_applications(data, start, headers)
     packets = innermost(headers)
-    protocol, info = describe(data, start, n_bytes, packets, messages)
+    protocol, info = describe(data, start, n_bytes, link_type, packets, messages)
     columns: dict[str, Values] = {
         "link_type": _link_types(link_type), "captured_bytes": n_bytes, "original_bytes": original_bytes,
         "protocol": protocol, "info": info, "sport": packets.src_port, "dport": packets.dst_port,
