@@ -300,9 +300,7 @@ def _transport_fields() -> Iterator[Field]:
             ("srcport", "Source port", (0,)), ("dstport", "Destination port", (1,)),
             ("port", "Source or destination port", (0, 1)),
         ):  # fmt: skip
-            yield Field(
-                f"{name}.{part}", integer, f"{name.upper()}: {text.lower()}", _port_variants(name, ends), _bits(16)
-            )
+            yield Field(f"{name}.{part}", integer, f"{text} of {name.upper()}.", _port_variants(name, ends), _bits(16))
     for name, text, sql, bits in (
         ("tcp.seq_raw", "Sequence number as in the frame.", "tcp_seq", 32),
         ("tcp.ack_raw", "Acknowledgement as in the frame.", "tcp_ack", 32),

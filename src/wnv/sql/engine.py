@@ -1,0 +1,72 @@
+"""Our own queries over the tables of a trace, on a connection that touches nothing but them.
+
+What people type does not run here but in a process of its own: see `restricted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    Source: TypeAlias = ds.Dataset | pa.Table
+    """Rows of a table."""
+
+BATCH_ROWS: Final = 16_384
+_VIEWS: Final = {"packets": ("observations", "points", "frames")}
+"""The views of `views/*.sql`, and the tables each reads."""
+_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
+    # Names of tables are those registered, never variables of the program.
+    "python_enable_replacements": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
+}
+# Only a connection that is open takes these.
+_CLOSED: Final = (
+    "temp_directory = ''", "secret_directory = ''", "allowed_paths = []", "allowed_directories = []",
+    "enable_external_access = false",
+)  # fmt: skip
+
+
+def connect(tables: Mapping[str, Source], settings: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
+    """A connection that knows `tables` and the views over them, and no files. `settings`: as `SET` takes them.
+
+    Values that come from elsewhere are bound, never part of a query's text.
+    """
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config=_CONFIG)
+    for name, rows in tables.items():
+        connection.register(name, rows)
+    for text in view_texts(tables):
+        connection.execute(text)
+    for setting in (*_CLOSED, *settings):
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def views(tables: Collection[str]) -> list[str]:
+    """Names of the views that can be made over `tables`."""
+    return [name for name, needed in _VIEWS.items() if all(table in tables for table in needed)]
+
+
+def view_texts(tables: Collection[str]) -> list[str]:
+    folder = files("wnv.sql") / "views"
+    return [(folder / f"{name}.sql").read_text(encoding="utf-8") for name in views(tables)]
+
+
+def read_batches(
+    connection: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = (), *, n_rows: int = BATCH_ROWS
+) -> pa.RecordBatchReader:
+    """The rows of a query as they come; until the last one is read, the connection takes no other query."""
+    relation = connection.sql(query, params=list(values)) if values else connection.sql(query)
+    if relation is None:
+        raise ValueError("a statement that gives no rows")
+    return relation.to_arrow_reader(n_rows)

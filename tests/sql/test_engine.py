@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+import payloads as make
+from frame_tables import tables_of
+from payloads import Udp
+from wnv.sql.engine import connect, read_batches, views
+
+
+def packet(port: int) -> bytes:
+    return make.ethernet(make.ip("10.0.0.1", "10.0.0.2", Udp(port, 9, b"")))
+
+
+def test_tables_are_asked_for_by_name() -> None:
+    connection = connect({"numbers": pa.table({"n": [3, 1, 2]})})
+    assert read_batches(connection, "SELECT n FROM numbers WHERE n > ? ORDER BY n", [1]).read_all().to_pydict() == {
+        "n": [2, 3]
+    }
+
+
+def test_rows_come_as_they_are_found() -> None:
+    reader = read_batches(connect({}), "SELECT * FROM range(1000000000000)", n_rows=1000)
+    assert reader.read_next_batch().num_rows == 1000
+
+
+def test_the_view_of_packets_says_where_and_what() -> None:
+    connection = connect(tables_of([packet(7), packet(8)]))
+    rows = read_batches(connection, "SELECT number, point, src, sport, protocol FROM packets ORDER BY 1").read_all()
+    assert rows.to_pylist()[1] == {"number": 2, "point": "nic", "src": "10.0.0.1", "sport": 8, "protocol": "UDP"}
+
+
+def test_a_view_needs_its_tables() -> None:
+    assert views(["frames", "observations", "points"]) == ["packets"]
+    assert views(["frames"]) == []
+
+
+def test_variables_of_the_program_are_no_tables() -> None:
+    hidden = pa.table({"n": [1]})
+    with pytest.raises(duckdb.CatalogException):
+        connect({}).execute("SELECT * FROM hidden")
+    assert hidden.num_rows == 1
+
+
+def test_our_queries_read_no_files_either() -> None:
+    with pytest.raises(duckdb.PermissionException):
+        connect({}).execute("SELECT * FROM read_text('/etc/hostname')")
