@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import wnv
 from dissection import Frame, columns_of, dissect
 from payloads import BROADCAST, MAC_A, MAC_B, Echo, Tcp, Udp, arp, dns, ethernet, ip, nvgre, vxlan
+from pcapng_reader import read_capture
 from random_frames import FrameMaker
 from wnv.packets.points import LINK_ETHERNET, LINK_RAW, LINK_UNKNOWN, LINK_UPPER_PDU, LINK_WIFI
 from wnv.packets.table import frame_columns
@@ -151,6 +154,14 @@ class TestAgainstTshark:
         # A method with nothing behind it is HTTP to tshark by its port; to us it could be anything.
         frames = [(frame[:-1] if frame.endswith(METHODS) else frame, long) for frame, long in frames]
         self.check(tshark, tmp_path, frames)
+
+    @pytest.mark.parametrize("name", ["pktmon-demikernel", "pktmon-vpn-a"])
+    def test_frames_of_real_recordings(self, tshark: Path, tmp_path: Path, traces_dir: Path, name: str) -> None:
+        out = tmp_path / "out.pcapng"
+        with wnv.open_trace(traces_dir / f"{name}.etl") as trace:
+            trace.convert(str(out))
+        found = [(packet.frame, packet.original_bytes) for packet in read_capture(out).packets]
+        self.check(tshark, tmp_path, found)
 
 
 class TestFrameColumns:
