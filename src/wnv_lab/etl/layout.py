@@ -91,6 +91,21 @@ class EventKind:
         object.__setattr__(self, "tail", EVENT_TAIL.pack(identity, self.keyword, 0, NULL_GUID))
 
 
+FULL_HEADER: Final = struct.Struct("<HBBBBHIIq16sII")
+"""A classic event (section 7.3): size, header type, 0xC0, opcode, level, version, thread, process, time, class, kernel
+and user time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicKind:
+    """What all classic events of one class and opcode have in common."""
+
+    guid: bytes
+    opcode: int
+    version: int = 0
+    level: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class TimeZone:
     """TIME_ZONE_INFORMATION of the host. Dates of change are (month, weekday, week of the month, hour)."""

@@ -35,6 +35,7 @@ from wnv_lab.etl.layout import (
     FILETIME_1970,
     FLUSH_MARKER,
     FORMAT_XPRESS,
+    FULL_HEADER,
     HAS_ITEMS,
     ITEM_CONTAINER_ID,
     MODE_CIRCULAR,
@@ -49,13 +50,14 @@ from wnv_lab.etl.layout import (
     STATE_FLUSH,
     TYPE_GENERIC,
     TYPE_HEADER,
+    ClassicKind,
     EventKind,
     LogFileHeader,
     TimeZone,
     pack_item,
 )
 
-__all__ = ["EtlWriter", "EventKind", "TimeZone"]
+__all__ = ["ClassicKind", "EtlWriter", "EventKind", "TimeZone"]
 
 Item = tuple[int, bytes]
 """An extended item: its type and its data."""
@@ -270,6 +272,26 @@ class EtlWriter:
         self._buffers[cpu][used:end] = (
             EVENT_HEADER.pack(size, self._event_type, 0xC0, flags, 0, tid, pid, ticks, tail) + payload + padding
         )
+        self._used[cpu] = end
+        self._last_ticks[cpu] = ticks
+        self._n_in_buffer[cpu] += 1
+
+    def add_classic(self, ts_ns: int, cpu: int, pid: int, tid: int, kind: ClassicKind, payload: bytes) -> None:
+        """Log one event of the time before manifests, as `add` does the others."""
+        if ts_ns >= self._next_flush_ns:
+            self._flush_by_timer(ts_ns)
+        ticks = self._ticks(ts_ns)
+        size = FULL_HEADER.size + len(payload)
+        padding = PADDING[size & 7]
+        used = self._used[cpu]
+        if used + size + len(padding) > self._buffer_bytes:
+            used = self._next_buffer(cpu, size)
+        end = used + size + len(padding)
+        header_type = 0x14 if self._header.pointer_size == 8 else 0x0A
+        header = FULL_HEADER.pack(
+            size, header_type, 0xC0, kind.opcode, kind.level, kind.version, tid, pid, ticks, kind.guid, 0, 0
+        )
+        self._buffers[cpu][used:end] = header + payload + padding
         self._used[cpu] = end
         self._last_ticks[cpu] = ticks
         self._n_in_buffer[cpu] += 1
