@@ -24,6 +24,7 @@ COMMANDS = {
     "convert": ("wnv.cli.convert", "convert", "The packets of a recording as a pcapng file for Wireshark."),
     "import": ("wnv.cli.import_", "import_", "A recording as a trace folder: tables that all commands take."),
     "cache": ("wnv.cli.cache", "cache", "The recordings that commands have imported."),
+    "topology": ("wnv.cli.topology", "topology", "The virtual network: NICs, switches, containers, VMs, NAT."),
     "catalog": ("wnv.cli.catalog", "catalog", "The events whose fields wnv knows; add your own."),
     "lab": ("wnv_lab.cli", "lab", "A simulated Windows host to learn from and to test with."),
     "demo": ("wnv.cli.demo", "demo", "A tour on a real recording that comes with wnv."),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from wnv.diagnostics import Log
+from wnv.pipeline.scanning import Opened
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.facts import Fact
 from wnv.topology.build import Builder
+from wnv.topology.coverage import NETWORK_PROVIDERS, Coverage, build_coverage
 from wnv.topology.inventory import host_name, inventory_facts, parse_inventory
 from wnv.topology.model import Topology
 
@@ -33,3 +36,21 @@ def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
     if inventory:
         topology.hosts = dict.fromkeys(sessions, host_name(inventory))
     return topology
+
+
+def coverage(opened: Opened, topology: Topology) -> Coverage:
+    """What a recording saw of its virtual network, and where it was blind."""
+    overview = opened.overview
+    events: dict[str, Counter[int]] = {}
+    for one in overview.providers:
+        if one.guid in NETWORK_PROVIDERS:
+            counts = events.setdefault(str(one.guid), Counter())
+            for event in one.events:
+                if event.event_id is not None:
+                    counts[event.event_id] += event.n_events
+    return build_coverage(
+        topology,
+        {one.point_id: one.n_packets for one in overview.points},
+        {one.point_id: one.point.name for one in overview.points},
+        events,
+    )

@@ -42,14 +42,17 @@ def render_tree(
     *,
     ts_ns: int | None = None,
     with_guids: bool = False,
+    with_reasons: bool = False,
     width: int = WIDTH,
 ) -> Iterator[str]:
     """Lines of at most `width` columns where names allow it, safe for a terminal.
 
     `hosts`: what to call the host of each session. `ts_ns`: as it was then; None = all that ever was.
+    `with_reasons`: say why where something is inferred, and name the first events that tell of a thing.
     """
     for session_id, host in enumerate(hosts):
-        root = _Tree(topology, session_id, ts_ns, with_guids=with_guids).root(host)
+        tree = _Tree(topology, session_id, ts_ns, with_guids=with_guids, with_reasons=with_reasons)
+        root = tree.root(host)
         yield from _lines(root, "", "", max(width, _WIDTH_MIN))
 
 
@@ -66,9 +69,11 @@ def _lines(item: Item, first: str, rest: str, width: int) -> Iterator[str]:
 
 
 class _Tree:
-    def __init__(self, topology: Topology, session_id: int, ts_ns: int | None, *, with_guids: bool) -> None:
+    def __init__(
+        self, topology: Topology, session_id: int, ts_ns: int | None, *, with_guids: bool, with_reasons: bool
+    ) -> None:
         self._graph = Graph(topology)
-        self._ts_ns, self._with_guids = ts_ns, with_guids
+        self._ts_ns, self._with_guids, self._with_reasons = ts_ns, with_guids, with_reasons
         self._nodes = [node for node in topology.nodes if node.session_id == session_id and node.is_there(ts_ns)]
         self._shown: set[str] = set()
 
@@ -235,7 +240,7 @@ class _Tree:
                 details.append("what is behind it is not visible")
         elif node.kind is NodeKind.VSWITCH and not self._sources(node, EdgeKind.UPLINK):
             if not self._sources(node, EdgeKind.MEMBER):
-                details.append("no uplink known")
+                details.append("internal" if node.properties.get("type") == "internal" else "no uplink known")
         elif node.kind is NodeKind.NETWORK:
             details += _listed(said.get("subnets"), "")
             details += _listed(said.get("gateways"), "gateway ")
@@ -244,8 +249,9 @@ class _Tree:
             details += [str(said["prefix"])] if said.get("prefix") else []
             details += _listed(said.get("external_addresses"), "outside ")
             details += _listed(said.get("mappings"), "")
-        if node.confidence < 1 and node.reason:
-            details.append(f"inferred: {node.reason}")
+        if self._with_reasons:
+            details += [f"inferred: {node.reason}"] if node.reason else []
+            details += _listed(list(node.evidence), "event ")
         return details
 
 

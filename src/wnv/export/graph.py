@@ -1,0 +1,265 @@
+"""The virtual network as a picture: Mermaid text and SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Final
+
+from wnv.text import visible
+from wnv.topology.model import NIC_KINDS, Edge, EdgeKind, Node, NodeKind, Topology
+
+_DRAWN: Final = frozenset(
+    {*NIC_KINDS, NodeKind.VSWITCH, NodeKind.CONTAINER, NodeKind.VM, NodeKind.NETWORK, NodeKind.NAT}
+)
+_WORDS: Final = {
+    NodeKind.PHYSICAL_NIC: "physical NIC", NodeKind.TEAM: "team", NodeKind.HOST_VNIC: "host vNIC",
+    NodeKind.VM_NIC: "VM NIC", NodeKind.CONTAINER_NIC: "container NIC", NodeKind.NIC: "NIC",
+    NodeKind.VSWITCH: "vSwitch", NodeKind.CONTAINER: "container", NodeKind.VM: "VM", NodeKind.NETWORK: "network",
+    NodeKind.NAT: "NAT",
+}  # fmt: skip
+_NODES_MAX: Final = 400
+"""More cannot be read as a picture."""
+NodeKey = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What is drawn: nodes, and lines between them from the outside inwards."""
+
+    nodes: tuple[Node, ...]
+    lines: tuple[tuple[Node, Node, str], ...]
+    """From, to, and what stands at the line."""
+    n_left_out: int
+
+
+def drawing_of(topology: Topology, *, ts_ns: int | None = None) -> Drawing:
+    """Nodes and lines as of a time; None = all that ever was. Adapters that nothing is connected to are left out."""
+    nodes = {
+        (node.session_id, node.node_id): node for node in topology.nodes if node.kind in _DRAWN and node.is_there(ts_ns)
+    }
+    lines = list(_lines(topology, nodes, ts_ns))
+    joined = {key for source, target, _ in lines for key in (_key(source), _key(target))}
+    kept = [node for key, node in nodes.items() if key in joined or _stands_alone(node)]
+    shown = {_key(node) for node in kept[:_NODES_MAX]}
+    return Drawing(
+        tuple(kept[:_NODES_MAX]),
+        tuple(line for line in lines if _key(line[0]) in shown and _key(line[1]) in shown),
+        len(kept) - len(shown),
+    )
+
+
+def _key(node: Node) -> NodeKey:
+    return node.session_id, node.node_id
+
+
+def _stands_alone(node: Node) -> bool:
+    """Adapters with an address of their own are worth a box without a line."""
+    has_address = bool(node.properties.get("mac") or node.properties.get("addresses"))
+    return node.kind not in NIC_KINDS or (has_address and node.properties.get("is_up") is not False)
+
+
+def _lines(topology: Topology, nodes: Mapping[NodeKey, Node], ts_ns: int | None) -> Iterator[tuple[Node, Node, str]]:
+    """From outside inwards: NIC, team, switch, NIC on it, its owner; NAT and network beside the switch."""
+    edges = [edge for edge in topology.edges if edge.is_there(ts_ns)]
+    switch_of_port = {(e.session_id, e.target_id): e.source_id for e in edges if e.kind is EdgeKind.HAS_PORT}
+    uplinks = {(e.session_id, e.source_id, e.target_id) for e in edges if e.kind in (EdgeKind.UPLINK, EdgeKind.MEMBER)}
+
+    def line(edge: Edge, source: str, target: str, words: str = "") -> Iterator[tuple[Node, Node, str]]:
+        one, other = nodes.get((edge.session_id, source)), nodes.get((edge.session_id, target))
+        if one is not None and other is not None:
+            yield one, other, words
+
+    for edge in edges:
+        match edge.kind:
+            case EdgeKind.UPLINK:
+                yield from line(edge, edge.source_id, edge.target_id, "uplink")
+            case EdgeKind.MEMBER:
+                yield from line(edge, edge.source_id, edge.target_id, "member")
+            case EdgeKind.CONNECTS:
+                switch = switch_of_port.get((edge.session_id, edge.target_id), "")
+                if (edge.session_id, edge.source_id, switch) not in uplinks:
+                    yield from line(edge, switch, edge.source_id)
+            case EdgeKind.ON_SWITCH:
+                yield from line(edge, edge.target_id, edge.source_id)
+            case EdgeKind.OWNS:
+                yield from line(edge, edge.target_id, edge.source_id)
+            case EdgeKind.TRANSLATES:
+                yield from line(edge, edge.source_id, edge.target_id, "translates")
+            case EdgeKind.CARRIED_BY:
+                yield from line(edge, edge.source_id, edge.target_id)
+            case EdgeKind.VIRTUAL_FUNCTION:
+                yield from line(edge, edge.target_id, edge.source_id, "SR-IOV")
+            case _:
+                continue
+
+
+def label_of(node: Node) -> tuple[str, str]:
+    """The two lines that stand in a node's box."""
+    said = node.properties
+    details = [_WORDS[node.kind]]
+    details += [str(address) for address in said.get("addresses", ())[:1]]
+    details += [str(subnet) for subnet in said.get("subnets", ())[:1]]
+    details += [str(address) for address in said.get("external_addresses", ())[:1]]
+    if str(said.get("isolation", "")) == "hyper-v":
+        details.append("own kernel, not visible")
+    elif node.kind is NodeKind.CONTAINER:
+        details.append("host's kernel")
+    return visible(node.name), visible(" · ".join(details))
+
+
+# --- Mermaid -------------------------------------------------------------------------------------------
+
+
+def render_mermaid(drawing: Drawing) -> Iterator[str]:
+    """Lines of a Mermaid flowchart."""
+    yield "flowchart LR"
+    number = {_key(node): f"n{index}" for index, node in enumerate(drawing.nodes)}
+    for node in drawing.nodes:
+        name, details = (_mermaid_text(text) for text in label_of(node))
+        left, right = _SHAPES.get(node.kind, ("[", "]"))
+        yield f'  {number[_key(node)]}{left}"{name}<br/>{details}"{right}'
+    for source, target, words in drawing.lines:
+        arrow = f"-- {words} ---" if words else "---"
+        yield f"  {number[_key(source)]} {arrow} {number[_key(target)]}"
+
+
+_SHAPES: Final = {NodeKind.VSWITCH: ("{{", "}}"), NodeKind.VM: ("([", "])"), NodeKind.CONTAINER: ("([", "])"),
+                  NodeKind.NAT: ("[/", "/]"), NodeKind.NETWORK: ("(", ")")}  # fmt: skip
+
+
+def _mermaid_text(text: str) -> str:
+    """Text that Mermaid takes for nothing but text: all of its own signs, and markup, as character codes."""
+    return "".join(c if c.isalnum() or c in " .:/()-_·,*" or ord(c) > 0xFF else f"#{ord(c)};" for c in text)
+
+
+# --- SVG -----------------------------------------------------------------------------------------------
+
+_BOX_WIDTH, _BOX_HEIGHT, _GAP_X, _GAP_Y, _MARGIN, _FOOT = 210, 46, 70, 16, 20, 26
+_CHARACTERS: Final = 30
+_COLUMN: Final = {
+    NodeKind.PHYSICAL_NIC: 0, NodeKind.NIC: 0, NodeKind.TEAM: 1, NodeKind.NAT: 1, NodeKind.NETWORK: 2,
+    NodeKind.VSWITCH: 3, NodeKind.HOST_VNIC: 4, NodeKind.CONTAINER_NIC: 4, NodeKind.VM_NIC: 4,
+    NodeKind.CONTAINER: 5, NodeKind.VM: 5,
+}  # fmt: skip
+_COLOURS: Final = {
+    NodeKind.PHYSICAL_NIC: "#d9e8f6", NodeKind.NIC: "#eceff1", NodeKind.TEAM: "#d9e8f6", NodeKind.NAT: "#fde9d0",
+    NodeKind.NETWORK: "#fff6d6", NodeKind.VSWITCH: "#dff0dd", NodeKind.HOST_VNIC: "#e9e3f5",
+    NodeKind.CONTAINER_NIC: "#e9e3f5", NodeKind.VM_NIC: "#e9e3f5", NodeKind.CONTAINER: "#f9dfe3",
+    NodeKind.VM: "#f9dfe3",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Layout:
+    place: dict[NodeKey, tuple[int, int]] = field(default_factory=dict)
+    """Left upper corner of each box."""
+    width: int = 0
+    height: int = 0
+
+
+def render_svg(drawing: Drawing, title: str, path: Sequence[NodeKey] = ()) -> Iterator[str]:
+    """Lines of an SVG, with nothing loaded from elsewhere. `path`: nodes a journey passes, drawn over the lines."""
+    layout = _layout(drawing)
+    width, height = layout.width, layout.height
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'role="img" font-family="Segoe UI, system-ui, sans-serif" font-size="12">'
+    )
+    yield f"<title>{_svg_text(title)}</title>"
+    yield f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
+    for source, target, words in drawing.lines:
+        yield from _svg_line(layout, source, target, words)
+    yield from _svg_path(layout, path)
+    on_path = set(path)
+    for node in drawing.nodes:
+        yield from _svg_box(layout, node, is_marked=_key(node) in on_path)
+    note = f", {drawing.n_left_out} more not drawn" if drawing.n_left_out else ""
+    yield f'<text x="{_MARGIN}" y="{height - 10}" fill="#5f6b76">{_svg_text(title + note)}</text>'
+    yield "</svg>"
+
+
+def _layout(drawing: Drawing) -> _Layout:
+    """A column a kind, and in each the order in which what is connected on the left comes."""
+    used = sorted({_COLUMN[node.kind] for node in drawing.nodes})
+    columns: dict[int, list[Node]] = {column: [] for column in used}
+    for node in drawing.nodes:
+        columns[_COLUMN[node.kind]].append(node)
+    neighbours: dict[NodeKey, list[NodeKey]] = {}
+    for source, target, _ in drawing.lines:
+        neighbours.setdefault(_key(source), []).append(_key(target))
+        neighbours.setdefault(_key(target), []).append(_key(source))
+    layout = _Layout()
+    rank: dict[NodeKey, float] = {}
+    for _ in range(4):  # each round pulls what is connected together
+        for column in columns.values():
+            if rank:
+                column.sort(
+                    key=lambda node: _mean([rank[one] for one in neighbours.get(_key(node), []) if one in rank])
+                )
+            rank.update({_key(node): place / max(1, len(column)) for place, node in enumerate(column)})
+    tallest = max((len(column) for column in columns.values()), default=1)
+    layout.height = 2 * _MARGIN + tallest * (_BOX_HEIGHT + _GAP_Y) + _FOOT
+    for number, column in enumerate(columns.values()):
+        free = (tallest - len(column)) * (_BOX_HEIGHT + _GAP_Y) // 2
+        for place, node in enumerate(column):
+            layout.place[_key(node)] = (
+                _MARGIN + number * (_BOX_WIDTH + _GAP_X), _MARGIN + free + place * (_BOX_HEIGHT + _GAP_Y),
+            )  # fmt: skip
+    layout.width = 2 * _MARGIN + max(1, len(columns)) * (_BOX_WIDTH + _GAP_X) - _GAP_X
+    return layout
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.5
+
+
+def _svg_line(layout: _Layout, source: Node, target: Node, words: str) -> Iterator[str]:
+    left, right = sorted((layout.place[_key(source)], layout.place[_key(target)]))
+    y1, y2 = left[1] + _BOX_HEIGHT // 2, right[1] + _BOX_HEIGHT // 2
+    x1, x2 = left[0] + _BOX_WIDTH, right[0]
+    if left[0] == right[0]:  # in one column
+        x1 = x2 = left[0] + _BOX_WIDTH
+    bend = max(20, (x2 - x1) // 2)
+    yield (
+        f'<path d="M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}" fill="none" stroke="#8a97a3" '
+        'stroke-width="1.5"/>'
+    )
+    if words:
+        yield (
+            f'<text x="{(x1 + x2) // 2}" y="{(y1 + y2) // 2 - 4}" text-anchor="middle" fill="#5f6b76" '
+            f'font-size="10">{_svg_text(words)}</text>'
+        )
+
+
+def _svg_path(layout: _Layout, path: Sequence[NodeKey]) -> Iterator[str]:
+    known = [layout.place[key] for key in path if key in layout.place]
+    centres = [(x + _BOX_WIDTH // 2, y + _BOX_HEIGHT // 2) for x, y in known]
+    if len(centres) > 1:
+        steps = " L".join(f"{x} {y}" for x, y in centres)
+        yield (
+            f'<path d="M{steps}" fill="none" stroke="#c2410c" stroke-width="4" stroke-opacity="0.55" '
+            'stroke-linejoin="round" stroke-linecap="round"/>'
+        )
+
+
+def _svg_box(layout: _Layout, node: Node, *, is_marked: bool) -> Iterator[str]:
+    x, y = layout.place[_key(node)]
+    name, details = label_of(node)
+    edge = 'stroke="#c2410c" stroke-width="2.5"' if is_marked else 'stroke="#6b7885" stroke-width="1"'
+    yield f"<g><title>{_svg_text(f'{name}: {details}')}</title>"
+    yield (
+        f'<rect x="{x}" y="{y}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="6" '
+        f'fill="{_COLOURS[node.kind]}" {edge}/>'
+    )
+    yield f'<text x="{x + 10}" y="{y + 19}" font-weight="600" fill="#1d2733">{_svg_text(_cut(name))}</text>'
+    yield f'<text x="{x + 10}" y="{y + 35}" fill="#46525e" font-size="11">{_svg_text(_cut(details))}</text></g>'
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
+
+
+def _svg_text(text: str) -> str:
+    return escape(visible(text), quote=True)
