@@ -173,7 +173,7 @@ class Walk:
         """The stack of a VM that has this frame by SR-IOV, past the switch."""
         if nic.switch is None:
             return None
-        port = nic.switch.port_of_mac(self.header.eth_dst)
+        port = nic.switch.port_of_mac(self.header.outer_eth_dst or self.header.eth_dst)
         return port.nic.stack if port is not None and port.nic.has_sriov else None
 
     # -- the switch (research: 3.1) ------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ def _dhcp(rest: str) -> UdpHandler:
             return
         iface = next((i for i in stack.ifaces if i.holds(yours)), stack.ifaces[0])
         xid = int.from_bytes(payload[4:8], "big")
-        options = b"\x33\x04\x00\x01\x51\x80\x01\x04\xff\xff\xff\x00\x03\x04" + iface.address
+        mask = ((1 << iface.prefix) - 1 << 32 - iface.prefix).to_bytes(4, "big")
+        options = b"\x33\x04\x00\x01\x51\x80\x01\x04" + mask + b"\x03\x04" + iface.address
         message = dhcp(kind, xid, payload[28:34], yours=yours, server=iface.address, options=options)
         stack.broadcast_udp(iface, 67, 68, message)
 

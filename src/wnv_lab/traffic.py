@@ -170,12 +170,27 @@ def _dhcp(world: World, source: Stack, spec: TrafficSpec, number: int) -> None:
         del stack, src, sport, dport
         if payload[28:34] != iface.nic.mac or payload[4:8] != xid.to_bytes(4, "big"):
             return
+        if payload[242] == 5 and not iface.address:
+            _take_lease(source, payload)
         if payload[242] == 2:
             wanted = b"\x32\x04" + payload[16:20]
             source.broadcast_udp(iface, 68, 67, dhcp(3, xid, iface.nic.mac, server=payload[20:24], options=wanted))
 
     source.udp[68] = on_answer
     source.broadcast_udp(iface, 68, 67, dhcp(1, xid, iface.nic.mac))
+
+
+def _take_lease(source: Stack, payload: bytes) -> None:
+    """Use the address that a DHCP server acknowledged, with the mask and the router of its options."""
+    options, at = {}, 240
+    while payload[at] != 0xFF:
+        options[payload[at]] = payload[at + 2 : at + 2 + payload[at + 1]]
+        at += 2 + payload[at + 1]
+    iface = source.ifaces[0]
+    iface.address = payload[16:20]
+    iface.prefix = int.from_bytes(options[1], "big").bit_count()
+    iface.gateway = options[3]
+    source.addresses.add(iface.address)
 
 
 def _rogue_dhcp(world: World, source: Stack, spec: TrafficSpec, number: int) -> None:
