@@ -54,6 +54,7 @@ class TestDecodeApplications:
             (Tcp(4000, 8123, http_request()), Application.HTTP),
             (Tcp(4000, 80, b"HELLO THERE\r\n"), Application.NONE),
             (Tcp(4000, 80, b"GET"), Application.NONE),
+            (Tcp(80, 4000, b"HTTP/1.1 2x0 OK\r\n"), Application.NONE),
             (Tcp(4000, 8443, tls_client_hello()), Application.TLS),
             (Tcp(4000, 443, b"\x16\x03\x01\xff\xff\x01"), Application.NONE),
             (Tcp(4000, 443, b"\x16\x09\x01\0\5\x01"), Application.NONE),

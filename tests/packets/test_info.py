@@ -124,6 +124,7 @@ class TestDescribe:
             (ethernet(ip(*V4, Tcp(49200, 80, flags=SYN, options=SYN_OPTIONS))), 58, "TCP",
              "49200 → 80 [SYN] Seq=1 Win=65535 Len=0"),
             (ethernet(ip(*V4, Tcp(4000, 80, http_request("GET", "/index.html")))), 64, "HTTP", "GET /index"),
+            (ethernet(ip(*V4, Tcp(80, 4000, http_response(404, "Not Found")))), 65, "HTTP", "HTTP/1.1"),
             (ethernet(ip(*V4, Udp(4000, 53, dns("example.com")))), 50, "DNS", "Standard query 0x1a2b"),
             (ethernet(ip(*V4, Tcp(1, 2))), 20, "IPv4", "Header of 20 bytes captured"),
             (ethernet(ip(*V6, Udp(1, 2), extensions=[authentication_header()])), 54, "IPv6",

@@ -146,7 +146,7 @@ def _describe_messages(sheet: _Sheet, messages: Applications) -> None:
     sheet.write(rows, Piece("DHCP"), Piece(" ", kind), Piece(" - Transaction ID 0x", messages.dhcp_id[rows], 1))
     for application, name in ((Application.HTTP, "HTTP"), (Application.SSDP, "SSDP")):
         is_mine = messages.application == application
-        rows = sheet.claim(is_mine & (messages.http_status >= 0), name)
+        rows = sheet.claim(is_mine & (messages.http_method.code < 0), name)
         sheet.write(rows, Piece("HTTP/1.", messages.http_version[rows]), Piece(" ", messages.http_status[rows]),
                     Piece(" ", messages.http_phrase.take(rows)))  # fmt: skip
         rows = sheet.claim(is_mine, name)

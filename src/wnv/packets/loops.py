@@ -202,7 +202,6 @@ def read_http(data: U8, at: I64, stop: I64, found: I64) -> None:
         first, end = int(at[k]), int(stop[k])
         line = _line_end(data, first, end)
         if _is_http_version(data, first, line):
-            found[HTTP_VERSION, k] = byte_at(data, first + 7) - 48
             status = 0
             n_digits = 0
             for i in range(3):
@@ -210,7 +209,10 @@ def read_http(data: U8, at: I64, stop: I64, found: I64) -> None:
                 if 0 <= digit <= 9:
                     status = status * 10 + digit
                     n_digits += 1
-            if n_digits == 3 and byte_at(data, first + 8) == _SPACE:
+            is_status = n_digits == 3 and byte_at(data, first + 8) == _SPACE
+            if is_status or line == end:
+                found[HTTP_VERSION, k] = byte_at(data, first + 7) - 48
+            if is_status:
                 found[HTTP_STATUS, k] = status
                 if be8(data, first + 12, line) == _SPACE:
                     found[HTTP_PHRASE_AT, k] = first + 13
