@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wnv_lab.capture.merging import merged_events
 from wnv_lab.capture.recording import Recording
 from wnv_lab.etl.writer import EtlWriter, EventKind
 from wnv_lab.events import pktmon
@@ -393,6 +394,9 @@ class PktmonCapture:
         number = 0
         for kind, payload in self._rundown():
             recording.log(ns + 100 * number, 0, STOP_PID, STOP_TID, kind, payload)
+            number += 1
+        for classic, payload in merged_events(self.host, ns):
+            recording.writer.add_classic(ns + 100 * number, 0, 0, 0, classic, payload)
             number += 1
         recording.close(ns + 100 * number)
 
