@@ -326,8 +326,11 @@ def _mappings(nat: WinNat) -> list[Row]:
     ]
 
 
-def topology(hosts: list[Host], first_ns: int, last_ns: int) -> dict[str, list[Row]]:
+def topology(
+    hosts: list[Host], first_ns: int, last_ns: int, disconnections: list[tuple[Port, int]]
+) -> dict[str, list[Row]]:
     """Nodes and edges of all hosts, with the time over which each was there."""
+    ended = {(port.switch.host.name, port.point): ns for port, ns in disconnections}
     nodes: list[Row] = []
     edges: list[Row] = []
 
@@ -355,7 +358,9 @@ def topology(hosts: list[Host], first_ns: int, last_ns: int) -> dict[str, list[R
                 "source": source,
                 "target": target,
                 "first_ns": first_ns + host.skew_ns,
-                "last_ns": last_ns + host.skew_ns,
+                "last_ns": ended.get((host.name, target), last_ns) + host.skew_ns
+                if kind == "connected_to"
+                else last_ns + host.skew_ns,
             }
         )
 

@@ -67,11 +67,14 @@ def run_scenario(scenario: Scenario, folder: Path, *, seed: int = 0, scale: int 
         world.recorders[host.name] = [c for c in captures if c.host is host] + [truth]
     for traffic in scenario.traffic:
         plan(world, traffic, scale)
+    world.plan_faults()
     world.run()
     for made in captures:
         made.close()
     inventories = [_write_inventory(world, made) for made in captures]
-    truth.close([made.recording for made in captures], topology(world.hosts, world.start_ns, world.end_ns))
+    truth.close(
+        [made.recording for made in captures], topology(world.hosts, world.start_ns, world.end_ns, truth.disconnections)
+    )
     return Result(
         tuple(made.recording.path for made in captures),
         tuple(inventories),

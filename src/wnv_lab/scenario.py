@@ -372,7 +372,7 @@ DOUBTS = {
     "order_240_241": ("240-received", "241-received"),
     "side_54_55": ("54-ingress", "55-ingress"),
     "ics_events": ("winnat", "sharedaccess", "none"),
-    "container_id": ("none", "guid", "job"),
+    "container_id": ("none", "text", "braces", "utf16", "binary"),
     "direction_1003": ("switch", "owner", "none"),
 }
 """Every doubt and its readings, the usual one first."""

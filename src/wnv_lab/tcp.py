@@ -208,11 +208,7 @@ class Connection:
         if (ack - self.acked & 0xFFFFFFFF) > 0x7FFFFFFF:
             return
         self.acked = ack
-        left = [
-            (s, p, f)
-            for s, p, f in self.flight
-            if (s + len(p) + (1 if f & (SYN | FIN) else 0) - ack & 0xFFFFFFFF) - 1 < 0x7FFFFFFF
-        ]
+        left = [piece for piece in self.flight if _is_after(piece, ack)]
         if len(left) != len(self.flight):
             self.flight = left
             self.n_tries = 0
@@ -236,3 +232,10 @@ class Connection:
         elif self.state == "open":
             self.state = "close-wait"
             self.close()
+
+
+def _is_after(piece: tuple[int, bytes, int], ack: int) -> bool:
+    """Whether a segment has something that an acknowledgement does not cover."""
+    seq, payload, flags = piece
+    end = seq + len(payload) + (1 if flags & (SYN | FIN) else 0)
+    return (end - ack - 1 & 0xFFFFFFFF) < 0x7FFFFFFF

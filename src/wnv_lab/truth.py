@@ -192,6 +192,7 @@ class TruthRecorder:
         self._sessions: list[tuple[Host, Session]] = []
         self._writers: dict[str, pq.ParquetWriter] = {}
         self.n_rows: dict[str, int] = {}
+        self.disconnections: list[tuple[Port, int]] = []
         self._n_drops = 0
 
     # -- watching ------------------------------------------------------------------------------------------------
@@ -237,6 +238,10 @@ class TruthRecorder:
         """A chain, or some of its packets, has come to its end."""
         del route
         self._ends.append((trip.journeys, outcome))
+
+    def disconnected(self, port: Port, now_ns: int) -> None:
+        """A NIC was taken from its port: the edge ends."""
+        self.disconnections.append((port, now_ns))
 
     def session(self, host: Host, session: Session) -> None:
         """A NAT session was made."""

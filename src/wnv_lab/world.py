@@ -15,9 +15,10 @@ from itertools import groupby
 from typing import Protocol
 from zlib import crc32
 
+from wnv_lab.errors import LabError, unknown
 from wnv_lab.forwarding import Walk
 from wnv_lab.frames import ip_bytes
-from wnv_lab.model import Header, Host, Network, Nic
+from wnv_lab.model import Header, Host, Network, Nic, Port
 from wnv_lab.nbl import NblPool
 from wnv_lab.offload import coalesced, finished, segments
 from wnv_lab.parsing import flow_key, header_of
@@ -85,6 +86,10 @@ class Recorder(Protocol):
         """What to call when a chain reaches this stage; None if the recorder sees nothing there."""
         ...
 
+    def disconnected(self, port: Port, now_ns: int) -> None:
+        """A NIC was taken from its port."""
+        ...
+
 
 class Truth(Protocol):
     """What the engine tells of journeys."""
@@ -147,6 +152,34 @@ class World:
                 break
             self.now_ns = ns
             then()
+
+    def plan_faults(self) -> None:
+        """Schedule what the scenario breaks in the middle of things."""
+        for fault in self.scenario.fault:
+            if fault.kind == "disconnect":
+                port = next(
+                    (
+                        p
+                        for h in self.hosts
+                        for s in h.switches
+                        for p in s.ports
+                        if fault.at in (p.nic.owner, p.nic.name) and p.kind != "External"
+                    ),
+                    None,
+                )
+                if port is None:
+                    raise LabError(f"the fault is at '{fault.at}', which hangs on no switch", "name a VM or container")
+                self.at(self.start_ns + int(fault.after_ms * 1e6), lambda port=port: self._disconnect(port))  # type: ignore[misc] # lambda with defaults
+            elif fault.kind not in ("loss", "delay"):
+                raise unknown("in a fault, the kind", fault.kind, ("loss", "delay", "disconnect"))
+
+    def _disconnect(self, port: Port) -> None:
+        port.is_connected = False
+        self._routes.clear()
+        host = port.switch.host
+        now = max([self.now_ns, *host.cpu_free_ns])
+        for recorder in self.recorders.get(host.name, ()):
+            recorder.disconnected(port, now)
 
     # -- sending -------------------------------------------------------------------------------------------------
 

@@ -68,9 +68,12 @@ class NdisCapture:
             boot_ns=begin - 3 * 86_400_000_000_000,
             buffer_bytes=capture.buffer_bytes,
             max_buffers=ring,
+            container_id_form="text" if doubts.container_id == "none" else doubts.container_id,
             seed=seed,
         )
         self.recording = Recording(path, "ndis", host, writer, truth, lost_share=capture.lost_share, seed=seed)
+        if doubts.container_id != "none":
+            self.recording.containers = {c.pid: c.namespace.lower() for c in host.containers if c.pid}
         self._snap = capture.truncate_bytes or 1 << 30
         is_pd = world.scenario.engine.has_packet_direct
         first, last = (vmswitch.KIND_240, vmswitch.KIND_241) if is_pd else (vmswitch.KIND_56, vmswitch.KIND_58)
@@ -670,6 +673,12 @@ class NdisCapture:
             for e in n.endpoints
         ]
         return events
+
+    def disconnected(self, port: Port, now_ns: int) -> None:
+        """The switch tells that a NIC was taken from its port."""
+        if self._has("vmswitch"):
+            payload = vmswitch.disconnection(nic_name=port.nic.nic_name, port_name=port.name)
+            self.recording.log(now_ns, 0, SERVICE_PID, SERVICE_TID, vmswitch.KIND_234, payload)
 
     def close(self) -> None:
         """Stop the session."""

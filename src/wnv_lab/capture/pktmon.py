@@ -386,6 +386,9 @@ class PktmonCapture:
 
     # -- stop ----------------------------------------------------------------------------------------------------
 
+    def disconnected(self, port: Port, now_ns: int) -> None:
+        """Pktmon logs nothing of a port's life."""
+
     def close(self) -> None:
         """`pktmon stop`: components, properties, counters."""
         recording = self.recording

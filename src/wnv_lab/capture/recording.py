@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wnv_lab.truth import TruthRecorder
 
 FLUSH_EVENTS = 60_000
+LOSSY_FLUSH_EVENTS = 24
+"""Where buffers are to be lost, they are looked at this often."""
 PROVIDERS = {
     module.GUID: name
     for name, module in (
@@ -63,6 +65,9 @@ class Recording:
         self._kinds: list[EventKind] = []
         self._index: dict[EventKind, int] = {}
         self._lost_share = lost_share
+        self._flush_at = LOSSY_FLUSH_EVENTS if lost_share else FLUSH_EVENTS
+        self.containers: dict[int, str] = {}
+        """Container ids by process: events of these processes carry them."""
         self._random = random.Random(f"{path.name}/{seed}")
         self.n_lost = 0
         self._runs: list[tuple[int, ...]] = []
@@ -115,7 +120,7 @@ class Recording:
         self._journeys.append(journeys)
         self._nbls.append(nbls)
         self._frames.append(frames)
-        if len(self._payloads) >= FLUSH_EVENTS:
+        if len(self._payloads) >= self._flush_at:
             self.flush()
 
     def log(self, ns: int, cpu: int, pid: int, tid: int, kind: EventKind, payload: bytes) -> None:
@@ -140,9 +145,18 @@ class Recording:
         payload = b"".join(self._payloads)
         offsets = np.zeros(n + 1, np.int64)
         np.cumsum(np.fromiter(map(len, self._payloads), np.int64, n), out=offsets[1:])
-        self.writer.add_many(
-            ts, cpu, pid, tid, self._kinds, kind, np.frombuffer(payload, np.uint8), offsets, keyword.view(np.uint64)
-        )
+        raw = np.frombuffer(payload, np.uint8)
+        if self.containers:
+            for row in range(n):
+                self.writer.add(
+                    int(ts[row]), int(cpu[row]), int(pid[row]), int(tid[row]), self._kinds[kind[row]],
+                    payload[offsets[row] : offsets[row + 1]], int(keyword[row]),
+                    container_id=self.containers.get(int(pid[row])),
+                )  # fmt: skip
+        else:
+            self.writer.add_many(ts, cpu, pid, tid, self._kinds, kind, raw, offsets, keyword.view(np.uint64))
+        if self._lost_share and self._random.random() < self._lost_share:
+            self.n_lost += self.writer.lose_buffer(int(cpu[-1]))
         self._write_sightings(ts, cpu, kind, hop, sizes, columns[:, 9:])
         self.n_events += n
         runs.clear()
@@ -195,4 +209,11 @@ class Recording:
 
     def described(self) -> dict[str, object]:
         """For truth.json."""
-        return {"file": self.path.name, "kind": self.kind, "host": self.host.name, "n_events": self.n_events}
+        return {
+            "file": self.path.name,
+            "kind": self.kind,
+            "host": self.host.name,
+            "n_events": self.n_events,
+            "n_lost": self.n_lost,
+            "n_overwritten": sum(self.writer.n_overwritten),
+        }
