@@ -53,15 +53,15 @@ def _u8_at(data: U8, at: int) -> int:
 
 
 @njit
-def _u16_at(data: U8, at: int) -> int:
+def u16_at(data: U8, at: int) -> int:
     """Little-endian u16; the caller has checked that at + 2 <= len(data)."""
     return _u8_at(data, at) | _u8_at(data, at + 1) << 8
 
 
 @njit
-def _u32_at(data: U8, at: int) -> int:
+def u32_at(data: U8, at: int) -> int:
     """Little-endian u32; the caller has checked that at + 4 <= len(data)."""
-    return _u16_at(data, at) | _u16_at(data, at + 2) << 16
+    return u16_at(data, at) | u16_at(data, at + 2) << 16
 
 
 @njit
@@ -82,7 +82,7 @@ def unpack_xpress(packed: U8, out: U8) -> int:
         if n_flags == 0:
             if i + 4 > n_in:
                 return BROKEN
-            flags = _u32_at(packed, i)
+            flags = u32_at(packed, i)
             i += 4
             n_flags = 32
         n_flags -= 1
@@ -95,7 +95,7 @@ def unpack_xpress(packed: U8, out: U8) -> int:
             continue
         if i + 2 > n_in:
             return BROKEN
-        pair = _u16_at(packed, i)
+        pair = u16_at(packed, i)
         i += 2
         distance = (pair >> 3) + 1
         length = pair & 7
@@ -117,12 +117,12 @@ def unpack_xpress(packed: U8, out: U8) -> int:
                 if length == 255:
                     if i + 2 > n_in:
                         return BROKEN
-                    length = _u16_at(packed, i)
+                    length = u16_at(packed, i)
                     i += 2
                     if length == 0:
                         if i + 4 > n_in:
                             return BROKEN
-                        length = _u32_at(packed, i)
+                        length = u32_at(packed, i)
                         i += 4
                     if length < 22:
                         return BROKEN
@@ -169,7 +169,7 @@ def unpack_huffman(packed: U8, out: U8) -> int:
         if n_filled != 1 << 15:  # MS-XCA: a code with gaps is invalid; so every entry has been set
             return BROKEN
         i += HUFFMAN_TABLE_BYTES
-        bits = _u16_at(packed, i) << 16 | _u16_at(packed, i + 2)
+        bits = u16_at(packed, i) << 16 | u16_at(packed, i + 2)
         i += 4
         n_spare = 16  # bits loaded beyond the 16 that must always be there
         block_end = min(o + HUFFMAN_BLOCK_BYTES, n_out)
@@ -182,7 +182,7 @@ def unpack_huffman(packed: U8, out: U8) -> int:
             if n_spare < 0:
                 if i + 2 > n_in:
                     return BROKEN
-                bits |= _u16_at(packed, i) << -n_spare
+                bits |= u16_at(packed, i) << -n_spare
                 n_spare += 16
                 i += 2
             if symbol < 256:
@@ -199,12 +199,12 @@ def unpack_huffman(packed: U8, out: U8) -> int:
                 if length == 255 + 15:
                     if i + 2 > n_in:
                         return BROKEN
-                    length = _u16_at(packed, i)
+                    length = u16_at(packed, i)
                     i += 2
                     if length == 0:
                         if i + 4 > n_in:
                             return BROKEN
-                        length = _u32_at(packed, i)
+                        length = u32_at(packed, i)
                         i += 4
                     if length < 15:
                         return BROKEN
@@ -215,7 +215,7 @@ def unpack_huffman(packed: U8, out: U8) -> int:
             if n_spare < 0:
                 if i + 2 > n_in:
                     return BROKEN
-                bits |= _u16_at(packed, i) << -n_spare
+                bits |= u16_at(packed, i) << -n_spare
                 n_spare += 16
                 i += 2
             if distance > o or length > n_out - o:
@@ -243,7 +243,7 @@ def unpack_lznt1(packed: U8, out: U8) -> int:
     while o < n_out:
         if i + 2 > n_in:
             return BROKEN
-        head = _u16_at(packed, i)
+        head = u16_at(packed, i)
         i += 2
         chunk_end = i + (head & 0xFFF) + 1
         if (head >> 12) & 7 != 3 or chunk_end > n_in:  # includes the zero that may end a stream
@@ -279,7 +279,7 @@ def unpack_lznt1(packed: U8, out: U8) -> int:
                 continue
             if i + 2 > chunk_end:
                 return BROKEN
-            pair = _u16_at(packed, i)
+            pair = u16_at(packed, i)
             i += 2
             while o - start > 16 << (12 - n_length_bits):  # ends at 4 bits: o - start <= 4096
                 n_length_bits -= 1
@@ -678,7 +678,7 @@ def _measure(data: U8, at: int, limit: int, pointer: int, op: int, unit: int, n_
             size = place - at
     elif op == OP_COUNTED:
         if left >= 2:
-            size = 2 + _u16_at(data, at)
+            size = 2 + u16_at(data, at)
     elif op == OP_COUNTED_BIG:
         if left >= 2:
             size = 2 + (_u8_at(data, at) << 8 | _u8_at(data, at + 1))
@@ -783,7 +783,7 @@ def walk_fields(
                 elif source == FROM_PAYLOAD:
                     n_elements = -1
                     if at + 2 <= limit:
-                        n_elements = _u16_at(data, at)
+                        n_elements = u16_at(data, at)
                         at += 2
                 source = program[field, FIELD_LENGTH_FROM]
                 if source == FROM_NUMBER:
@@ -896,12 +896,12 @@ def encode_wide(data: U8, start: I64, n_bytes: I64, stops_at_nul: bool, out: U8,
         at = int(np.int64(start[k]))
         stop = at + int(np.int64(n_bytes[k])) // 2 * 2
         while at < stop:
-            code = _u16_at(data, at)
+            code = u16_at(data, at)
             at += 2
             if code == 0 and stops_at_nul:
                 break
             if 0xD800 <= code < 0xE000:
-                low = _u16_at(data, at) if code < 0xDC00 and at < stop else 0
+                low = u16_at(data, at) if code < 0xDC00 and at < stop else 0
                 if 0xDC00 <= low < 0xE000:
                     code = 0x10000 + ((code - 0xD800) << 10 | (low - 0xDC00))
                     at += 2
@@ -1363,7 +1363,7 @@ def read_upper_pdu(data: U8, rows: I64, start: I64, place: I64, word: I32, half:
 
 
 @njit
-def _hash_pair(one: int, other: int, seed: int) -> int:
+def hash_pair(one: int, other: int, seed: int) -> int:
     """Of two 64-bit numbers, by 4 bytes, in 63 bits."""
     key = seed & 0xFFFFFFFF
     for i in range(4):
@@ -1391,7 +1391,7 @@ def number_pairs(high: I64, low: I64, is_given: BOOL, seed: int, slots: I32, fir
         if last >= 0 and high[last] == one and low[last] == other:
             codes[k] = codes[last]
             continue
-        slot = _hash_pair(one, other, seed) & mask
+        slot = hash_pair(one, other, seed) & mask
         code = int(np.int64(slots[slot]))
         while code >= 0:
             row = first_row[code]
@@ -1482,3 +1482,20 @@ def fill_headers(
             np.uint64(0x8000000000000000) if words[w + 6] < 0 else np.uint64(0)
         )
     return n_unknown, n_other
+
+
+@njit
+def tally_interfaces(interface: I64, ts_ns: I64, is_drop: BOOL, no_time: int, tally: I64) -> None:
+    """Add to the row of each interface: sightings, drops, first and last time (`no_time` = none yet)."""
+    for k in range(interface.size):
+        row = np.uint64(interface[k])
+        tally[row, 0] += 1
+        if is_drop[k]:
+            tally[row, 1] += 1
+        ts = ts_ns[k]
+        if ts == no_time:
+            continue
+        if tally[row, 2] == no_time or ts < tally[row, 2]:
+            tally[row, 2] = ts
+        if tally[row, 3] == no_time or ts > tally[row, 3]:
+            tally[row, 3] = ts

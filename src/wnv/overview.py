@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -12,7 +12,7 @@ import numpy as np
 from wnv import __version__
 from wnv.arrays import I64
 from wnv.clock import NO_TIME, SYSTEM_CLOCK, HostZone
-from wnv.decode.decoder import Decoder, Form
+from wnv.decode.decoder import MANIFEST_ID, Decoder, Form
 from wnv.diagnostics import Code, Row, Severity
 from wnv.etl import layout
 from wnv.etl.events import NO_PROVIDER
@@ -122,6 +122,34 @@ class Census:
         self._time(piece)
         self._learn_names(piece)
 
+    @property
+    def n_kinds(self) -> int:
+        """Kinds of events met so far."""
+        return len(self._counts)
+
+    def plain_kinds(self, n_guids: int) -> Iterator[tuple[int, int, int, int]]:
+        """Kinds met that say nothing of the recording itself, by the first `n_guids` providers: key, number of the
+        provider, id, version. Events of these without extended items may be counted by `add_counts` instead."""
+        for key in self._counts:
+            code, kind, number, version = (key >> 40) - 1, key >> 36 & 0xF, key >> 16 & 0xFFFF, key & 0xFFFF
+            if kind == _DESCRIBED and 0 <= code < n_guids and number != MANIFEST_ID:
+                known = registry.provider(self._guids[code])
+                if known is None or known.kind is not ProviderKind.METADATA:
+                    yield key, code, number, version
+
+    def add_counts(self, counts: Mapping[int, int]) -> None:
+        """Events counted elsewhere, by the keys of `plain_kinds`."""
+        for key, count in counts.items():
+            self._counts[key] += count
+
+    def add_times(self, session: int, ts_ns: I64) -> None:
+        """Times of events counted elsewhere."""
+        known = ts_ns[ts_ns != NO_TIME]
+        if len(known):
+            low, high = int(known.min()), int(known.max())
+            before = self.times.get(session, (low, high))
+            self.times[session] = min(low, before[0]), max(high, before[1])
+
     def _time(self, piece: Slice) -> None:
         """First and last time of what the session recorded: not of its header, nor of what merging added."""
         events = piece.events
@@ -134,10 +162,7 @@ class Census:
         session_of_event = self._session_of_buffer[events.buffer[is_own]]
         ts_ns = events.ts_ns[is_own]
         for session in np.unique(session_of_event).tolist():
-            mine = ts_ns[session_of_event == session]
-            low, high = int(mine.min()), int(mine.max())
-            before = self.times.get(session, (low, high))
-            self.times[session] = min(low, before[0]), max(high, before[1])
+            self.add_times(session, ts_ns[session_of_event == session])
 
     def _learn_names(self, piece: Slice) -> None:
         """From provider traits (one item a provider will do) and from the schemas that merging adds."""

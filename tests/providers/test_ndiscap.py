@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import struct
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import wnv
 from conversion import SPEC, Converted, at, convert, ndiscap, record, ts_ns
 from etl_writer import Event, full_header, pack
 from payloads import (
@@ -39,7 +39,7 @@ from pcapng_reader import read_capture
 from wnv.diagnostics import Code, Log
 from wnv.errors import WnvError
 from wnv.etl.reader import Recording
-from wnv.packets import numbering
+from wnv.packets.numbering import RangeNumbers
 from wnv.packets.points import PointKind
 from wnv.pipeline import CaptureOptions, convert_to_pcapng, scan
 
@@ -379,8 +379,8 @@ class TestRules:
     @pytest.mark.parametrize("wide", [False, True])
     def test_the_length_that_packets_were_cut_at(self, tmp_path: Path, wide: bool) -> None:
         rule = ndiscap(1016, ndis_1016(0x11, 1, struct.pack("<I", 128), wide=wide))
-        with wnv.open_trace(record(tmp_path, [rule, layer()])) as trace:
-            assert trace.scanned().packets.ndiscap.truncate_bytes == 128
+        with Recording([record(tmp_path, [rule, layer()])], Log()) as recording:
+            assert scan(recording).packets.ndiscap.truncate_bytes == 128
 
     def test_rundown_events_that_do_not_fit_are_counted(self, tmp_path: Path) -> None:
         short = [ndiscap(1014, b"\0" * 11), ndiscap(5101, b"\1" + b"x\0"), ndiscap(1016, b"\x11\1\xff\0"),
@@ -396,7 +396,7 @@ class TestHostile:
 
     def test_more_names_of_ports_than_are_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The rest shares a point without a name: a switch has no 64 MiB of names."""
-        monkeypatch.setattr(numbering, "POOL_BYTES_MAX", 10_000)
+        monkeypatch.setattr("wnv.providers.ndiscap.RangeNumbers", partial(RangeNumbers, pool_bytes_max=10_000))
         ports = [(number, "x" * 1000, "", "Internal") for number in range(1, 8)]
         got = convert(tmp_path, [*map(switch, ports), switch(VM, *ports)])
         names = [f"vNIC:Internal:{'x' * 40}:30{again}" for again in ("", "#2", "#3", "#4")]

@@ -7,9 +7,10 @@ copying whole headers at the found places and looking at their fields.
 from __future__ import annotations
 
 import sys
+import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -193,6 +194,7 @@ class Guids:
     def __init__(self) -> None:
         self._pairs: list[tuple[int, int]] = []
         self._code: dict[tuple[int, int], int] = {}
+        self._lock = threading.Lock()
         self.texts: list[str] = []
         """Lower case, without braces."""
 
@@ -229,9 +231,12 @@ class Guids:
     def _number(self, low: int, high: int) -> int:
         number = self._code.get((low, high))
         if number is None:
-            number = self._code[low, high] = len(self.texts)
-            self._pairs.append((low, high))
-            self.texts.append(str(uuid.UUID(bytes_le=low.to_bytes(8, "little") + high.to_bytes(8, "little"))))
+            with self._lock:  # slices are read by several threads
+                number = self._code.get((low, high))
+                if number is None:
+                    self.texts.append(str(uuid.UUID(bytes_le=low.to_bytes(8, "little") + high.to_bytes(8, "little"))))
+                    self._pairs.append((low, high))
+                    number = self._code[low, high] = len(self.texts) - 1
         return number
 
 
@@ -374,8 +379,8 @@ class Found:
     """Where the events of each loaded buffer start."""
 
 
-def decode_headers(found: Found, order: I64, guids: Guids, ts_ns: Callable[[I64], I64]) -> Events:
-    """All header columns of the events `order`, in that order; `ts_ns` gives their times for their raw ones.
+def decode_headers(found: Found, order: I64, guids: Guids, ts_ns: I64) -> Events:
+    """All header columns of the events `order`, in that order; `ts_ns` are their times.
 
     Payloads behind extended items start behind the items where `extended.read_items` is applied; here, where the
     fixed header ends.
@@ -386,7 +391,7 @@ def decode_headers(found: Found, order: I64, guids: Guids, ts_ns: Callable[[I64]
     ticks = np.empty(n, np.int64) if is_compiled else found.ticks[order]
     events = Events(
         data=data, guids=guids, buffer=np.empty(n, np.int32), position=np.empty(n, np.int64),
-        offset=np.empty(n, np.uint32), kind=np.empty(n, np.uint8), ticks=ticks, ts_ns=ticks,
+        offset=np.empty(n, np.uint32), kind=np.empty(n, np.uint8), ticks=ticks, ts_ns=ts_ns,
         cpu=np.empty(n, np.uint16), pid=np.full(n, NULL_ID, np.uint32), tid=np.full(n, NULL_ID, np.uint32),
         provider=np.full(n, NO_PROVIDER, np.int32), hook_id=np.full(n, NO_HOOK, np.uint16),
         event_id=np.zeros(n, np.uint16), version=np.zeros(n, np.uint16), level=np.zeros(n, np.uint8),
@@ -397,7 +402,7 @@ def decode_headers(found: Found, order: I64, guids: Guids, ts_ns: Callable[[I64]
     if n_other:
         for kinds, fill in _FILL:
             _fill_chunks(events, np.flatnonzero(np.isin(events.kind, kinds)), fill)
-    return replace(events, ts_ns=ts_ns(ticks))
+    return events
 
 
 def _fill_compiled(events: Events, found: Found, order: I64) -> int:

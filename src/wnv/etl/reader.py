@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -34,7 +35,7 @@ _T = TypeVar("_T")
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
-_WORTH_COMPILED_BYTES = 512 * 2**20  # to load compiled code takes 0.3 s, and saves as much here
+_WORTH_COMPILED_BYTES = 128 * 2**20  # to load compiled code takes 0.3 s, and saves as much here
 _READERS = 2  # threads that read ahead
 _DAY = 864_000_000_000  # FILETIME units
 _FAR_FROM_SESSION = 2 * _DAY
@@ -90,6 +91,40 @@ class _Piece:
     """What events are sorted by: their raw time, or their FILETIME across clocks."""
 
 
+class Counted(Protocol):
+    """What a `Tally` counted in one piece of a recording."""
+
+    @property
+    def is_left(self) -> BOOL:
+        """The events it left to others."""
+
+
+_Counted = TypeVar("_Counted", bound=Counted)
+
+
+class Tally(Protocol[_Counted]):
+    """Counts events of kinds that need no closer look, so that these are not decoded in the first pass."""
+
+    def count(self, found: Found) -> _Counted | None:
+        """Look at one piece; runs in several threads, and must change nothing. None = all events are left."""
+
+    def add(self, counted: _Counted | None) -> None:
+        """Take what was counted, piece by piece, after the events left of that piece were visited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The events of one window before they are decoded. Valid as long as the slice would be."""
+
+    found: Found
+    order: I64
+    """Of these, those of the window, in global order."""
+    decode: Callable[[], Slice]
+    """All columns; `first_row` is not known yet."""
+    ts_ns: Callable[[], I64]
+    """Times, in global order."""
+
+
 class Recording:
     """The open files of a recording, their headers and buffers.
 
@@ -108,6 +143,8 @@ class Recording:
         except BaseException:
             self.close()
             raise
+        if self.n_bytes > _WORTH_COMPILED_BYTES:
+            from wnv import kernels  # noqa: F401 - that it is loaded is what the walk asks
         self.clocks = self._shared_clocks()
         self._by_ticks = all(clock == self.clocks[0] for clock in self.clocks)
         self.buffers = _join([file.index for file in self.files])
@@ -174,28 +211,31 @@ class Recording:
         progress: Progress | None = None,
         *,
         slice_bytes: int | None = None,
+        tally: Tally[_Counted] | None = None,
     ) -> None:
         """Walk all buffers in file order: fills `spans` and `n_events`, and records damage.
 
-        `visit` gets the events in pieces of about `slice_bytes`, in that order, not sorted.
+        `visit` gets the events in pieces of about `slice_bytes`, in that order, not sorted; without those that
+        `tally` counts.
         """
         self.n_events = 0
-        if self.n_bytes > _WORTH_COMPILED_BYTES:
-            from wnv import kernels  # noqa: F401 - that it is loaded is what the walk asks
         total, done = int(self.buffers.used_bytes.sum()), 0
         bounds = self._bounds(slice_bytes or _usual_slice_bytes())
 
-        def read(number: int) -> tuple[_Piece, Log]:
+        def read(number: int) -> tuple[_Piece, Log, _Counted | None]:
             log = Log()
             rows = np.arange(bounds[number], bounds[number + 1], dtype=np.int32)
             piece = self._read(rows, log, self._arenas[number % len(self._arenas)])
             self._measure(piece, log)
-            return piece, log
+            return piece, log, None if tally is None else tally.count(piece.found)
 
-        for piece, log in _read_ahead(read, len(bounds) - 1):
+        for piece, log, counted in _read_ahead(read, len(bounds) - 1):
             n = len(piece.found.position)
-            if visit is not None:
-                visit(self._decode(piece, np.arange(n), log, self.n_events))
+            rows = np.arange(n) if counted is None else np.flatnonzero(counted.is_left)
+            if visit is not None and len(rows):
+                visit(self._decode(piece, rows, log, self.n_events))
+            if tally is not None:
+                tally.add(counted)
             self.log.extend(log)
             self.n_events += n
             self._cached = piece if len(bounds) == 2 else None
@@ -257,13 +297,20 @@ class Recording:
 
         Each slice is valid until the next is asked for, and takes about `slice_bytes` of buffers.
         """
+        for first_row, found in self.windows(lambda window: window.decode(), progress, slice_bytes=slice_bytes):
+            yield replace(found, first_row=first_row)
+
+    def windows(
+        self, read: Callable[[Ordered], _T], progress: Progress | None = None, *, slice_bytes: int | None = None
+    ) -> Iterator[tuple[int, _T]]:
+        """As `slices`, but yields what `read` makes of each window, behind its first row. `read` runs in threads."""
         windows, is_global = plan_windows(self.spans, self.buffers.used_bytes, slice_bytes or _usual_slice_bytes())
         if len(windows) > 1:
             self._cached = None  # its memory is about to be reused
         if not is_global:
             self.log.record(Code.ORDER_NOT_GLOBAL)
 
-        def read(number: int) -> Slice:
+        def read_window(number: int) -> tuple[int, _T]:
             window = windows[number]
             piece = self._cached
             if piece is None:
@@ -275,12 +322,15 @@ class Recording:
             else:
                 wanted = np.flatnonzero(inside)
                 order = wanted[np.argsort(key[wanted], kind="stable")]
-            return self._decode(piece, order, None)
+            ordered = Ordered(
+                piece.found, order, partial(self._decode, piece, order, None), partial(self._ts_ns, piece, order)
+            )
+            return len(order), read(ordered)
 
         n_read = 0
-        for found in _read_ahead(read, len(windows)):
-            yield replace(found, first_row=n_read)
-            n_read += len(found.events)
+        for n, found in _read_ahead(read_window, len(windows)):
+            yield n_read, found
+            n_read += n
             if progress is not None:
                 progress(n_read, self.n_events)
 
@@ -351,16 +401,7 @@ class Recording:
 
     def _decode(self, piece: _Piece, order: I64, log: Log | None, first_row: int = 0) -> Slice:
         """Columns of the events `order` of `piece`, in that order."""
-
-        def ts_ns(ticks: I64) -> I64:
-            times = self.clocks[0].ts_ns(ticks)
-            for number in range(1, len(self.clocks)):
-                if self.clocks[number] != self.clocks[0]:
-                    mine = self.buffers.file[piece.rows][piece.found.buffer[order]] == number
-                    times[mine] = self.clocks[number].ts_ns(ticks[mine])
-            return times
-
-        events = decode_headers(piece.found, order, self.guids, ts_ns)
+        events = decode_headers(piece.found, order, self.guids, self._ts_ns(piece, order))
         events, items, is_broken = read_items(events)
         container, n_unknown = container_codes(items, len(events), self.guids)
         if log is not None:
@@ -375,6 +416,16 @@ class Recording:
             if n_unknown:
                 log.record(Code.ITEM_RAW, detail="container ids of unknown form", count=n_unknown)
         return Slice(first_row, events, items, container)
+
+    def _ts_ns(self, piece: _Piece, order: I64) -> I64:
+        """Times of the events `order`."""
+        ticks = piece.found.ticks[order]
+        times = self.clocks[0].ts_ns(ticks)
+        for number in range(1, len(self.clocks)):
+            if self.clocks[number] != self.clocks[0]:
+                mine = self.buffers.file[piece.rows][piece.found.buffer[order]] == number
+                times[mine] = self.clocks[number].ts_ns(ticks[mine])
+        return times
 
     def close(self) -> None:
         self._stack.close()

@@ -6,6 +6,7 @@ on it refuse other files: the commonest link type goes to the file named, others
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from wnv.arrays import BOOL, I64
+from wnv.arrays import I64
 from wnv.clock import NO_TIME
 from wnv.errors import UsageError
 from wnv.export.pcapng import VERDICT_DROP, Interface, Note, Packets, PcapngWriter, Statistics
@@ -28,17 +29,6 @@ FLAG_LARGE_SEND = 0x800
 """epb_flags bit 11: the packet is to be cut into several, or was joined from several."""
 NOTES_MAX = 200_000
 _NULL_ID = 0xFFFFFFFF
-_NOTE_COLUMNS = (
-    "is_drop",
-    "drop_reason",
-    "drop_location",
-    "vlan",
-    "priority",
-    "is_large_send",
-    "n_coalesced",
-    "source_port",
-    "remark",
-)
 
 
 @dataclass(slots=True)
@@ -124,16 +114,6 @@ def _file_part(name: str) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Counts of one interface for its statistics block."""
-
-    n: int = 0
-    n_drops: int = 0
-    first_ns: int = NO_TIME
-    last_ns: int = NO_TIME
-
-
 class CaptureWriter:
     """Writes sightings to the planned files; use as a context, then `finish`."""
 
@@ -150,7 +130,9 @@ class CaptureWriter:
         self._stack = ExitStack()
         self._targets: list[Target] = []
         self._writers: list[PcapngWriter] = []
-        self._tallies: list[list[_Tally]] = [[_Tally() for _ in file.channels] for file in files]
+        # Of each interface for its statistics block: sightings, drops, first and last time.
+        empty = [0, 0, NO_TIME, NO_TIME]
+        self._tallies = [np.array([empty] * len(file.channels), np.int64).reshape(-1, 4) for file in files]
 
     def __enter__(self) -> CaptureWriter:
         with ExitStack() as stack:
@@ -190,6 +172,8 @@ class CaptureWriter:
     def _write_file(self, number: int, rows: PacketRows, interface: I64) -> None:
         if not len(rows):
             return
+        from wnv import kernels
+
         writer, fragments = self._writers[number], rows.fragments
         is_joined = fragments.is_large_send | (fragments.n_coalesced > 1)
         writer.write(Packets(
@@ -201,19 +185,7 @@ class CaptureWriter:
         ))  # fmt: skip
         self._files[number].n_packets = writer.n_packets
         self._files[number].n_without_time = writer.n_without_time
-        for place in np.unique(interface).tolist():
-            mine = interface == place
-            self._count(self._tallies[number][place], rows.ts_ns[mine], fragments.is_drop[mine])
-
-    @staticmethod
-    def _count(tally: _Tally, ts_ns: I64, is_drop: BOOL) -> None:
-        tally.n += len(ts_ns)
-        tally.n_drops += int(is_drop.sum())
-        timed = ts_ns[ts_ns != NO_TIME]
-        if len(timed):
-            first = int(timed.min())  # the order is not always global
-            tally.first_ns = first if tally.first_ns == NO_TIME else min(tally.first_ns, first)
-            tally.last_ns = max(tally.last_ns, int(timed.max()))
+        kernels.tally_interfaces(interface, rows.ts_ns, fragments.is_drop, NO_TIME, self._tallies[number])
 
     def _notes(self, writer: PcapngWriter, fragments: Fragments) -> I64:
         """What is said about each packet beside its bytes; most have nothing."""
@@ -223,43 +195,70 @@ class CaptureWriter:
         rows = np.flatnonzero(told)
         if not len(rows):
             return note
-        facts = np.empty(len(rows), [(name, getattr(fragments, name).dtype) for name in _NOTE_COLUMNS])
-        for name in _NOTE_COLUMNS:
-            facts[name] = getattr(fragments, name)[rows]
-        distinct, inverse = np.unique(facts, return_inverse=True)
-        numbers = [writer.add_note(self._note(one)) for one in distinct[:NOTES_MAX]]
+        first, codes = _number_facts(fragments, rows)
+        numbers = [writer.add_note(self._note(fragments, row)) for row in rows[first[:NOTES_MAX]].tolist()]
         # Only a hostile file says so many different things; what is beyond gets the verdict alone.
-        numbers += [writer.add_note(Note("", VERDICT_DROP if one["is_drop"] else None)) for one in distinct[NOTES_MAX:]]
-        note[rows] = np.array(numbers, np.int64)[inverse]
+        rest = fragments.is_drop[rows[first[NOTES_MAX:]]].tolist()
+        numbers += [writer.add_note(Note("", VERDICT_DROP if is_drop else None)) for is_drop in rest]
+        note[rows] = np.array(numbers, np.int64)[codes]
         return note
 
-    def _note(self, facts: Any) -> Note:  # Any: a row of a structured array
+    def _note(self, fragments: Fragments, row: int) -> Note:
         parts = []
-        if facts["is_drop"]:
-            parts.append(drop_words(int(facts["drop_reason"]), int(facts["drop_location"]), self._build))
-        if facts["vlan"] > 0:
-            parts.append(f"VLAN {facts['vlan']}" + (f" priority {facts['priority']}" if facts["priority"] else ""))
-        if facts["is_large_send"]:
+        is_drop, vlan, priority = fragments.is_drop[row], int(fragments.vlan[row]), int(fragments.priority[row])
+        if is_drop:
+            reason, location = int(fragments.drop_reason[row]), int(fragments.drop_location[row])
+            parts.append(drop_words(reason, location, self._build))
+        if vlan > 0:
+            parts.append(f"VLAN {vlan}" + (f" priority {priority}" if priority else ""))
+        if fragments.is_large_send[row]:
             parts.append("large send")
-        if facts["n_coalesced"] > 1:
-            parts.append(f"{facts['n_coalesced']} segments coalesced")
-        if facts["source_port"] >= 0:
-            parts.append(f"from switch port {facts['source_port']}")
-        if facts["remark"] >= 0:
-            parts.append(self._remarks[int(facts["remark"])])
-        return Note("; ".join(parts), VERDICT_DROP if facts["is_drop"] else None)
+        if fragments.n_coalesced[row] > 1:
+            parts.append(f"{fragments.n_coalesced[row]} segments coalesced")
+        if fragments.source_port[row] >= 0:
+            parts.append(f"from switch port {fragments.source_port[row]}")
+        if fragments.remark[row] >= 0:
+            parts.append(self._remarks[int(fragments.remark[row])])
+        return Note("; ".join(parts), VERDICT_DROP if is_drop else None)
 
     def finish(self, *, is_partial: bool) -> None:
         """End all files. A partial one is kept although the run ends early."""
         for number, writer in enumerate(self._writers):
             file, tallies = self._files[number], self._tallies[number]
-            file.n_by_point = {one.point: tally.n for one, tally in zip(file.channels, tallies, strict=True)}
+            file.n_by_point = {one.point: n for one, n in zip(file.channels, tallies[:, 0].tolist(), strict=True)}
             writer.close([
-                Statistics(place, tally.first_ns, tally.last_ns, tally.n, tally.n_drops)
-                for place, tally in enumerate(self._tallies[number])
+                Statistics(place, first, last, n, n_drops)
+                for place, (n, n_drops, first, last) in enumerate(tallies.tolist())
             ])  # fmt: skip
             if is_partial:
                 self._targets[number].keep_partial()
+
+
+def _number_facts(fragments: Fragments, rows: I64) -> tuple[I64, I64]:
+    """Equal numbers for `rows` of which the same is told; for each number the first of them, and the numbers."""
+
+    def column(name: str) -> I64:
+        wide: I64 = getattr(fragments, name)[rows].astype(np.int64)
+        return wide
+
+    # The ranges of the columns (see `Fragments`): 1, 1, 3, 13, 16, 17 bits.
+    flags = column("is_drop") | column("is_large_send") << 1 | (column("priority") & 7) << 2
+    ports = (column("vlan") + 1 & 0x1FFF) << 5 | column("n_coalesced") << 18 | (column("source_port") + 1) << 34
+    first, codes = _number_pairs(column("drop_reason") << 32 | column("drop_location"), flags | ports)
+    if (fragments.remark[rows] >= 0).any():
+        return _number_pairs(codes, column("remark"))
+    return first, codes
+
+
+def _number_pairs(high: I64, low: I64) -> tuple[I64, I64]:
+    """Numbers for pairs in order of first appearance: the first row of each, and the number of each row."""
+    from wnv import kernels
+
+    slots = np.full(1 << (2 * len(high)).bit_length(), -1, np.int32)
+    first, codes = np.empty(len(high), np.int32), np.empty(len(high), np.int32)
+    is_given = np.ones(len(high), np.bool_)
+    n = kernels.number_pairs(high, low, is_given, secrets.randbits(30), slots, first, codes)
+    return first[:n].astype(np.int64), codes.astype(np.int64)
 
 
 def drop_words(reason: int, location: int, build: int) -> str:

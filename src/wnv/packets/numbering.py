@@ -33,6 +33,10 @@ class RangeNumbers:
     def __getitem__(self, number: int) -> bytes:
         return self._pool[self._pool_end[number] : self._pool_end[number + 1]].tobytes()
 
+    def pool(self) -> tuple[U8, I64]:
+        """All ranges, end to end, and where each ends, behind a 0."""
+        return self._pool, self._pool_end[: self._n + 1]
+
     def number(self, data: U8, start: I64, n_bytes: I64) -> I64:
         """Numbers of the ranges `data[start : start + n_bytes]`, which the caller has checked."""
         from wnv import kernels

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from wnv.arrays import I64
 from wnv.decode.catalog import Catalog
 from wnv.decode.decoder import Decoder
-from wnv.etl.order import SLICE_BYTES
+from wnv.etl.events import has_compiled
+from wnv.etl.order import CACHED_SLICE_BYTES, SLICE_BYTES
 from wnv.etl.reader import Progress, Recording, Slice
 from wnv.overview import Census, Overview, PointCount, build_overview
 from wnv.packets.points import LINK_NAMES, LINK_UNKNOWN, Channel, Point
 from wnv.packets.sightings import PacketRows
+from wnv.pipeline.tally import PlainTally
 from wnv.providers.builds import windows_version
 from wnv.providers.packets import PacketReader
 
@@ -100,8 +102,12 @@ class Scanned:
     def sightings(self, progress: Progress | None = None) -> Iterator[PacketRows | None]:
         """The sightings of each slice, in order of time; None where there are none."""
         self.packets.begin()
-        for piece in self.slices(progress):
-            yield self.packets.packets(piece)
+        slice_bytes = min(CACHED_SLICE_BYTES, self.slice_bytes) if self.packets.has_plain else self.slice_bytes
+        for first_row, found in self.recording.windows(self.packets.look, progress, slice_bytes=slice_bytes):
+            if isinstance(found, Slice):
+                yield self.packets.packets(replace(found, first_row=first_row))
+            else:
+                yield replace(found, event_row=found.event_row + first_row) if len(found) else None
         self.packets.finish()
 
 
@@ -119,7 +125,11 @@ def scan(recording: Recording, progress: Progress | None = None, *, slice_bytes:
         packets.learn(piece)
         decoder.learn(piece)
 
-    recording.scan(visit, progress, slice_bytes=slice_bytes)
+    tally = None
+    if len(recording.files) == 1 and has_compiled():
+        tally = PlainTally(recording.clocks[0], recording.guids, census, packets)
+    piece_bytes = slice_bytes if tally is None else min(CACHED_SLICE_BYTES, slice_bytes)
+    recording.scan(visit, progress, slice_bytes=piece_bytes, tally=tally)
     packets.name_points()
     overview = build_overview(recording, census, packets.hosts, count_points(packets), packets.n_without_bytes, decoder)
     return Scanned(recording, packets, decoder, overview, slice_bytes)

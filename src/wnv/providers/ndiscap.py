@@ -44,6 +44,8 @@ _SWITCH_STRINGS = 3  # PortName, NicName, NicType
 _DESTINATION_BYTES_MIN = 4 + 2 * _SWITCH_STRINGS
 _SMALLEST_FRAME = 13  # a guessed place of the frame must hold more (ndis-packetcapture.md, 1003)
 _OOB_LARGE_SEND, _OOB_VLAN = 2, 4  # entries of the NetBufferListInfo array
+SEGMENT_MASK = 0xFFFFF
+"""In an entry of a large send (NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO): bytes of a segment."""
 _WIFI_PROTECTED = 0x40
 _RADIO_CONTEXT = struct.Struct("<BBHIIIHxxiB3xI")
 _RADIO_BYTES = 48
@@ -90,7 +92,8 @@ class _Port:
 
     @property
     def kind(self) -> PointKind:
-        return _NIC_KINDS.get(self.nic_type.lower(), PointKind.SWITCH_PORT)
+        said = self.nic_type.lower()
+        return next((kind for word, kind in _NIC_KINDS.items() if word in said), PointKind.SWITCH_PORT)
 
 
 class Ndiscap:
@@ -312,11 +315,12 @@ class Ndiscap:
         head = read_rows(data, start[good], _HEAD)
         miniport, lower = head["miniport"].astype(np.int64), head["lower"].astype(np.int64)
         oob_at, oob_end, _ = _sized_pair(data, size_at[good], end[good])
+        direction = _path_direction(keyword)
         vlan, priority, is_large = _out_of_band(data, oob_at, oob_end, events.pointer_bytes[rows[good]])
         fragments = Fragments.whole(
             rows[good], frame_at, n_bytes, np.full(len(good), LINK_ETHERNET, np.uint16),
             is_first=_has(keyword, KEYWORD_START), is_last=_has(keyword, KEYWORD_END),
-            stream=_stream(events, rows[good], miniport, lower, _path_direction(keyword)),
+            stream=_stream(events, rows[good], miniport, head["size"].astype(np.int64) << 32 | lower, direction),
             vlan=vlan, priority=priority, is_large_send=is_large,
         )  # fmt: skip
         number_of = np.full(len(rows), -1, np.int64)
@@ -339,7 +343,7 @@ class Ndiscap:
         is_egress = np.arange(len(rows)) >= len(ingress)
         port = self._ports.number(data, first, last - first)
         n_ports = len(self._ports)
-        outward = np.array([*(self._outward(number) for number in range(n_ports)), NO_DIRECTION], np.uint8)
+        outward = np.array([*(self.outward(number) for number in range(n_ports)), NO_DIRECTION], np.uint8)
         sending = outward[port]  # the last one is that of `TOO_MANY`
         opposite = np.where(sending == OUT, IN, np.where(sending == IN, OUT, NO_DIRECTION))
         direction = np.where(is_egress, opposite, sending).astype(np.uint8)
@@ -353,7 +357,19 @@ class Ndiscap:
         order = np.argsort(fragment, kind="stable")
         return Observations(fragment[order], point[order], direction[order])
 
-    def _outward(self, number: int) -> int:
+    @property
+    def n_ports(self) -> int:
+        return len(self._ports)
+
+    def port_bytes(self) -> tuple[U8, I64, I64]:
+        """How events describe the ports known so far: the bytes, and where those of each number start and how many."""
+        pool, ends = self._ports.pool()
+        return pool, ends[:-1], np.diff(ends)
+
+    def port_id(self, number: int) -> int:
+        return self._port(number).port_id
+
+    def outward(self, number: int) -> int:
         """Direction of ingress at a port, as its owner sees it."""
         kind = self._port(number).kind
         return {PointKind.SWITCH_PORT: NO_DIRECTION, PointKind.EXTERNAL_NIC: IN}.get(kind, OUT)
@@ -441,7 +457,9 @@ def _out_of_band(data: U8, at: I64, end: I64, pointer_bytes: I64) -> tuple[I32, 
     tag = entry(_OOB_VLAN)
     vlan = np.where(tag < 0, NO_VLAN_RECORDED, tag >> 4 & 0xFFF).astype(np.int32)
     priority = np.where(tag < 0, 0, tag & 7).astype(np.uint8)
-    return vlan, priority, entry(_OOB_LARGE_SEND) > 0
+    # The segment size; when received, the entry holds a mark of 1 (a segment that was not to be pushed).
+    segment = entry(_OOB_LARGE_SEND)
+    return vlan, priority, (segment >= 0) & (segment & SEGMENT_MASK > 1)
 
 
 def _short(name: str) -> str:

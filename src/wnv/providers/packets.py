@@ -9,18 +9,23 @@ import numpy as np
 
 from wnv.arrays import I64
 from wnv.diagnostics import Code, Log
-from wnv.etl.reader import Recording, Slice
+from wnv.etl.events import has_compiled
+from wnv.etl.reader import Ordered, Recording, Slice
 from wnv.packets.frames import Fragments, FrameJoiner
 from wnv.packets.headers import original_bytes
-from wnv.packets.points import LINK_UNKNOWN, Channel, Point, Points, unique_names
+from wnv.packets.points import LINK_UNKNOWN, LINK_WIFI, Channel, Point, Points, unique_names
 from wnv.packets.sightings import PacketRows
+from wnv.providers import ndiscap, pktmon, ras
 from wnv.providers.ndiscap import Ndiscap
 from wnv.providers.pktmon import Pktmon
+from wnv.providers.plain import PlainPackets, packet_rows
 from wnv.providers.ras import Ras
 from wnv.providers.reading import PacketProvider, Sightings
 from wnv.providers.sysconfig import GUID as SYSCONFIG
 from wnv.providers.sysconfig import HostFacts
 
+_JOINED_IDS = {ndiscap.GUID: {ndiscap.METADATA}, pktmon.GUID: set(pktmon.INFO_IDS)}
+"""Events that say more about a packet in another one."""
 _PADDING_BYTES = 256
 _MAC_BYTES = 6
 # ndiscap's words, then pktmon's; the adapter at the bottom before the layer itself.
@@ -34,6 +39,8 @@ class PacketReader:
     yields the sightings themselves.
     """
 
+    guids = frozenset({ndiscap.GUID, pktmon.GUID, ras.GUID})
+
     def __init__(self, recording: Recording) -> None:
         log = recording.log
         self._log = log
@@ -44,6 +51,8 @@ class PacketReader:
         self.pktmon = Pktmon(self.points)
         self._providers: tuple[PacketProvider, ...] = (self.ndiscap, self.pktmon, Ras(self.points))
         self._joiners: dict[str, FrameJoiner] = {}
+        self._is_plain = True
+        self._plain: PlainPackets | None = None
         self._is_first_pass_2 = True
         self.n_sightings: dict[Channel, int] = {}
         self.n_drops: dict[int, int] = {}
@@ -55,8 +64,11 @@ class PacketReader:
         for provider, events_rows in self._by_provider(piece):
             events = piece.events.select(events_rows)
             provider.learn(events, self._log)
+            self._is_plain &= not np.isin(events.event_id, list(_JOINED_IDS.get(provider.guid, ()))).any()
             for found in provider.read(events, self._log):
                 self._count(found)
+                self._is_plain &= bool((found.fragments.is_first & found.fragments.is_last).all())
+                self._is_plain &= not (found.fragments.link_type == LINK_WIFI).any()
         rows = self._rows_of(piece, SYSCONFIG)
         if rows is not None:
             session_of_row = self._session_of_buffer[piece.events.buffer[rows]]
@@ -72,11 +84,28 @@ class PacketReader:
         for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
             if key & 0xFFFF == LINK_UNKNOWN:
                 self.n_other_link += count
-            channel = Channel(key >> 16, key & 0xFFFF)
-            self.n_sightings[channel] = self.n_sightings.get(channel, 0) + count
+            self.count_seen(Channel(key >> 16, key & 0xFFFF), count)
         points, drops = np.unique(point[found.fragments.is_drop[fragment]], return_counts=True)
         for number, count in zip(points.tolist(), drops.tolist(), strict=True):
-            self.n_drops[number] = self.n_drops.get(number, 0) + count
+            self.count_drops(number, count)
+
+    def count_seen(self, channel: Channel, count: int) -> None:
+        self.n_sightings[channel] = self.n_sightings.get(channel, 0) + count
+
+    def count_drops(self, point: int, count: int) -> None:
+        self.n_drops[point] = self.n_drops.get(point, 0) + count
+
+    @property
+    def n_known(self) -> tuple[int, int, bool]:
+        """Changes when `plain_packets` would."""
+        return len(self.points.rows), self.ndiscap.n_ports, self._is_plain
+
+    def plain_packets(self) -> PlainPackets | None:
+        """A reader of the usual packets at the points known so far; None in a recording where a packet can be spread
+        over several events, and where compiled code is not loaded."""
+        if not self._is_plain or not has_compiled() or not self.points.rows:
+            return None
+        return PlainPackets(self.points, self.ndiscap, self.pktmon)
 
     def name_points(self) -> None:
         """Give every point its names, once all rundown events were seen."""
@@ -116,6 +145,22 @@ class PacketReader:
         log = self._log if self._is_first_pass_2 else Log()
         self._is_first_pass_2 = False
         self._joiners = {provider.guid: FrameJoiner(log) for provider in self._providers}
+        self._plain = self.plain_packets()
+
+    @property
+    def has_plain(self) -> bool:
+        """Whether the usual packets are read in the quick way in this pass 2."""
+        return self._plain is not None
+
+    def look(self, window: Ordered) -> Slice | PacketRows:
+        """Pass 2, for `Recording.windows`: the sightings of a window with none but usual packets, their `event_row`
+        counted from its first event; of others the events, for `packets`."""
+        if self._plain is None:
+            return window.decode()
+        seen = self._plain.read(window.found, window.order)
+        if seen.is_unusual.any():
+            return window.decode()
+        return packet_rows(seen, window.found, window.ts_ns())
 
     def packets(self, piece: Slice) -> PacketRows | None:
         """Pass 2: the sightings of whole packets in a slice, in order of time; None where there are none."""

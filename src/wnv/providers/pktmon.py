@@ -286,13 +286,18 @@ class Pktmon:
         switched = np.flatnonzero(np.isin(head["direction"], (_INGRESS, _EGRESS)))
         if len(switched):
             inward = np.zeros(0x10000, np.uint8)
-            for number, known in self.components.items():
-                inward[number] = _INGRESS_DIRECTION.get(known.component_type, NO_DIRECTION)
+            for number in self.components:
+                inward[number] = self.outward(number)
             ingress = inward[component[switched]]
             opposite = np.where(ingress == OUT, IN, np.where(ingress == IN, OUT, NO_DIRECTION))
             direction = direction.copy()
             direction[switched] = np.where(head["direction"][switched] == _INGRESS, ingress, opposite)
         return Observations(np.arange(len(head)), point, direction)
+
+    def outward(self, number: int) -> int:
+        """Direction of ingress at a component, as its owner sees it."""
+        known = self.components.get(number)
+        return NO_DIRECTION if known is None else _INGRESS_DIRECTION.get(known.component_type, NO_DIRECTION)
 
     def _join_infos(self, events: Events, head: Rows) -> tuple[I32, U8, BOOL, U16, I32]:
         """Out-of-band data of 180 and 190 for the frames of the same packet and appearance.
