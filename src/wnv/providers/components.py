@@ -6,13 +6,27 @@ together first. Types, properties and what was seen in real files: docs/formats/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from wnv.clock import NO_TIME
 from wnv.providers import words
-from wnv.providers.facts import Change, Fact, Facts, Fields, Key, Ref, Thing, guid_of, mac_of, name_of, named_keys
+from wnv.providers.facts import (
+    Change,
+    Fact,
+    Facts,
+    Fields,
+    Key,
+    Ref,
+    Thing,
+    guid_of,
+    mac_of,
+    name_of,
+    named_keys,
+    nic_keys,
+    split_nic_name,
+)
 from wnv.providers.layers import nic_ref, switch_ref
 
 GUID: Final = "4d4f80d9-c8bd-4d73-bb5b-19c90402c5ac"
@@ -40,6 +54,8 @@ _LAYER_WORDS: Final = {
     _FILTER: "filter", _PROTOCOL: "protocol", _EXTENSION: "switch_extension", _HTTP: "http", _IP: "ip", 12: "slbmux",
     13: "ipsec", _HTTP_MESSAGE: "http",
 }  # fmt: skip
+_GUID_PATTERN: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_VM_NIC_NAME: Final = re.compile(rf"{_GUID_PATTERN}--{_GUID_PATTERN}")
 _DRIVER_KINDS: Final = {"vmswitch.sys": "host_vnic", "ndisimplatform.sys": "team"}
 
 
@@ -119,16 +135,17 @@ def _component_facts(number: int, component: _Component) -> Facts:
             yield Fact(subject, relation="virtual_function", target=nic_ref(lowest))
     elif component.kind in _SWITCH_NICS:
         subject = _nic(number, component)
+        vm, _ = split_nic_name(_nic_name(component))
         yield Fact(subject, {**_nic_properties(component), "kind": _SWITCH_NICS[component.kind]})
-        for switch in _switches(component):
-            yield Fact(subject, relation="on_switch", target=switch)
+        if vm:
+            yield Fact(Ref(Thing.VM, (("guid", vm),)), relation="owns", target=subject)
+        yield from _on_switch(subject, component, "on_switch")
     elif component.kind == _EXTERNAL:
         # It stands for the physical NIC on the switch, which it names by the miniport's index.
         index = component.number(_MINIPORT_INDEX) or component.number(_IF_INDEX)
         subject = Ref(Thing.NIC, (*((("if_index", index),) if index else ()), ("component", number)))
         yield Fact(subject, _named(component))
-        for switch in _switches(component):
-            yield Fact(subject, relation="uplink", target=switch)
+        yield from _on_switch(subject, component, "uplink")
     else:
         subject = Ref(Thing.LAYER, _layer_keys(number, component))
         yield Fact(subject, _layer_properties(component))
@@ -153,11 +170,19 @@ def _nic(number: int, component: _Component) -> Ref:
         keys.append(("if_index", index))
     if guid:
         keys.append(("guid", guid))
-    return Ref(Thing.NIC, tuple(keys))
+    keys += nic_keys(_nic_name(component))
+    return Ref(Thing.NIC, tuple(dict.fromkeys(keys)))
+
+
+def _nic_name(component: _Component) -> str:
+    """`<VM GUID>--<adapter GUID>`, where the component is described by it."""
+    found = _VM_NIC_NAME.search(component.description) or _VM_NIC_NAME.search(component.file)
+    return found[0] if found and component.kind in _SWITCH_NICS else ""
 
 
 def _named(component: _Component) -> dict[str, Any]:
-    said: dict[str, Any] = {"component_name": component.description} if component.description else {}
+    name = component.description.replace(_nic_name(component), "").strip() or component.description
+    said: dict[str, Any] = {"component_name": name} if name else {}
     if component.file and component.file != "NULL":
         said["driver"] = component.file
     return said
@@ -198,18 +223,19 @@ def _layer_relations(subject: Ref, component: _Component) -> Facts:
     below = component.number(_IP_INDEX) if component.kind == _IP else component.number(_MINIPORT_INDEX)
     if below:
         yield Fact(subject, relation="stacked_on", target=nic_ref(below))
-    for switch in _switches(component):
-        yield Fact(subject, relation="on_switch", target=switch)
+    yield from _on_switch(subject, component, "on_switch")
 
 
-def _switches(component: _Component) -> Iterator[Ref]:
+def _on_switch(subject: Ref, component: _Component, relation: str) -> Facts:
     """The switch that a component is on, which it names by text, by the index of the switch's own adapter, or both."""
     name, index = name_of(component.first(_SWITCH_NAME)), component.number(_EXTENSION_INDEX)
     if not index and component.kind == _EXTENSION:
         index = component.number(_IF_INDEX)
     keys = (*named_keys(name), *(switch_ref(index).keys if index else ()))
     if keys:
-        yield Ref(Thing.VSWITCH, keys)
+        switch = Ref(Thing.VSWITCH, keys)
+        yield Fact(switch, {"friendly_name": name} if name and not guid_of(name) else {})
+        yield Fact(subject, relation=relation, target=switch)
 
 
 def _ip_facts(subject: Ref, component: _Component) -> Facts:

@@ -89,6 +89,7 @@ class Builder:
         self.log.record(Code.TOPOLOGY_LIMIT, detail="things and their names", count=things.n_refused)
         built = _Builder(things, records, inferences)
         topology = Topology(built.nodes(), built.edges(), built.contradictions, inventory=inventory_name)
+        _tell_isolation(topology)
         built.name(topology)
         nodes_of_points = built.nodes_of_points(len(points))
         add_places(topology, points, nodes_of_points, built.nics_by_name())
@@ -469,6 +470,8 @@ def _fallback_name(record: Record, node: Node) -> str:
     words = {NodeKind.VSWITCH: "vSwitch", NodeKind.VM: "VM", NodeKind.NETWORK: "network", NodeKind.NAT: "NAT",
              NodeKind.CONTAINER: "container", NodeKind.LAYER: "layer", NodeKind.TEAM: "team"}  # fmt: skip
     word = words.get(node.kind, "NIC")
+    if record.thing is Thing.TEAM:
+        return word
     if record.key("id"):
         return str(record.key("id"))[:12]
     name = record.key("name")
@@ -480,6 +483,18 @@ def _fallback_name(record: Record, node: Node) -> str:
     mac = record.get("mac")
     index = record.key("if_index")
     return f"{word} ifIndex {index}" if index else f"{word} {mac or node.node_id.partition(':')[2]}"
+
+
+def _tell_isolation(topology: Topology) -> None:
+    """A container whose NIC is a VM's is isolated by Hyper-V; one whose NIC is the host's shares its kernel."""
+    by_id = {(node.session_id, node.node_id): node for node in topology.nodes}
+    for edge in topology.edges:
+        owner = by_id.get((edge.session_id, edge.source_id))
+        nic = by_id.get((edge.session_id, edge.target_id))
+        if edge.kind is EdgeKind.OWNS and owner is not None and nic is not None and owner.kind is NodeKind.CONTAINER:
+            of_kind = {NodeKind.VM_NIC: "hyper-v", NodeKind.CONTAINER_NIC: "process"}.get(nic.kind)
+            if of_kind:
+                owner.properties.setdefault("isolation", of_kind)
 
 
 def _name_containers(topology: Topology, by_id: dict[tuple[int, str], Node]) -> None:

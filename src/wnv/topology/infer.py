@@ -16,6 +16,7 @@ from wnv.topology.things import Record, Things, targets_of
 _VNIC_PREFIX: Final = "vEthernet ("
 _SHORT_ID: Final = 12  # characters of a container's id that Docker shows
 _SAME_NAME: Final = "two sources use the same name, and no other NIC has it"
+_ONLY_UPLINK: Final = "the only adapter without an IP interface, and the only uplink"
 _SAME_MAC: Final = "the same MAC address, which no other virtual NIC has"
 
 Inferences = dict[int, str]
@@ -26,7 +27,7 @@ def infer(things: Things) -> Inferences:
     """Apply all rules; numbers are those after it."""
     found: list[tuple[int, str]] = []
     for rule in (_teams, _switches_of_one_nic, _switches_by_name, _endpoints_by_port, _nics_of_one_port,
-                 _nics_by_name, _nics_by_mac, _switches_of_one_nic, _containers):  # fmt: skip
+                 _nics_by_name, _nics_by_mac, _only_uplink, _team_nics, _switches_of_one_nic, _containers):  # fmt: skip
         found += rule(things)
     return {things.root(number): reason for number, reason in found}
 
@@ -151,6 +152,67 @@ def _nics_by_mac(things: Things) -> list[tuple[int, str]]:
     return _unite_unique(things, Thing.NIC, texts, fits, _SAME_MAC)
 
 
+def _only_uplink(things: Things) -> list[tuple[int, str]]:
+    """A physical NIC that a switch took has no IP interface any more. If one adapter has none, it is the uplink."""
+    uplinks = {nic for nic, _, _ in things.relations("uplink")}
+    with_stack = {nic for nic, _, _ in things.relations("in_compartment")}
+    found = []
+    records = things.records()
+    for session in sorted({record.session_id for record in records.values()}):
+        nics = [one for one in records.values() if one.thing is Thing.NIC and one.session_id == session]
+        named = [one for one in nics if one.number in uplinks and not one.key("if_index")]
+        has_rundown = any(one.number in with_stack for one in nics)
+        adapters = [one for one in nics if _is_free_adapter(one, uplinks, with_stack if has_rundown else set())]
+        if len(named) == len(adapters) == 1 and things.unite(named[0].number, adapters[0].number):
+            found.append((named[0].number, _ONLY_UPLINK))
+    return found
+
+
+def _is_free_adapter(record: Record, uplinks: set[int], with_stack: set[int]) -> bool:
+    """An adapter of the host without an IP interface, which no switch names, and which nothing says is virtual."""
+    names = [str(name) for name in (*record.all("alias"), *record.all("source_name"))]
+    is_virtual = bool({"vm_nic", "host_vnic", "container_nic"} & set(record.all("kind")))
+    is_virtual |= any(name.startswith(_VNIC_PREFIX) for name in names) or record.get("is_hardware") is False
+    is_known = record.number in uplinks or record.number in with_stack or bool(record.key("name"))
+    is_off = bool(record.get("is_loopback")) or record.get("is_up") is False
+    return bool(record.key("if_index")) and not (is_virtual or is_known or is_off)
+
+
+def _team_nics(things: Things) -> list[tuple[int, str]]:
+    """The NIC of a team that only its pointer names: the one with a member's MAC address, or the only candidate."""
+    records = things.records()
+    teams = [one for one in records.values() if one.thing is Thing.TEAM]
+    has_nic = {team for _, team, _ in things.relations("stands_for")}
+    members = {nic: team for nic, team, _ in things.relations("member") if team >= 0}
+    uplinks = {nic for nic, _, _ in things.relations("uplink")}
+    for team in teams:
+        mine = [records[nic] for nic, number in members.items() if number == team.number and nic in records]
+        if team.number in has_nic or not mine:
+            continue
+        others = [
+            one
+            for one in records.values()
+            if one.thing is Thing.NIC and one.session_id == team.session_id and one.number not in members
+        ]
+        macs = {mac for one in mine for mac in one.all("mac")}
+        stated = [one for one in others if "team" in one.all("kind")]
+        alike = [one for one in others if macs & set(one.all("mac")) and "host_vnic" not in one.all("kind")]
+        last = [one for one in others if one.number in uplinks] if len(teams) == 1 else []
+        for candidates, confidence, reason in (
+            (stated, 0.9, "the only NIC of a team"), (alike, 0.9, "the team has the MAC address of a member"),
+            (last, 0.7, "the only uplink that is no member"),
+        ):  # fmt: skip
+            if len(candidates) == 1:
+                things.add(
+                    Fact(
+                        _ref(candidates[0]), relation="stands_for", target=_ref(team), confidence=confidence,
+                        reason=reason, session_id=team.session_id,
+                    )
+                )  # fmt: skip
+                break
+    return []
+
+
 def _containers(things: Things) -> list[tuple[int, str]]:
     """A short id is the long one that begins with it."""
     ids: dict[int, list[tuple[str, int]]] = defaultdict(list)
@@ -188,7 +250,9 @@ def _unite_unique(
 
 def inferred_relations(things: Things, records: dict[int, Record]) -> list[Fact]:
     """Relations between networks, switches and NAT that no event states."""
-    return [*_networks_on_switches(things, records), *_nats_of_networks(things, records)]
+    return [
+        *_networks_on_switches(things, records), *_nats_of_networks(things, records), *_bound_members(things, records),
+    ]  # fmt: skip
 
 
 def _ref(record: Record) -> Ref:
@@ -222,6 +286,30 @@ def _networks_on_switches(things: Things, records: dict[int, Record]) -> list[Fa
                 )
             )
     return found
+
+
+def _bound_members(things: Things, records: dict[int, Record]) -> list[Fact]:
+    """Where there is one team, the NICs that LBFO's driver is bound to are its members."""
+    known = {nic for nic, _, _ in things.relations("member")}
+    found: list[Fact] = []
+    for session in sorted({record.session_id for record in records.values()}):
+        mine = [one for one in records.values() if one.session_id == session]
+        teams = [one for one in mine if one.thing is Thing.NIC and "team" in one.all("kind")]
+        bound = {one.number for one in mine if one.thing is Thing.LAYER and _is_team_driver(one)}
+        nics = {nic for layer, nic, _ in things.relations("stacked_on") if layer in bound and nic in records}
+        if len(teams) == 1:
+            found += [
+                Fact(
+                    _ref(records[nic]), relation="member", target=_ref(teams[0]), confidence=0.9,
+                    reason="LBFO's driver is bound to it, and there is one team", session_id=session,
+                )
+                for nic in sorted(nics - known - {teams[0].number})
+            ]  # fmt: skip
+    return found
+
+
+def _is_team_driver(layer: Record) -> bool:
+    return layer.get("layer") == "protocol" and str(layer.get("driver", "")).lower() == "ndisimplatform.sys"
 
 
 def _nats_of_networks(things: Things, records: dict[int, Record]) -> list[Fact]:

@@ -162,7 +162,7 @@ class _Tree:
 
     def _owner(self, owner: Node) -> Item:
         if owner.kind is NodeKind.VM:
-            return Item(f"VM {owner.name}", [*self._guid(owner), "what happens inside is not visible"])
+            return Item(self._label(owner), [*self._guid(owner), "what happens inside is not visible"])
         details = self._guid(owner)
         isolation = str(owner.properties.get("isolation", "")).lower()
         image = owner.properties.get("image")
@@ -172,7 +172,7 @@ class _Tree:
             details.append("Hyper-V isolation: a VM, what happens inside is not visible")
         elif isolation or self._targets(owner, EdgeKind.IN_COMPARTMENT):
             details.append("process isolation: shares the host's kernel")
-        return Item(f"container {owner.name}", details)
+        return Item(self._label(owner), details)
 
     def _fill_switch(self, item: Item, switch: Node, depth: int) -> None:
         for network in self._sources(switch, EdgeKind.CARRIED_BY):
