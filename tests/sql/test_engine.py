@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
 import payloads as make
@@ -47,3 +51,16 @@ def test_variables_of_the_program_are_no_tables() -> None:
 def test_our_queries_read_no_files_either() -> None:
     with pytest.raises(duckdb.PermissionException):
         connect({}).execute("SELECT * FROM read_text('/etc/hostname')")
+
+
+def test_tables_on_disk_are_read_and_no_other_files(tmp_path: Path) -> None:
+    for name in ("it's", "a[1]*"):
+        folder = tmp_path / name
+        folder.mkdir()
+        path = folder / "numbers.parquet"
+        pq.write_table(pa.table({"n": [1, 2]}), path)
+        pq.write_table(pa.table({"n": [3]}), folder / "other.parquet")
+        connection = connect({"numbers": ds.dataset(path, format="parquet")})
+        assert connection.execute("SELECT sum(n) FROM numbers").fetchall() == [(3,)]
+        with pytest.raises(duckdb.PermissionException):
+            connection.execute("SELECT * FROM read_parquet(?)", [str(folder / "other.parquet")])

@@ -116,7 +116,8 @@ def _used_bytes() -> int:
 def open_connection(tables: Mapping[str, Source], limits: Limits) -> duckdb.DuckDBPyConnection:
     """A connection whose settings no query can change."""
     memory = f"memory_limit = '{int(limits.memory_bytes * _DUCKDB_SHARE)}B'"
-    return connect(tables, [f"threads = {_THREADS}", memory, "lock_configuration = true"])
+    settings = [f"threads = {_THREADS}", memory, "lock_configuration = true"]
+    return connect(tables, settings, is_handed_in=True)
 
 
 def _run(tables: Mapping[str, Source], query: str, limits: Limits) -> None:

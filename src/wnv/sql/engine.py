@@ -1,10 +1,11 @@
-"""Our own queries over the tables of a trace, on a connection that touches nothing but them.
+"""Our own queries over the tables of a trace, on a connection that reads nothing but them.
 
 What people type does not run here but in a process of its own: see `restricted`.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -30,26 +31,49 @@ _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 # Only a connection that is open takes these.
 _CLOSED: Final = (
-    "temp_directory = ''", "secret_directory = ''", "allowed_paths = []", "allowed_directories = []",
-    "enable_external_access = false",
+    "temp_directory = ''", "secret_directory = ''", "allowed_directories = []", "enable_external_access = false",
 )  # fmt: skip
+_PATTERNS: Final = frozenset("*?[")  # DuckDB takes a path with one of them for several
 
 
-def connect(tables: Mapping[str, Source], settings: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
-    """A connection that knows `tables` and the views over them, and no files. `settings`: as `SET` takes them.
+def connect(
+    tables: Mapping[str, Source], settings: Sequence[str] = (), *, is_handed_in: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A connection that knows `tables` and the views over them. `settings`: as `SET` takes them.
 
-    Values that come from elsewhere are bound, never part of a query's text.
+    It can read no file but those of the tables, which it reads by itself, three times as fast as Arrow hands them in;
+    with `is_handed_in` it can touch none. Values that come from elsewhere are bound, never part of a query's text.
     """
     import duckdb
 
     connection = duckdb.connect(":memory:", config=_CONFIG)
+    allowed: list[str] = []
     for name, rows in tables.items():
-        connection.register(name, rows)
+        paths = [] if is_handed_in else _parquet_files(rows)
+        if paths:
+            connection.execute(f'CREATE VIEW "{name}" AS FROM read_parquet([{_listed(paths)}])')
+            allowed += paths
+        else:
+            connection.register(name, rows)
     for text in view_texts(tables):
         connection.execute(text)
-    for setting in (*_CLOSED, *settings):
+    for setting in (f"allowed_paths = [{_listed(allowed)}]", *_CLOSED, *settings):
         connection.execute(f"SET {setting}")
     return connection
+
+
+def _parquet_files(rows: Source) -> list[str]:
+    """The files of a table that DuckDB can read by itself; empty if there are none, or by Arrow alone."""
+    import pyarrow.dataset as ds
+
+    if not isinstance(rows, ds.FileSystemDataset) or not isinstance(rows.format, ds.ParquetFileFormat):
+        return []
+    paths = [os.path.abspath(file) for file in rows.files]  # noqa: PTH100 - links stay as they are
+    return [] if any(_PATTERNS & set(path) for path in paths) else paths
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
 
 
 def views(tables: Collection[str]) -> list[str]:
