@@ -15,11 +15,24 @@ class Service:
     sigma: float
     gap_ns: int = 200
 
-    def draw(self, source: random.Random) -> int:
-        """One service time."""
-        if not self.sigma:
-            return self.median_ns
-        return max(100, int(self.median_ns * math.exp(source.gauss(0.0, self.sigma))) // 100 * 100)
+
+class Sampler:
+    """Service times of one run: drawn once, and used in turn, since drawing is dear."""
+
+    __slots__ = ("_at", "_times", "gap_ns")
+
+    def __init__(self, service: Service, source: random.Random) -> None:
+        self.gap_ns = service.gap_ns
+        n = 4093 if service.sigma else 1
+        self._times = [
+            max(100, int(service.median_ns * math.exp(source.gauss(0.0, service.sigma))) // 100 * 100) for _ in range(n)
+        ]
+        self._at = 0
+
+    def draw(self) -> int:
+        """The next service time, in ns."""
+        self._at = at = (self._at + 1) % len(self._times)
+        return self._times[at]
 
 
 def _set(factor: float, sigma: float) -> dict[str, Service]:

@@ -70,6 +70,8 @@ class Stack:
     udp: dict[int, UdpHandler] = field(default_factory=dict)
     listeners: dict[int, Callable[[Connection], None]] = field(default_factory=dict)
     connections: dict[tuple[bytes, int, bytes, int], Connection] = field(default_factory=dict)
+    streams: dict[int, Callable[[bytes, list[bytes]], None]] = field(default_factory=dict)
+    """By local port: who takes bulk data that no connection stands behind."""
     pings: dict[int, Callable[[int], None]] = field(default_factory=dict)
     remote_of: Stack | None = None
     """The router that this machine is behind."""
@@ -300,6 +302,10 @@ class Stack:
                 answered(int.from_bytes(body[6:8], "big"))
 
     def _receive_tcp(self, src: bytes, dst: bytes, frames: list[bytes]) -> None:
+        take = self.streams.get(frames[0][36] << 8 | frames[0][37])
+        if take is not None:
+            take(src, frames)
+            return
         segments = []
         for frame in frames:
             n_bytes = int.from_bytes(frame[16:18], "big") or len(frame) - 14

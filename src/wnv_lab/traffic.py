@@ -242,6 +242,26 @@ def _noise(world: World, source: Stack, spec: TrafficSpec, number: int) -> None:
     world.launch(source, iface.nic, [ethernet(mac, iface.nic.mac, IPV4, packet)], 1, 0)
 
 
+def _acknowledging(stack: Stack, every: int) -> Callable[[bytes, list[bytes]], None]:
+    """Acknowledge bulk data, once every so many segments of a flow."""
+    seen: dict[bytes, int] = {}
+
+    def take(src: bytes, frames: list[bytes]) -> None:
+        frame = frames[-1]
+        flow = src + frame[34:36]
+        n = seen.get(flow, 0) + len(frames)
+        seen[flow] = n % every
+        if n < every:
+            return
+        sport, dport = int.from_bytes(frame[34:36], "big"), int.from_bytes(frame[36:38], "big")
+        upto = int.from_bytes(frame[38:42], "big") + len(frame) - 54 & 0xFFFFFFFF
+        stack.send(
+            src, TCP, [tcp(frame[30:34], src, dport, sport, 1, upto, ACK, is_finished=not stack.has_checksum_offload)]
+        )
+
+    return take
+
+
 def _stream(world: World, source: Stack, spec: TrafficSpec, scale: int) -> None:
     """Many flows of bulk data in both directions, chain by chain, without TCP's state: for load.
 
@@ -256,6 +276,9 @@ def _stream(world: World, source: Stack, spec: TrafficSpec, scale: int) -> None:
     interval = int(spec.interval_ms * 1e6)
     is_finished = not source.has_checksum_offload
     n_left = [spec.n * scale]
+    there.streams[spec.port or 5001] = _acknowledging(there, spec.chain)
+    for flow in range(spec.flows):
+        source.streams[20000 + flow % 40000] = lambda _src, _frames: None
     seqs = [world.random.getrandbits(32) for _ in range(spec.flows)]
 
     def burst() -> None:

@@ -23,7 +23,7 @@ from wnv_lab.nbl import NblPool
 from wnv_lab.offload import coalesced, finished, segments
 from wnv_lab.parsing import flow_key, header_of
 from wnv_lab.scenario import Scenario
-from wnv_lab.services import SERVICES, Service
+from wnv_lab.services import SERVICES, Sampler
 from wnv_lab.stack import Stack
 from wnv_lab.stages import Kind, Route, Sink, Stage
 from wnv_lab.winnat import Session
@@ -128,7 +128,11 @@ class World:
         self._routes: dict[tuple[str, str, str, bytes, int, int], Route] = {}
         self._sizes: list[int] = []
         self._arriving: dict[tuple[str, str, int, bytes], _Arriving] = {}
-        self._services: dict[str, Service] = SERVICES[scenario.engine.services]
+        if scenario.engine.services not in SERVICES:
+            raise unknown("in the engine, the service times", scenario.engine.services, SERVICES)
+        self._services = {
+            name: Sampler(service, self.random) for name, service in SERVICES[scenario.engine.services].items()
+        }
         self.pools: dict[str, NblPool] = {}
         self.max_routes = 60_000
 
@@ -351,7 +355,7 @@ class World:
                 trip.appearances = 0
                 held = held + trip.nbls
             service = services[stage.service]
-            begin = trip.now_ns + service.draw(self.random)
+            begin = trip.now_ns + service.draw()
             gap = service.gap_ns
             for sink in stage.sinks:
                 sink(stage, trip, begin, gap)
