@@ -67,21 +67,23 @@ class PktmonCapture:
     def __init__(self, world: World, host: Host, path: Path, truth: TruthRecorder, seed: int) -> None:
         self.world = world
         self.host = host
+        capture = world.scenario.capture
         begin = world.start_ns + host.skew_ns - LEAD_NS
+        buffer_bytes = capture.buffer_bytes if capture.ring_bytes else 1 << 17
         writer = EtlWriter(
             path,
             build=host.build,
             n_processors=host.n_processors,
             start_ns=begin,
             boot_ns=begin - 3 * 86_400_000_000_000,
-            buffer_bytes=1 << 17,
+            buffer_bytes=buffer_bytes,
+            max_buffers=max(2, capture.ring_bytes // buffer_bytes) if capture.ring_bytes else None,
             is_relogged=True,
             pid=STOP_PID,
             tid=STOP_TID,
             seed=seed,
         )
-        capture = world.scenario.capture
-        self.recording = Recording(path, "pktmon", host, writer, truth, lost_share=capture.lost_share, seed=seed)
+        self.recording = Recording(path, "pktmon", host, writer, truth)
         self._snap = capture.pktmon_bytes or 1 << 30
         self._filter = bytes(map(int, capture.address.split("."))) if capture.address else b""
         self._counters = [0] * host.n_processors

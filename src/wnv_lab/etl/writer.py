@@ -9,6 +9,7 @@ Docs: docs/formats/etl-format.md, sections 1, 2, 6 and 12. Same calls, same byte
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,17 @@ _EVENT_HEADER_COLUMNS: Final = np.dtype([
 
 
 @dataclass(frozen=True, slots=True)
+class _Packed:
+    """A buffer that waits in memory for the end of a relogged ring."""
+
+    cpu: int
+    n_events: int
+    used_bytes: int
+    flags: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _Batch:
     """Events to place, a row each."""
 
@@ -103,7 +115,8 @@ class EtlWriter:
     `clock` is 1 (QPC at `perf_freq`), 2 (system time) or 3 (cycles at `cpu_mhz`); `recorded_ns` says which time
     a reader gets. `max_buffers` makes a ring of that many buffers, the first among them. `flush_interval_ns` flushes
     all buffers that often, full or not, as a session with a flush timer does. `is_relogged` writes what
-    `pktmon stop` leaves: packed buffers, named `Relogger`; `buffer_bytes` is then the size to which they unpack.
+    `pktmon stop` leaves: packed buffers, named `Relogger`; `buffer_bytes` is then the size to which they unpack, and a
+    ring keeps the last `max_buffers` in memory and numbers them anew.
     `container_id_form` is how a container's id stands in its item: `text`, `braces`, `utf16` or `binary`.
     """
 
@@ -137,12 +150,12 @@ class EtlWriter:
             raise LabError(f"pointer_size is {pointer_size}, expected 4 or 8")
         if clock not in {CLOCK_QPC, CLOCK_SYSTEM, CLOCK_CPU}:
             raise LabError(f"clock is {clock}, expected 1 (QPC), 2 (system time) or 3 (CPU cycles)")
-        if max_buffers is not None and (max_buffers < 2 or is_relogged):
-            raise LabError("a ring needs two buffers or more, and a relogged file is never one")
+        if max_buffers is not None and max_buffers < 2:
+            raise LabError(f"max_buffers is {max_buffers}: a ring needs two buffers or more")
         if container_id_form not in _CONTAINER_ID_FORMS:
             raise LabError(f"container_id_form is {container_id_form!r}, expected one of {list(_CONTAINER_ID_FORMS)}")
         if log_file_mode is None:
-            log_file_mode = MODE_SEQUENTIAL if max_buffers is None else MODE_CIRCULAR
+            log_file_mode = MODE_CIRCULAR if max_buffers is not None and not is_relogged else MODE_SEQUENTIAL
             log_file_mode |= MODE_RELOG | MODE_COMPRESSED if is_relogged else 0
         max_file_size = 512 if is_relogged else 0
         if max_buffers is not None:
@@ -197,6 +210,7 @@ class EtlWriter:
         self._n_events_lost = 0
         self._n_buffers_lost = 0
         self._ring: dict[int, tuple[int, int]] = {}
+        self._kept: deque[_Packed] = deque()
         self.n_overwritten = [0] * n_processors
         """Events of each processor that the ring has overwritten: its first ones."""
         self.n_events = [0] * n_processors
@@ -437,33 +451,58 @@ class EtlWriter:
         used, buffer = self._used[cpu], self._buffers[cpu]
         self._flush_ticks = max(self._flush_ticks, self._last_ticks[cpu])
         flags |= PROCESSOR_INDEX | self._loss_flags[cpu]
-        size, timestamp, past_end = self._buffer_bytes, self._flush_ticks, used + wanted_bytes
-        body: bytes | bytearray | memoryview
         if self._is_relogged:
-            from wnv_lab.etl.xpress import compress
-
-            body = compress(memoryview(buffer)[BUFFER_HEADER_BYTES:used])
-            size, flags = BUFFER_HEADER_BYTES + len(body), flags | COMPRESSED
-            timestamp, past_end = self._header.start_filetime, used + _RELOGGED_SESSION_BYTES
+            self._relog(cpu, flags)
         else:
             buffer[used:] = b"\xff" * (self._buffer_bytes - used)
-            body = memoryview(buffer)[BUFFER_HEADER_BYTES:]
-        header = BUFFER_HEADER.pack(
-            size, used, past_end, 0, timestamp, self._sequence[cpu], 0, cpu, self._logger_id, STATE_FLUSH, used,
-            flags, TYPE_GENERIC, self._leftover_pointer(), self._leftover_pointer(),
-        )  # fmt: skip
-        if self._max_buffers is not None:
-            slot = self._n_written % (self._max_buffers - 1)
-            if slot in self._ring:
-                lost_cpu, n_lost = self._ring[slot]
-                self.n_overwritten[lost_cpu] += n_lost
-            self._ring[slot] = cpu, self._n_in_buffer[cpu]
-            self._file.seek(self._first_bytes + slot * self._buffer_bytes)
-        self._file.write(header)
-        self._file.write(body)
+            header = self._buffer_header(
+                self._buffer_bytes, used, used + wanted_bytes, self._flush_ticks, self._sequence[cpu], cpu, flags
+            )
+            if self._max_buffers is not None:
+                slot = self._n_written % (self._max_buffers - 1)
+                if slot in self._ring:
+                    lost_cpu, n_lost = self._ring[slot]
+                    self.n_overwritten[lost_cpu] += n_lost
+                self._ring[slot] = cpu, self._n_in_buffer[cpu]
+                self._file.seek(self._first_bytes + slot * self._buffer_bytes)
+            self._file.write(header)
+            self._file.write(memoryview(buffer)[BUFFER_HEADER_BYTES:])
         self._n_written += 1
         self._forget(cpu)
         self._loss_flags[cpu] = 0
+
+    def _relog(self, cpu: int, flags: int) -> None:
+        """Pack the processor's buffer. Those of a ring wait for its end: merging numbers what is left anew."""
+        from wnv_lab.etl.xpress import compress
+
+        used = self._used[cpu]
+        body = compress(memoryview(self._buffers[cpu])[BUFFER_HEADER_BYTES:used])
+        packed = _Packed(cpu, self._n_in_buffer[cpu], used, flags | COMPRESSED, body)
+        if self._max_buffers is None:
+            self._write_packed(packed, self._sequence[cpu])
+            return
+        self._kept.append(packed)
+        if len(self._kept) >= self._max_buffers:
+            oldest = self._kept.popleft()
+            self.n_overwritten[oldest.cpu] += oldest.n_events
+            self._n_written -= 1
+
+    def _write_packed(self, packed: _Packed, sequence: int) -> None:
+        size, past_end = BUFFER_HEADER_BYTES + len(packed.body), packed.used_bytes + _RELOGGED_SESSION_BYTES
+        self._file.write(
+            self._buffer_header(
+                size, packed.used_bytes, past_end, self._header.start_filetime, sequence, packed.cpu, packed.flags
+            )
+        )
+        self._file.write(packed.body)
+
+    def _buffer_header(
+        self, size: int, used: int, past_end: int, timestamp: int, sequence: int, cpu: int, flags: int
+    ) -> bytes:
+        return BUFFER_HEADER.pack(
+            size, used, past_end, 0, timestamp, sequence, 0, cpu, self._logger_id, STATE_FLUSH, used, flags,
+            TYPE_GENERIC, self._leftover_pointer(), self._leftover_pointer(),
+        )  # fmt: skip
 
     def _forget(self, cpu: int) -> None:
         self.n_events[cpu] += self._n_in_buffer[cpu]
@@ -521,6 +560,8 @@ class EtlWriter:
         if self._file.closed:
             return
         self._flush_all()
+        for sequence, packed in enumerate(self._kept, 1):
+            self._write_packed(packed, sequence)
         header = self._header
         if end_ns is None:
             passed_ns = self._ns_of(self._flush_ticks) if self._n_written else self._start_ns

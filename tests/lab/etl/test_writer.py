@@ -348,6 +348,33 @@ def test_a_ring_keeps_the_last_events_of_each_processor(shared: Place, events: l
     assert set(complaints(shared.path)) == (wrapped if any(etl.n_overwritten) else set())
 
 
+@given(st.lists(sent, max_size=60), st.integers(2, 6))
+@settings(max_examples=20)
+def test_a_relogged_ring_keeps_the_last_events_under_new_numbers(
+    shared: Place, events: list[Sent], n_buffers: int
+) -> None:
+    etl = shared.written(events, max_buffers=n_buffers, is_relogged=True)
+    rows = expected(etl, events)
+    left: list[tuple[Any, ...]] = []
+    for cpu in range(3):
+        left += [row for row in rows if row[0] == cpu][etl.n_overwritten[cpu] :]
+    assert sorted(told(shared.path), key=repr) == sorted(left, key=repr)
+    data = buffers_of(shared.path)
+    assert [buffer.sequence for buffer in data] == list(range(len(data)))
+    assert len(data) <= n_buffers
+    assert set(complaints(shared.path)) <= {"ring_wrapped"}
+
+
+def test_a_relogged_ring_is_full_and_begins_late(place: Place) -> None:
+    etl = place.written([Sent(0, 1_000_000_000, 0, bytes(880))] * 100, max_buffers=30, is_relogged=True)
+    assert sum(etl.n_overwritten) == 42
+    with open_trace(place.path) as trace:
+        loss = trace.overview.sessions[0].loss
+        details = trace.overview.sessions[0].details
+    assert (loss.wrap_confidence, loss.is_ring, loss.n_missing) == (0.8, False, 0)
+    assert (details["mode"], details["max_file_bytes"]) == (0x0401_2001, 30 * SMALL)
+
+
 def test_a_lost_buffer_leaves_a_gap_a_flag_and_a_count(place: Place) -> None:
     with writer(place.path, buffer_bytes=SMALL) as etl:
         etl.add(START_NS, 1, 4, 8, FIRST, b"other")
