@@ -17,7 +17,6 @@ from wnv.topology.infer import Inferences, infer, inferred_relations
 from wnv.topology.model import (
     ALWAYS,
     FOREVER,
-    NIC_KINDS,
     Contradiction,
     Edge,
     EdgeKind,
@@ -180,9 +179,6 @@ class _Builder:
         if record.thing is not Thing.NIC:
             return _THING_KINDS[record.thing], 1.0, ""
         votes = record.all("kind")
-        stated = [one for one in record.said.get("kind", ()) if one.fact.source == "inventory"]
-        if stated and stated[-1].value in NIC_KINDS:
-            return NodeKind(stated[-1].value), 1.0, ""
         number = record.number
         has_vm = any(nic == number and self._is(owner, Thing.VM) for owner, nic, _ in self._related["owns"])
         in_container = any(
@@ -452,7 +448,7 @@ def _name(record: Record, node: Node) -> str:
     wanted: tuple[Any, ...]
     if record.thing is Thing.LAYER:
         wanted = (*record.all("component_name"), *record.all("description"), *record.all("driver"))
-    elif node.kind in (NodeKind.CONTAINER_NIC, NodeKind.VM_NIC):
+    elif node.kind is NodeKind.VM_NIC:
         wanted = (
             *record.all("friendly_name")[::-1], *record.all("endpoint_name"), *record.all("alias"),
             *record.all("component_name"), *record.all("source_name"),

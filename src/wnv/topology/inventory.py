@@ -32,7 +32,7 @@ from wnv.providers.layers import layer_ref, nic_ref
 FORMAT: Final = "wnv-inventory/1"
 _ROWS_MAX: Final = 1 << 14
 """Rows of one section; no host has more."""
-_PORT_KINDS: Final = {"external": "physical_nic", "internal": "host_vnic", "synthetic": "vm_nic", "emulated": "vm_nic"}
+_PORT_KINDS: Final = {"internal": "host_vnic", "synthetic": "vm_nic", "emulated": "vm_nic"}
 
 
 def parse_inventory(content: bytes, log: Log) -> Object:
