@@ -57,6 +57,12 @@ def top(path: Path) -> list[str]:
     return lines[: lines.index("")]
 
 
+@pytest.mark.parametrize(("size", "mode", "shown"), [(250, 0x1, "250 MiB"), (512, 0x2001, "512 KiB")])
+def test_the_limit_of_the_file_is_shown_as_it_was_set(tmp_path: Path, size: int, mode: int, shown: str) -> None:
+    path = record(tmp_path, [event()], replace(SPEC, max_file_size=size, mode=mode))
+    assert f"limit {shown}" in done("info", path).line("File")
+
+
 def next_steps(path: Path) -> list[str]:
     lines = done("info", path).lines
     return [line.strip() for line in lines[lines.index("Next") + 1 :]]

@@ -122,7 +122,7 @@ def _session_lines(session: SessionOverview, time_style: str) -> Iterator[str]:
     rows.append(("Clock", row["clock"]))
     packed = ", compressed" if more["is_compressed"] else ""
     files = f"{more['n_files']} files, " if more["n_files"] > 1 else ""
-    limit = f", limit {more['max_file_bytes'] / 2**20:,.0f} MiB" if more["max_file_bytes"] else ""
+    limit = f", limit {_size_words(more['max_file_bytes'])}" if more["max_file_bytes"] else ""
     rows.append(("File", f"{files}{more['n_bytes']:,} bytes, {more['n_buffers']:,} buffers{packed}{limit}"))
     if more["log_file"]:
         rows.append(("Written to", more["log_file"]))
@@ -137,6 +137,12 @@ def _windows_words(row: dict[str, Any], build_text: str) -> str:
     if files:
         words = words.replace(build, files) if files.startswith(f"{build}.") else f"{words}, files of {files}"
     return f"{row['product']} ({words})" if row["product"] else str(words)
+
+
+def _size_words(n_bytes: int) -> str:
+    """A limit as it was set: in MiB, or in KiB where it is none of them."""
+    n_mib, rest = divmod(n_bytes, 2**20)
+    return f"{n_bytes // 1024:,} KiB" if rest else f"{n_mib:,} MiB"
 
 
 def _adapter_words(adapter: AdapterDetails) -> str:
