@@ -25,12 +25,13 @@ _REPEATS = 5
 
 def headers(file: str) -> Figures:
     """All header columns of all events in global order."""
-    import wnv.trace
+    from wnv.diagnostics import Log
+    from wnv.etl.reader import open_recording
 
     n_events, slice_events, arena_bytes, n_slices = 0, 0, 0, 0
-    with wnv.trace.open_trace(file) as trace:
-        trace.recording.scan()
-        for piece in trace.recording.slices():
+    with open_recording(Path(file), Log()) as recording:
+        recording.scan()
+        for piece in recording.slices():
             events = piece.events
             for name in (*_COLUMNS, *_LATE_COLUMNS):
                 column = getattr(events, name)
@@ -39,7 +40,7 @@ def headers(file: str) -> Figures:
             n_slices += 1
             slice_events = max(slice_events, len(events))
             arena_bytes = max(arena_bytes, events.data.nbytes)
-        n_buffers = len(trace.recording.buffers)
+        n_buffers = len(recording.buffers)
     return {
         "n_events": n_events, "slice_events": slice_events, "arena_bytes": arena_bytes, "n_buffers": n_buffers,
         "n_slices": n_slices,

@@ -372,6 +372,7 @@ def test_our_compressor_writes_the_xpress_examples(codec: Codec, packed: bytes, 
 # -------------------------------------------------------------------- the loops over events, fields and ranges
 
 STEP_OF_MARKER = layout.FIXED_BYTES[layout.KIND_OF_MARKER] | layout.SIZE_SHIFT[layout.KIND_OF_MARKER] << 8
+WALK_LANES = kernels.WALK_LANES
 WALK_TABLES = (STEP_OF_MARKER, layout.KIND_OF_MARKER, layout.TIME_OFFSET)
 
 events_and_noise = st.lists(
@@ -433,19 +434,28 @@ def test_buffers_are_walked_to_their_end_or_to_what_is_no_event(bodies: list[tup
     words = np.frombuffer(data, np.int64)
     room = int((end - start >> 3).sum())
     for mode in (kernels, PLAIN):
-        out, n_found, reached = np.full(room + 3, -7, np.int64), np.zeros(len(bodies), np.int64), start.copy()
+        n_found, reached = np.zeros(len(bodies), np.int64), start.copy()
         kind, ticks = np.zeros(room, np.uint8), np.zeros(room, np.int64)
-        n = mode.walk_buffers(words, reached, end, *WALK_TABLES, out, kind, ticks, n_found)
-        assert out[:n].tolist() == places
-        assert (out[room:] == -7).all()
-        assert n_found.tolist() == [len(found) for found, _ in wanted]
+        scratch, out = np.full(room + 3, -7, np.int64), np.full(room + 3, -7, np.int64)
+        # Twice: with room for all, and with room for less than there is, so that it goes on where it stopped.
+        found: list[int] = []
+        lane, size = 0, room if mode is kernels else max([len(one) for one, _ in wanted], default=0) * WALK_LANES
+        while lane < len(bodies):
+            lane, n = mode.walk_buffers(
+                words, lane, reached, end, *WALK_TABLES, n_found, scratch, out[:size], kind, ticks
+            )
+            found += out[:n].tolist()
+            marker = out[:n]
+            assert kind[:n].tolist() == layout.KIND_OF_MARKER[words[marker >> 3] >> 16 & 0xFFFF].tolist()
+            assert ticks[:n].tolist() == words[marker + layout.TIME_OFFSET[kind[:n]] >> 3].tolist()
+        assert found == places
+        assert (scratch[room:] == -7).all()
+        assert n_found.tolist() == [len(one) for one, _ in wanted]
         assert reached.tolist() == [stopped for _, stopped in wanted]
-        marker = np.array(places, np.int64)
-        assert kind[:n].tolist() == layout.KIND_OF_MARKER[words[marker >> 3] >> 16 & 0xFFFF].tolist()
-        assert ticks[:n].tolist() == words[marker + layout.TIME_OFFSET[kind[:n]] >> 3].tolist()
-    outputs = (Ruled(np.zeros(room, np.int64)), Ruled(np.zeros(room, np.uint8)), Ruled(np.zeros(room, np.int64)))
+    outputs = (np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room, np.uint8), np.zeros(room, np.int64))
     tables = (Ruled(table) for table in WALK_TABLES)
-    PLAIN.walk_buffers(Ruled(words), start.copy(), end, *tables, *outputs, np.zeros(len(bodies), np.int64))
+    n_found = np.zeros(len(bodies), np.int64)
+    PLAIN.walk_buffers(Ruled(words), 0, start.copy(), end, *tables, n_found, *map(Ruled, outputs))
 
 
 def chain_by_hand(data: bytes, start: int, end: int) -> int:

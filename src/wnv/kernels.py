@@ -293,32 +293,34 @@ def unpack_lznt1(packed: U8, out: U8) -> int:
     return n_out
 
 
-_LANES: Final = 16  # as many buffers are walked in turn: the processor waits for the memory of all of them at once
+WALK_LANES: Final = 16  # as many buffers are walked in turn: the processor waits for the memory of all of them at once
 
 
 @njit
 def walk_buffers(
-    words: I64, position: I64, stop_at: I64, step_of_marker: I64, kind_of_marker: U8, time_offset: I64,
-    out: I64, kind: U8, ticks: I64, n_found: I64,
-) -> int:  # fmt: skip
-    """Positions of the events of all buffers, one buffer behind the other, into `out`; returns how many.
+    words: I64, first_lane: int, position: I64, stop_at: I64, step_of_marker: I64, kind_of_marker: U8, time_offset: I64,
+    n_found: I64, scratch: I64, out: I64, kind: U8, ticks: I64,
+) -> tuple[int, int]:  # fmt: skip
+    """Positions of the events of the buffers from `first_lane` on into `out`, one buffer behind the other.
 
     `kind` and `ticks` get their header kinds and the words at the place of the time. `position` moves on to where
     each walk ended: at `stop_at`, or at what is no whole event. `n_found` gets the number of events of each.
-    `step_of_marker`: fixed size and size shift << 8 by bits 16 to 31 of an event's first dword; 0 = no event. The
-    outputs have room for the sum of all (stop_at - position) / 8, rounded down.
+    `step_of_marker`: fixed size and size shift << 8 by bits 16 to 31 of an event's first dword; 0 = no event.
+    `scratch` has room for the sum of (stop_at - position) / 8, rounded down, of any `WALK_LANES` buffers. Returns
+    the buffer to go on with, where `out` and its kin have no room for more, and how many events were found.
     """
     n = 0
     room = np.empty(position.size, np.int64)
-    for first in range(0, position.size, _LANES):
-        last = min(first + _LANES, position.size)
-        base = n  # the lanes write side by side, and are then moved together
+    for first in range(first_lane, position.size, WALK_LANES):
+        last = min(first + WALK_LANES, position.size)
+        base = 0  # the lanes write side by side, and are then moved together
         for k in range(first, last):
             room[k] = base
             base += (stop_at[k] - position[k]) >> 3
             n_found[k] = 0
         n_open = last - first
         is_open = (1 << n_open) - 1
+        n_group = 0
         while is_open != 0:
             for k in range(first, last):
                 if (is_open >> (k - first)) & 1 == 0:
@@ -329,28 +331,30 @@ def walk_buffers(
                     is_open ^= 1 << (k - first)
                     continue
                 word = words[at >> 3]
-                marker = (word >> 16) & 0xFFFF
-                step = step_of_marker[marker]
+                step = step_of_marker[(word >> 16) & 0xFFFF]
                 fixed = step & 0xFF
                 size = (word >> (step >> 8)) & 0xFFFF
                 if fixed == 0 or size < fixed or size > left:
                     is_open ^= 1 << (k - first)
                     continue
-                place = room[k] + n_found[k]
-                one = kind_of_marker[marker]
-                out[place] = at
-                kind[place] = one
-                ticks[place] = words[(at + time_offset[one]) >> 3]
+                scratch[room[k] + n_found[k]] = at
                 n_found[k] += 1
+                n_group += 1
                 position[k] = at + ((size + 7) & ~7)
+        if n + n_group > out.size:
+            for k in range(first, last):
+                if n_found[k] > 0:
+                    position[k] = scratch[room[k]]
+            return first, n
         for k in range(first, last):
             for i in range(n_found[k]):
-                place = room[k] + i
-                out[n + i] = out[place]
-                kind[n + i] = kind[place]
-                ticks[n + i] = ticks[place]
-            n += n_found[k]
-    return n
+                at = scratch[room[k] + i]
+                one = kind_of_marker[(words[at >> 3] >> 16) & 0xFFFF]
+                out[n] = at
+                kind[n] = one
+                ticks[n] = words[(at + time_offset[one]) >> 3]
+                n += 1
+    return position.size, n
 
 
 @njit

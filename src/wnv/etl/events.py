@@ -23,7 +23,8 @@ NULL_ID = 0xFFFFFFFF
 """In `pid` and `tid`: the header has none. Windows reports the same value."""
 NO_PROVIDER = -1
 NO_HOOK = 0xFFFF
-_CHUNK = 1 << 16  # events decoded at a time: keeps temporaries in the processor's cache
+_CHUNK = 1 << 13  # events decoded at a time: keeps temporaries small, and in the processor's cache
+_FOUND_AT_ONCE = 1 << 16
 _FEW_LANES = 16
 _WORTH_A_KERNEL_BYTES = 1 << 20
 _GUIDS_TRIED = 8
@@ -147,13 +148,20 @@ def _walk_each(words: I64, position: I64, stop_at: I64) -> tuple[I64, I64, _Star
     """Each buffer to its end or to what is no event, where that is, and how the events start."""
     from wnv import kernels
 
-    room = int(((stop_at - position) >> 3).sum())  # a page that nothing is written to takes no memory
-    out, kind, ticks = np.empty(room, np.int64), np.empty(room, np.uint8), np.empty(room, np.int64)
+    room = (stop_at - position) >> 3
+    scratch = np.empty(int(np.sort(room)[-kernels.WALK_LANES :].sum()), np.int64)
+    size = max(_FOUND_AT_ONCE, len(scratch))
+    out, kind, ticks = np.empty(size, np.int64), np.empty(size, np.uint8), np.empty(size, np.int64)
     n_found = np.empty(len(position), np.int64)
     reached = position.copy()
     tables = _STEP_OF_MARKER, layout.KIND_OF_MARKER, layout.TIME_OFFSET
-    n = kernels.walk_buffers(words, reached, stop_at, *tables, out, kind, ticks, n_found)
-    return out[:n].copy(), reached, (kind[:n].copy(), ticks[:n].copy())
+    found: list[tuple[I64, U8, I64]] = []
+    lane = 0
+    while lane < len(position):
+        lane, n = kernels.walk_buffers(words, lane, reached, stop_at, *tables, n_found, scratch, out, kind, ticks)
+        found.append((out[:n].copy(), kind[:n].copy(), ticks[:n].copy()))
+    positions, kinds, times = (np.concatenate(column) for column in zip(*found, strict=True))
+    return positions, reached, (kinds, times)
 
 
 def has_compiled() -> bool:
@@ -387,18 +395,16 @@ def decode_headers(found: Found, order: I64, guids: Guids, ts_ns: I64) -> Events
     """
     n = len(order)
     data = found.words.view(np.uint8)
-    is_compiled = has_compiled()
-    ticks = np.empty(n, np.int64) if is_compiled else found.ticks[order]
     events = Events(
         data=data, guids=guids, buffer=np.empty(n, np.int32), position=np.empty(n, np.int64),
-        offset=np.empty(n, np.uint32), kind=np.empty(n, np.uint8), ticks=ticks, ts_ns=ts_ns,
+        offset=np.empty(n, np.uint32), kind=np.empty(n, np.uint8), ticks=np.empty(n, np.int64), ts_ns=ts_ns,
         cpu=np.empty(n, np.uint16), pid=np.full(n, NULL_ID, np.uint32), tid=np.full(n, NULL_ID, np.uint32),
         provider=np.full(n, NO_PROVIDER, np.int32), hook_id=np.full(n, NO_HOOK, np.uint16),
         event_id=np.zeros(n, np.uint16), version=np.zeros(n, np.uint16), level=np.zeros(n, np.uint8),
         opcode=np.zeros(n, np.uint8), keyword=np.zeros(n, np.uint64), has_items=np.zeros(n, np.bool_),
         payload_start=np.empty(n, np.int64), payload_bytes=np.empty(n, np.int32),
     )  # fmt: skip
-    n_other = (_fill_compiled if is_compiled else _fill_plain)(events, found, order)
+    n_other = (_fill_compiled if has_compiled() else _fill_plain)(events, found, order)
     if n_other:
         for kinds, fill in _FILL:
             _fill_chunks(events, np.flatnonzero(np.isin(events.kind, kinds)), fill)
@@ -419,30 +425,36 @@ def _fill_compiled(events: Events, found: Found, order: I64) -> int:
     )  # fmt: skip
     if n_unknown:
         left = np.flatnonzero(one.has_descriptor & (one.provider == NO_PROVIDER))
-        one.provider[left] = one.guids.codes(read_rows(one.data, one.position[left] + _PROVIDER_AT, np.dtype("V16")))
+        _fill_chunks(events, left, _fill_provider)
     return int(n_other)
 
 
 def _fill_plain(events: Events, found: Found, order: I64) -> int:
     """As `_fill_compiled`, a column after the other."""
-    position, buffer = found.position[order], found.buffer[order]
-    kind = found.kind[order]
-    fixed = layout.FIXED_BYTES[kind]
-    word = found.words.view(np.int64)[position >> 3]
-    events.position[:], events.kind[:] = position, kind
-    events.buffer[:], events.cpu[:] = found.row_of[buffer], found.cpu_of[buffer]
-    events.offset[:] = position - found.body[buffer] + layout.BUFFER_HEADER_BYTES
-    events.payload_start[:] = position + fixed
-    events.payload_bytes[:] = (word >> layout.SIZE_SHIFT[kind] & 0xFFFF) - fixed
+    for start in range(0, len(order), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        position, buffer = found.position[order[some]], found.buffer[order[some]]
+        kind = found.kind[order[some]]
+        fixed = layout.FIXED_BYTES[kind]
+        word = found.words.view(np.int64)[position >> 3]
+        events.position[some], events.kind[some], events.ticks[some] = position, kind, found.ticks[order[some]]
+        events.buffer[some], events.cpu[some] = found.row_of[buffer], found.cpu_of[buffer]
+        events.offset[some] = position - found.body[buffer] + layout.BUFFER_HEADER_BYTES
+        events.payload_start[some] = position + fixed
+        events.payload_bytes[some] = (word >> layout.SIZE_SHIFT[kind] & 0xFFFF) - fixed
     is_described = events.has_descriptor
     _fill_chunks(events, np.flatnonzero(is_described), _fill_event)
-    return len(order) - int(is_described.sum())
+    return len(order) - int(np.count_nonzero(is_described))
 
 
 def _fill_chunks(events: Events, rows: I64, fill: Callable[[Events, I64, I64], None]) -> None:
     for start in range(0, len(rows), _CHUNK):
         some = rows[start : start + _CHUNK]
         fill(events, some, events.position[some])
+
+
+def _fill_provider(events: Events, rows: I64, position: I64) -> None:
+    events.provider[rows] = events.guids.codes(read_rows(events.data, position + _PROVIDER_AT, np.dtype("V16")))
 
 
 def _fill_event(events: Events, rows: I64, position: I64) -> None:

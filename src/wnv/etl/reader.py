@@ -36,6 +36,7 @@ Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
 _WORTH_COMPILED_BYTES = 128 * 2**20  # to load compiled code takes 0.3 s, and saves as much here
+_TIMES_AT_ONCE = 1 << 13
 _READERS = 2  # threads that read ahead
 _DAY = 864_000_000_000  # FILETIME units
 _FAR_FROM_SESSION = 2 * _DAY
@@ -419,12 +420,17 @@ class Recording:
 
     def _ts_ns(self, piece: _Piece, order: I64) -> I64:
         """Times of the events `order`."""
-        ticks = piece.found.ticks[order]
-        times = self.clocks[0].ts_ns(ticks)
-        for number in range(1, len(self.clocks)):
-            if self.clocks[number] != self.clocks[0]:
-                mine = self.buffers.file[piece.rows][piece.found.buffer[order]] == number
-                times[mine] = self.clocks[number].ts_ns(ticks[mine])
+        times = np.empty(len(order), np.int64)
+        file_of = self.buffers.file[piece.rows]
+        for start in range(0, len(order), _TIMES_AT_ONCE):
+            some = order[start : start + _TIMES_AT_ONCE]
+            ticks = piece.found.ticks[some]
+            part = self.clocks[0].ts_ns(ticks)
+            for number in range(1, len(self.clocks)):
+                if self.clocks[number] != self.clocks[0]:
+                    mine = file_of[piece.found.buffer[some]] == number
+                    part[mine] = self.clocks[number].ts_ns(ticks[mine])
+            times[start : start + _TIMES_AT_ONCE] = part
         return times
 
     def close(self) -> None:
