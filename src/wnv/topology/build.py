@@ -41,6 +41,8 @@ _MAY_DIFFER: Final = frozenset({
 })  # fmt: skip
 """Properties that sources word differently, or that change, without one of them being wrong."""
 _CONTAINER_NIC: Final = re.compile(r"^Container NIC [0-9a-f]{8}$", re.IGNORECASE)
+_VNIC_PREFIX: Final = "vEthernet ("
+"""How Windows names the NICs that the host, or a process-isolated container, has on a virtual switch."""
 _NO_NAME: Final = re.compile(r"^([0-9a-f-]{12,}|ethernet.*)$", re.IGNORECASE)
 """Names of endpoints that name no container: identifiers, and what HNS gives by default."""
 _HOST_NICS: Final = frozenset({"hns internal nic"})
@@ -179,6 +181,8 @@ class _Builder:
         if record.thing is not Thing.NIC:
             return _THING_KINDS[record.thing], 1.0, ""
         votes = record.all("kind")
+        if any(str(name).startswith(_VNIC_PREFIX) for name in (*record.all("alias"), *record.all("source_name"))):
+            votes = [*votes, "host_vnic"]
         number = record.number
         has_vm = any(nic == number and self._is(owner, Thing.VM) for owner, nic, _ in self._related["owns"])
         in_container = any(

@@ -6,6 +6,7 @@ nothing known of the two differs.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -14,6 +15,8 @@ from wnv.providers.facts import Change, Fact, Ref, Thing, guid_of
 from wnv.topology.things import Record, Things, targets_of
 
 _VNIC_PREFIX: Final = "vEthernet ("
+_CONTAINER_NIC: Final = re.compile(r"^Container NIC ([0-9a-f]{8})$", re.IGNORECASE)
+"""How HNS names the NIC of a container on the switch; the host's adapter has the same number in its name."""
 _SHORT_ID: Final = 12  # characters of a container's id that Docker shows
 _SAME_NAME: Final = "two sources use the same name, and no other NIC has it"
 _ONLY_UPLINK: Final = "the only adapter without an IP interface, and the only uplink"
@@ -125,6 +128,7 @@ def _nics_by_name(things: Things) -> list[tuple[int, str]]:
             *record.all("source_name"), *record.all("component_name"), *_aliases(record),
         }  # fmt: skip
         inner = {name[len(_VNIC_PREFIX) : -1] for name in names if name.startswith(_VNIC_PREFIX) and name.endswith(")")}
+        inner |= {found[1] for name in names | inner if (found := _CONTAINER_NIC.match(name))}
         return {name.lower() for name in names | inner if name and not guid_of(name)}
 
     def fits(one: Record, other: Record) -> bool:
