@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 
 from wnv import __version__
 from wnv.decode.catalog import Catalog
+from wnv.errors import UsageError
 from wnv.etl.reader import Progress
 from wnv.pipeline.network import build_topology
 from wnv.pipeline.stored import StoredTrace
@@ -41,7 +42,7 @@ def derived_tables(
     wanted, place = made_of(stored), derived_path(stored.folder.path)
     found = open_derived(place, wanted)
     if found is None and not is_newer(place):
-        with suppress(NotWritable):
+        with suppress(NotWritable, UsageError):  # or something else has that name
             derive(stored, place, jobs=jobs, progress=progress)
             found = open_derived(place, wanted)
     if found is None:

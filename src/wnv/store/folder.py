@@ -72,10 +72,14 @@ class TablesWriter:
     def __enter__(self) -> Self:
         try:
             self._part.mkdir(mode=0o700)
-            self._writers = {name: TableWriter(self._part, table) for name, table in self._tables.items()}
+            for name, table in self._tables.items():
+                self._writers[name] = TableWriter(self._part, table)
         except OSError as error:
             self._remove()
             raise _cannot_write(self._path, error) from None
+        except BaseException:  # Ctrl-C
+            self._remove()
+            raise
         return self
 
     def add(self, table: Table, columns: Mapping[str, StoredData]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wnv.arrays import BOOL, I64
-from wnv.errors import WnvError
 from wnv.etl.events import Guids
 from wnv.packets.sightings import PacketRows
 from wnv.schema import FRAMES, OBSERVATIONS, STORED_EVENTS, Table
@@ -21,7 +21,7 @@ from wnv.store.arrow import ByteRanges
 from wnv.store.events import Stored, contradiction, numbers_of, slice_of
 from wnv.store.folder import TraceFolder
 from wnv.store.frames import StoredFrames, frames_of, packets_of
-from wnv.store.tables import file_name
+from wnv.store.tables import READ_ERRORS, damaged, file_name
 
 Wanted = Callable[[pa.RecordBatch], BOOL]
 """Of rows with `KEY_COLUMNS`, which to read."""
@@ -48,6 +48,7 @@ class FolderReader:
         self, folder: TraceFolder, guids: Guids, *, n_buffers: int, n_points: int, remarks: Sequence[str]
     ) -> None:
         self._guids, self._n_buffers, self._n_points, self._remarks = guids, n_buffers, n_points, remarks
+        self._path = folder.path
         self._events = _Rows(folder, STORED_EVENTS)
         self._frames = _Rows(folder, FRAMES)
         self._observations = _Rows(folder, OBSERVATIONS)
@@ -59,19 +60,23 @@ class FolderReader:
             rows = self._wanted_rows(group, wanted)
             if rows is None:
                 continue
-            stored = self._slice(rows, is_whole=wanted is None)
+            with _told(self._path):
+                stored = self._slice(rows, is_whole=wanted is None)
             if wanted is not None or not packets:
                 none = np.zeros(0, np.int64)
                 yield Read(stored, None, none, none)
             else:
-                yield self._with_packets(stored, left.until(int(stored.event_row[-1])))
+                with _told(self._path):
+                    found = self._with_packets(stored, left.until(int(stored.event_row[-1])))
+                yield found
 
     def _wanted_rows(self, group: int, wanted: Wanted | None) -> pa.RecordBatch | None:
         """The events of a row group that are wanted; None if there are none."""
         if wanted is None:
             rows = self._events.group(group)
             return rows if rows.num_rows else None
-        mask = wanted(self._events.group(group, KEY_COLUMNS))
+        with _told(self._path):
+            mask = wanted(self._events.group(group, KEY_COLUMNS))
         if not mask.any():
             return None
         rows = self._events.group(group)
@@ -128,7 +133,7 @@ class _Rows:
     def __init__(self, folder: TraceFolder, table: Table) -> None:
         folder.dataset(table)  # checks it
         self._path = folder.path / file_name(table)
-        with _told(str(self._path)):
+        with _told(self._path):
             self._file = pq.ParquetFile(self._path)
         groups = [self._file.metadata.row_group(number).num_rows for number in range(self._file.num_row_groups)]
         self._before = np.concatenate([[0], np.cumsum(np.array(groups, np.int64))])
@@ -143,7 +148,7 @@ class _Rows:
         return int(self._before[-1])
 
     def group(self, number: int, columns: list[str] | None = None) -> pa.RecordBatch:
-        with _told(str(self._path)):
+        with _told(self._path):
             found = self._file.read_row_group(number, columns=columns)
             return found.combine_chunks().to_batches()[0] if found.num_rows else _no_rows(found.schema)
 
@@ -161,7 +166,7 @@ class _Rows:
             parts.append(rows.slice(low, len(mine)) if whole else rows.take(pa.array(mine)))
         if not parts:
             return _no_rows(pa.schema([self._file.schema_arrow.field(name) for name in columns]))
-        with _told(str(self._path)):
+        with _told(self._path):
             return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
     def close(self) -> None:
@@ -204,10 +209,9 @@ def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
 
 
 @contextmanager
-def _told(place: str) -> Iterator[None]:
-    """What Arrow finds wrong in a file is a `WnvError`."""
+def _told(path: Path) -> Iterator[None]:
+    """What turns out to be wrong in a file is a `WnvError`."""
     try:
         yield
-    except (OSError, pa.ArrowException, MemoryError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise WnvError(f"{place}: cannot be read ({reason})", advice="Import the recording again.") from None
+    except READ_ERRORS as error:
+        raise damaged(path, error) from None

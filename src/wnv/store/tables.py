@@ -22,6 +22,8 @@ GROUP_ROWS_MAX: Final = 1 << 20
 _READ_ROWS_MAX: Final = 1 << 24  # in a group; what states more is hostile
 _READ_BYTES_MAX: Final = 4 * 2**30
 _LEVEL: Final = 1
+READ_ERRORS: Final = (OSError, ValueError, KeyError, MemoryError, pa.ArrowException)
+"""What reading a damaged file can raise: names and texts in it need not be UTF-8."""
 _RISING: Final = frozenset({"event_row", "observation_id", "frame_id", "journey_id", "ts_ns", "ticks"})
 """Numbers that (nearly) always grow: their differences are small."""
 
@@ -90,35 +92,39 @@ def open_table(folder: Path, table: Table, n_rows: int | None = None) -> ds.Data
     wanted = arrow_schema(table)
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise _damaged(path, "is no regular file")
+            raise _misfit(path, "is no regular file")
         found = pq.ParquetFile(path)
         with found:
             schema, stated = found.schema_arrow, found.metadata
             if {one.name: one.type for one in schema} != {one.name: one.type for one in wanted}:
-                raise _damaged(path, "has other columns than this table")
+                raise _misfit(path, "has other columns than this table")
             if n_rows is not None and stated.num_rows != n_rows:
-                raise _damaged(path, f"has {stated.num_rows:,} rows where {n_rows:,} were written")
+                raise _misfit(path, f"has {stated.num_rows:,} rows where {n_rows:,} were written")
             groups = [stated.row_group(number) for number in range(stated.num_row_groups)]
             if any(one.num_rows > _READ_ROWS_MAX or one.total_byte_size > _READ_BYTES_MAX for one in groups):
-                raise _damaged(path, "states row groups larger than wnv writes")
+                raise _misfit(path, "states row groups larger than wnv writes")
         return ds.dataset(path, wanted, "parquet")
     except FileNotFoundError:
-        raise _damaged(path, "is missing") from None
-    except (OSError, pa.ArrowException) as error:
-        raise _damaged(path, f"cannot be read ({_first_line(error)})") from None
+        raise _misfit(path, "is missing") from None
+    except READ_ERRORS as error:
+        raise damaged(path, error) from None
 
 
 def read_table(dataset: ds.Dataset) -> pa.Table:
     """All rows. Raises `WnvError` where the file turns out to be damaged."""
     try:
-        return dataset.to_table()
-    except (OSError, pa.ArrowException) as error:
-        raise _damaged(Path(dataset.files[0]), f"cannot be read ({_first_line(error)})") from None
+        rows = dataset.to_table()
+        rows.validate(full=True)  # texts are not checked while they are read
+    except READ_ERRORS as error:
+        raise damaged(Path(dataset.files[0]), error) from None
+    return rows
 
 
-def _damaged(path: Path, what: str) -> WnvError:
+def damaged(path: Path, error: Exception) -> WnvError:
+    """What to raise for what Arrow found wrong in a file."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return _misfit(path, f"cannot be read ({reason})")
+
+
+def _misfit(path: Path, what: str) -> WnvError:
     return WnvError(f"{path}: {what}", advice="Import the recording again.")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

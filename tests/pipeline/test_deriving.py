@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import wnv
+from stored_rows import every_kind, imported
+from wnv.pipeline.deriving import derive, derived_tables, made_of
+from wnv.pipeline.stored import StoredTrace
+from wnv.schema import DERIVED_TABLES
+from wnv.store.folder import derived_path, open_derived
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    place = tmp_path / "sample.wnv"
+    with wnv.open_trace(wnv.sample_path()) as trace:
+        trace.save(place)
+    return place
+
+
+def spare_of(folder: Path) -> Path:
+    raise AssertionError(f"not needed: {folder}")
+
+
+def times(place: Path) -> list[int]:
+    return sorted(one.stat().st_mtime_ns for one in derived_path(place).iterdir())
+
+
+class TestDerivedTables:
+    def test_are_all_there(self, sample: Path) -> None:
+        with wnv.open_trace(sample) as trace:
+            assert {table.name for table in DERIVED_TABLES} <= trace.datasets().keys()
+            nodes = trace.table("nodes")
+        assert "Ethernet 3" in nodes.column("name").to_pylist()
+
+    def test_are_made_once(self, sample: Path) -> None:
+        stored = StoredTrace(sample)
+        derived_tables(stored, lambda: spare_of(sample))
+        before = times(sample)
+        derived_tables(StoredTrace(sample), lambda: spare_of(sample))
+        assert times(sample) == before
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("derived_format", 0), ("made_of", {"catalog": "other"}), ("rows", {}), ("kind", "x")]
+    )  # fmt: skip
+    def test_are_made_again_when_they_are_older_or_odd(self, sample: Path, name: str, value: object) -> None:
+        stored = StoredTrace(sample)
+        tables = derived_tables(stored, lambda: spare_of(sample))
+        expected = tables["nodes"].to_table()
+        meta = derived_path(sample) / "meta.json"
+        meta.write_text(json.dumps({**json.loads(meta.read_text()), name: value}))
+        assert open_derived(derived_path(sample), made_of(stored)) is None
+        again = derived_tables(stored, lambda: spare_of(sample))
+        assert again["nodes"].to_table() == expected
+        assert open_derived(derived_path(sample), made_of(stored)) is not None
+
+    def test_are_made_again_when_a_file_is_damaged(self, sample: Path) -> None:
+        stored = StoredTrace(sample)
+        n_rows = derived_tables(stored, lambda: spare_of(sample))["edges"].count_rows()
+        (derived_path(sample) / "edges.parquet").write_bytes(b"")
+        assert derived_tables(stored, lambda: spare_of(sample))["edges"].count_rows() == n_rows
+
+    def test_those_of_a_newer_wnv_stay(self, sample: Path, tmp_path: Path) -> None:
+        stored = StoredTrace(sample)
+        derive(stored, derived_path(sample))
+        meta = derived_path(sample) / "meta.json"
+        meta.write_text(json.dumps({**json.loads(meta.read_text()), "derived_format": 99}))
+        before = times(sample)
+        spare = tmp_path / "spare"
+        spare.mkdir()
+        found = derived_tables(stored, lambda: spare)
+        assert times(sample) == before
+        assert Path(found["nodes"].files[0]).is_relative_to(spare)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+    def test_where_nothing_can_be_written_they_are_made_elsewhere(self, sample: Path, tmp_path: Path) -> None:
+        derived_path(sample).write_text("in the way")  # root may write to every folder
+        spare = tmp_path / "spare"
+        spare.mkdir()
+        with wnv.open_trace(sample) as trace:
+            assert trace.table("nodes").num_rows > 0
+            (made,) = trace._temporary
+            assert made.is_dir()
+        assert not made.exists()
+
+    def test_without_packets_or_topology(self, tmp_path: Path) -> None:
+        _, place = imported(tmp_path, every_kind()[:3])
+        with wnv.open_trace(place) as trace:
+            assert {trace.table(table.name).num_rows for table in DERIVED_TABLES if table.name != "nodes"} == {0}
