@@ -7,6 +7,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 from uuid import UUID
 
+from wnv_lab.errors import LabError
+
 IpAddress = IPv4Address | IPv6Address | str
 
 
@@ -77,7 +79,7 @@ def mac(address: str | bytes) -> bytes:
     """Six bytes, from `00-15-5d-01-02-03`, with `:` for `-`, or from bytes."""
     value = address if isinstance(address, bytes) else bytes.fromhex(address.replace("-", "").replace(":", ""))
     if len(value) != 6:
-        raise ValueError(f"{address!r} is no MAC address: {len(value)} bytes, expected 6")
+        raise LabError(f"{address!r} is no MAC address: {len(value)} bytes, expected 6")
     return value
 
 
@@ -95,7 +97,7 @@ def ip_u32(address: IpAddress) -> bytes:
     """An IPv4 address as a UInt32 field whose bytes in memory are those of the network."""
     packed = ip(address)
     if len(packed) != 4:
-        raise ValueError(f"{address} is not an IPv4 address")
+        raise LabError(f"{address} is not an IPv4 address")
     return packed
 
 

@@ -18,7 +18,7 @@ from lab_recordings import BOOT_NS, START_NS, complaints, read_back, told, write
 from wnv import open_trace
 from wnv_lab.errors import LabError
 from wnv_lab.etl.damage import buffers_of
-from wnv_lab.etl.layout import EventKind, TimeZone
+from wnv_lab.etl.layout import ClassicKind, EventKind, TimeZone
 from wnv_lab.etl.writer import EtlWriter
 
 FIRST = EventKind(UUID("12345678-1234-1234-1234-123456789abc").bytes_le, 7, 1, 3, 2, 11, 0x8000_0000_0000_0001)
@@ -223,6 +223,20 @@ def test_a_flush_timer_writes_what_there_is(place: Place) -> None:
     assert complaints(place.path) == []
 
 
+def test_classic_events_wait_for_the_timer_and_for_room_as_others_do(place: Place) -> None:
+    kind = ClassicKind(bytes(range(16)), opcode=3, version=2, level=4)
+    with writer(place.path, buffer_bytes=SMALL, flush_interval_ns=1_000_000) as etl:
+        for number in range(3):
+            etl.add_classic(START_NS + 100 * number, 0, 4, 8, kind, bytes([number]) * 900)
+        etl.add_classic(START_NS + 1_000_000, 0, 4, 8, kind, b"late")
+    assert [buffer.used_bytes for buffer in buffers_of(place.path)[1:]] == [0x48 + 2 * 952, 0x48 + 952, 0x48 + 56]
+    rows = read_back(place.path)
+    assert [(row["header_kind"], row["opcode"], row["version"], row["level"], row["pid"]) for row in rows] == [
+        ("FULL_HEADER64", 3, 2, 4, 4)
+    ] * 4
+    assert [row["payload"][:2] for row in rows] == ["00", "01", "02", b"l".hex()]
+
+
 def test_the_last_buffer_is_marked_as_such(place: Place) -> None:
     place.written([Sent(cpu, 100, 0, b"") for cpu in (0, 1, 2)])
     data = place.path.read_bytes()
@@ -234,7 +248,7 @@ def test_an_event_larger_than_a_buffer_is_refused(place: Place) -> None:
     with writer(place.path) as etl, pytest.raises(LabError, match=r"65560 bytes fits no buffer: the largest has 65464"):
         etl.add(START_NS, 0, 4, 8, FIRST, bytes(65480))
     with writer(place.path) as etl, pytest.raises(LabError, match="fits no buffer"):
-        add_columns(etl, [Sent(0, 100, 0, bytes(65480))])
+        add_columns(etl, [(START_NS, Sent(0, 100, 0, bytes(65480)))])
 
 
 @pytest.mark.parametrize(
@@ -255,19 +269,19 @@ def test_what_cannot_be_is_refused(place: Place, options: dict[str, Any], messag
 # ------------------------------------------------------------------------------------------------ many at once
 
 
-def add_columns(etl: EtlWriter, events: list[Sent]) -> None:
-    payloads = [event.payload for event in events]
-    usual = [KINDS[event.kind].keyword if event.keyword is None else event.keyword for event in events]
+def add_columns(etl: EtlWriter, timed: list[tuple[int, Sent]]) -> None:
+    payloads = [event.payload for _, event in timed]
+    keywords = [KINDS[event.kind].keyword if event.keyword is None else event.keyword for _, event in timed]
     etl.add_many(
-        np.array([ts_ns for ts_ns, _ in with_times(events)], np.int64),
-        np.array([event.cpu for event in events], np.uint16),
-        np.array([event.pid for event in events], np.uint32),
-        np.array([event.tid for event in events], np.uint32),
+        np.array([ts_ns for ts_ns, _ in timed], np.int64),
+        np.array([event.cpu for _, event in timed], np.uint16),
+        np.array([event.pid for _, event in timed], np.uint32),
+        np.array([event.tid for _, event in timed], np.uint32),
         KINDS,
-        np.array([event.kind for event in events], np.uint8),
+        np.array([event.kind for _, event in timed], np.uint8),
         np.frombuffer(b"".join(payloads), np.uint8),
         np.cumsum([0, *map(len, payloads)]),
-        keyword=np.array(usual, np.uint64),
+        keyword=np.array(keywords, np.uint64),
     )
 
 
@@ -290,26 +304,9 @@ def test_many_at_once_are_the_same_bytes_as_one_by_one(
     with etl:
         for ts_ns, event in timed[:cut]:
             etl.add(ts_ns, event.cpu, event.pid, event.tid, KINDS[event.kind], event.payload, event.keyword)
-        _add_rest(etl, timed[cut:])
+        add_columns(etl, timed[cut:])
     assert shared.path.read_bytes() == wanted
     assert etl.n_overwritten == one_by_one.n_overwritten
-
-
-def _add_rest(etl: EtlWriter, timed: list[tuple[int, Sent]]) -> None:
-    payloads = [event.payload for _, event in timed]
-    etl.add_many(
-        np.array([ts_ns for ts_ns, _ in timed], np.int64),
-        np.array([event.cpu for _, event in timed], np.uint16),
-        np.array([event.pid for _, event in timed], np.uint32),
-        np.array([event.tid for _, event in timed], np.uint32),
-        KINDS,
-        np.array([event.kind for _, event in timed], np.uint8),
-        np.frombuffer(b"".join(payloads), np.uint8),
-        np.cumsum([0, *map(len, payloads)]),
-        keyword=np.array(
-            [KINDS[event.kind].keyword if event.keyword is None else event.keyword for _, event in timed], np.uint64
-        ),
-    )
 
 
 def test_columns_may_leave_keywords_and_activities_to_their_kind(place: Place) -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wnv_lab.events.fields import Named, Socket, counted, counted_pair, guid, mac, sid, sockaddr, wstr
+from wnv_lab.errors import LabError
+from wnv_lab.events.fields import Named, Socket, counted, counted_pair, guid, ip_u32, mac, sid, sockaddr, wstr
 
 
 def test_a_guid_is_stored_with_its_first_three_numbers_little_endian() -> None:
@@ -36,8 +37,14 @@ def test_a_mac_address_comes_as_text_or_bytes() -> None:
 
 
 def test_a_mac_address_of_another_length_is_refused() -> None:
-    with pytest.raises(ValueError, match="4 bytes, expected 6"):
+    with pytest.raises(LabError, match="4 bytes, expected 6"):
         mac("00-15-5D-01")
+
+
+def test_a_field_for_an_ipv4_address_takes_no_other() -> None:
+    assert ip_u32("10.0.0.5").hex() == "0a000005"
+    with pytest.raises(LabError, match="fd00::5 is not an IPv4 address"):
+        ip_u32("fd00::5")
 
 
 def test_a_sid_has_a_big_endian_authority() -> None:
