@@ -111,7 +111,7 @@ class Destination(NamedTuple):
 class SwitchFrameTemplate:
     """1003: a frame at a port of a vSwitch; without destinations on its way in, with them on its way out.
 
-    `has_names` False writes destinations as bare port ids, the other reading of the array.
+    `has_names` False writes 8 bytes a destination, its port's id in them: what the public dumps of the manifest say.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class SwitchFrameTemplate:
     ) -> None:
         names = b"".join(map(wstr, (source_port_name, source_nic_name, source_nic_type)))
         ways = b"".join(
-            u32(way.port_id) + b"".join(map(wstr, way[1:])) if has_names else u32(way.port_id) for way in destinations
+            u32(way.port_id) + b"".join(map(wstr, way[1:])) if has_names else u64(way.port_id) for way in destinations
         )
         self._start = (
             struct.pack("<III", miniport_if_index, lower_if_index, source_port_id)

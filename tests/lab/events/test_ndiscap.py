@@ -63,13 +63,16 @@ def test_frames_reach_a_capture_with_the_vlan_of_their_nbl(tmp_path: Path) -> No
     assert FRAME in (tmp_path / "vlan.pcapng").read_bytes()
 
 
-def test_destinations_may_be_bare_port_ids(tmp_path: Path) -> None:
+def test_destinations_may_have_8_bytes_each(tmp_path: Path) -> None:
     template = SwitchFrameTemplate(12, 12, 3, "port-3", "nic-3", "Internal", PORTS, has_names=False)
-    path = tmp_path / "bare.etl"
+    path = tmp_path / "double.etl"
     with writer(path) as etl:
         etl.add(START_NS + 100, 0, 4, 8, ndiscap.KIND_1003, template.fill(FRAME))
     (row,) = rows_of(path)
-    assert row["payload_bytes"] == len(template.fill(FRAME))
+    named = SwitchFrameTemplate(12, 12, 3, "port-3", "nic-3", "Internal")
+    assert row["payload_bytes"] == len(named.fill(FRAME)) + 8 * len(PORTS)
+    done("convert", path, "-w", tmp_path / "double.pcapng")
+    assert FRAME in (tmp_path / "double.pcapng").read_bytes()
 
 
 def test_direction_and_fragment_stand_in_the_keyword() -> None:
