@@ -170,7 +170,8 @@ class Expectation:
     """What must be seen next of a packet that was seen at a point, if nothing drops, answers or offloads it."""
 
     points: tuple[tuple[int, int], ...] = ()
-    """Point and direction (`points.IN`, `OUT`) of each place that can come next: one of them, or several."""
+    """Point and direction (`points.IN`, `OUT`, `NO_DIRECTION`) of each place that can come next, the nearest first:
+    one of them is seen, or several. Filters that leave a direction alone are passed over."""
     end: End = End.UNKNOWN
     """Where the way can end here, whether or not there are `points`."""
     reason: str = ""

@@ -51,9 +51,15 @@ def _is_filter(layer: Node) -> bool:
 
 
 def _chain(nic: Node, filters: Sequence[Node]) -> list[Node]:
-    """Filters by what each says is right below it, from the miniport up; as far as the chain reaches."""
+    """Filters by what each says is right below it, from the miniport up; as far as the chain reaches.
+
+    The lowest one does not say it, in real recordings of pktmon.
+    """
     above = {_index(one, "lower_if_index"): one for one in filters if _index(one, "lower_if_index")}
+    lowest = [one for one in filters if not _index(one, "lower_if_index")]
     at = _index(nic, "if_index")
+    if len(lowest) == 1 and at not in above:
+        above[at] = lowest[0]
     found: list[Node] = []
     while at in above and len(found) < len(filters):
         layer = above.pop(at)

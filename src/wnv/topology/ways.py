@@ -8,10 +8,10 @@ time is for the reader of the journeys to find out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from wnv.packets.points import IN, OUT, Point
+from wnv.packets.points import IN, NO_DIRECTION, OUT, Point
 from wnv.providers import words
 from wnv.providers.components import SWITCH_TYPES
 from wnv.topology.model import NIC_KINDS, EdgeKind, End, Expectation, Node, NodeKind, Topology
@@ -36,6 +36,8 @@ class _Station:
     ports: list[int] = field(default_factory=list)
     """Points at its end of the switch port."""
     is_ordered: bool = True
+    n_filter_sides: int = 0
+    """Height up to which there are filters; what is bound on top is above."""
 
 
 def add_expectations(
@@ -45,10 +47,9 @@ def add_expectations(
     graph = Graph(topology)
     for family in ("ndiscap", "pktmon"):
         stations = _stations(graph, points, nodes_of_points, family)
-        ways = _Ways(graph, stations)
-        for station in stations.values():
-            for (point, direction), expected in ways.of(station):
-                topology.expectations[point, direction] = expected
+        ways = _Ways(graph, stations, _extensions(graph, points, nodes_of_points, family))
+        for (point, direction), expected in ways.all():
+            topology.expectations[point, direction] = expected
 
 
 _NodeKey = tuple[int, str]
@@ -74,7 +75,20 @@ def _stations(
         if key not in stacks:
             stacks[key] = stack_of(graph, nic)
             station.is_ordered = stacks[key].is_ordered
+            station.n_filter_sides = 2 * len(stacks[key].filters)
         station.levels.setdefault(_height(point, nodes, stacks[key]), []).append(number)
+    return found
+
+
+def _extensions(
+    graph: Graph, points: Sequence[Point], nodes_of_points: Mapping[tuple[int, int], Sequence[Node]], family: str
+) -> dict[_NodeKey, list[int]]:
+    """Points inside a switch, by switch: pktmon watches the switch's extensions as one component."""
+    found: dict[_NodeKey, list[int]] = {}
+    for (_, number), nodes in nodes_of_points.items():
+        for layer in nodes if points[number].key[0] == family else ():
+            for switch in graph.targets(layer, EdgeKind.ON_SWITCH) if layer.kind is NodeKind.LAYER else ():
+                found.setdefault((switch.session_id, switch.node_id), []).append(number)
     return found
 
 
@@ -106,16 +120,31 @@ def _height(point: Point, nodes: Sequence[Node], stack: Stack) -> int:
 
 
 class _Ways:
-    def __init__(self, graph: Graph, stations: Mapping[_NodeKey, _Station]) -> None:
-        self._graph, self._stations = graph, stations
+    def __init__(
+        self, graph: Graph, stations: Mapping[_NodeKey, _Station], extensions: Mapping[_NodeKey, Sequence[int]]
+    ) -> None:
+        self._graph, self._stations, self._extensions = graph, stations, extensions
 
-    def of(self, station: _Station) -> Iterator[tuple[tuple[int, int], Expectation]]:
+    def all(self) -> Iterator[tuple[tuple[int, int], Expectation]]:
+        """What follows each point, in each direction."""
+        for station in self._stations.values():
+            yield from self._of(station)
+        for key, points in self._extensions.items():
+            leaving = self._leaving_by(self._on(self._graph.nodes[key]))
+            inside = tuple((point, NO_DIRECTION) for point in points)
+            for point in points:
+                # In and out of the extensions are sightings of one point, which has no direction.
+                yield (point, NO_DIRECTION), replace(leaving, points=(*inside, *leaving.points))
+
+    def _of(self, station: _Station) -> Iterator[tuple[tuple[int, int], Expectation]]:
         """What follows each point of a station."""
         heights = sorted(station.levels)
         everything = [point for points in station.levels.values() for point in points]
         for place, height in enumerate(heights):
-            below = station.levels[heights[place - 1]] if place else None
-            above = station.levels[heights[place + 1]] if place + 1 < len(heights) else None
+            # A filter can leave a direction alone, and then it does not see it: pacer does in real recordings. So any
+            # of the points further on can be the next, the nearest first.
+            below = [point for level in reversed(heights[:place]) for point in station.levels[level]]
+            above = [point for level in heights[place + 1 :] for point in station.levels[level]]
             for point in station.levels[height]:
                 if not station.is_ordered and (below or above):
                     others = [one for one in everything if one != point]
@@ -123,7 +152,11 @@ class _Ways:
                         yield (point, direction), _then(others, direction, End.UNKNOWN, _UNORDERED)
                     continue
                 yield (point, OUT), _then(below, OUT) if below else self._down(station)
-                yield (point, IN), _then(above, IN) if above else self._up(station)
+                # Every protocol that is bound to the NIC gets what arrives: one after the other.
+                is_top = height > station.n_filter_sides
+                beside = [one for one in station.levels[height] if one != point] if is_top else []
+                up = _then(above, IN) if above else self._up(station)
+                yield (point, IN), replace(up, points=(*((one, IN) for one in beside), *up.points))
         enters = IN if self._is_uplink(station.nic) else OUT
         for point in station.ports:
             yield (point, enters), self._across(station.nic)
@@ -148,17 +181,14 @@ class _Ways:
         ]  # fmt: skip
         return found[0] if found else None
 
-    def _others(self, nic: Node) -> list[Node]:
-        """The other NICs of the switch that a NIC is on."""
-        switch = self._switch(nic)
-        if switch is None:
-            return []
+    def _on(self, switch: Node) -> list[Node]:
+        """The NICs on a switch."""
         graph = self._graph
         found = [*graph.sources(switch, EdgeKind.ON_SWITCH), *graph.sources(switch, EdgeKind.UPLINK)]
+        found += graph.sources(switch, EdgeKind.MEMBER)
         for port in graph.targets(switch, EdgeKind.HAS_PORT):
             found += graph.sources(port, EdgeKind.CONNECTS)
-        distinct = {one.node_id: one for one in found if one.kind in NIC_KINDS and one.node_id != nic.node_id}
-        return list(distinct.values())
+        return list({one.node_id: one for one in found if one.kind in NIC_KINDS}.values())
 
     def _station(self, nic: Node) -> _Station | None:
         return self._stations.get((nic.session_id, nic.node_id))
@@ -170,8 +200,10 @@ class _Ways:
             members = [self._station(one) for one in self._graph.sources(nic, EdgeKind.MEMBER)]
             tops = [point for one in members if one is not None for point in _highest(one)]
             return _then(tops, OUT, End.NONE if tops else End.UNKNOWN, "" if tops else "no member was recorded")
+        functions = [self._station(one) for one in self._graph.targets(nic, EdgeKind.VIRTUAL_FUNCTION)]
+        hardware = [point for one in functions if one is not None for point in _highest(one)]
         if self._is_uplink(nic) or self._switch(nic) is None:
-            return Expectation(end=End.WIRE)
+            return _then(hardware, OUT, End.WIRE)
         if station.ports:
             return _then(station.ports, OUT)
         across = self._across(nic)
@@ -184,6 +216,10 @@ class _Ways:
             above = self._station(team)
             if team.kind is NodeKind.TEAM and above is not None and above.levels:
                 return _then(above.levels[min(above.levels)], IN)
+        for master in self._graph.sources(nic, EdgeKind.VIRTUAL_FUNCTION):
+            above = self._station(master)
+            if above is not None and above.levels:
+                return _then(_lowest(above), IN)
         if self._is_uplink(nic):
             if station.ports:
                 return _then(station.ports, IN)
@@ -193,20 +229,27 @@ class _Ways:
 
     def _across(self, nic: Node) -> Expectation:
         """Through the switch: one or several of the other NICs get it."""
+        switch = self._switch(nic)
+        others = [one for one in self._on(switch) if one.node_id != nic.node_id] if switch is not None else []
+        if switch is None or not others:
+            return Expectation(end=End.UNKNOWN, reason=_NO_SWITCH)
+        leaving = self._leaving_by(others)
+        inside = self._extensions.get((switch.session_id, switch.node_id), ())
+        return replace(leaving, points=(*((point, NO_DIRECTION) for point in inside), *leaving.points))
+
+    def _leaving_by(self, nics: Sequence[Node]) -> Expectation:
+        """Out of a switch, by any of these NICs."""
         found: list[tuple[int, int]] = []
         unseen = False
-        others = self._others(nic)
-        for other in others:
-            station = self._station(other)
-            leaves = OUT if self._is_uplink(other) else IN
+        for nic in nics:
+            station = self._station(nic)
+            leaves = OUT if self._is_uplink(nic) else IN
             if station is not None and station.ports:
                 found += [(point, leaves) for point in station.ports]
             elif station is not None and station.levels:
                 found += [(point, leaves) for point in (_highest(station) if leaves == OUT else _lowest(station))]
             else:
                 unseen = True
-        if not others:
-            return Expectation(end=End.UNKNOWN, reason=_NO_SWITCH)
         return Expectation(tuple(found), End.UNKNOWN if unseen else End.NONE, _UNSEEN_PORTS if unseen else "")
 
     def _leaving(self, station: _Station) -> Expectation:
