@@ -23,6 +23,8 @@ I32: TypeAlias = NDArray[np.int32]
 """Index into a short table; -1 means none."""
 I64: TypeAlias = NDArray[np.int64]
 """Offsets, counts, rows, ticks and times."""
+F64: TypeAlias = NDArray[np.float64]
+"""Confidences, shares; NaN means none."""
 BOOL: TypeAlias = NDArray[np.bool_]
 """Masks."""
 Rows: TypeAlias = NDArray[np.void]

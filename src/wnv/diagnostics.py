@@ -87,6 +87,8 @@ class Code(StrEnum):
     # topology
     TOPOLOGY_LIMIT = "topology_limit"
     INVENTORY_INVALID = "inventory_invalid"
+    # journeys
+    JOURNEYS_ENDED_EARLY = "journeys_ended_early"
     # decoding
     DESCRIPTION_INVALID = "description_invalid"
 
@@ -187,6 +189,9 @@ KINDS: dict[Code, Kind] = {
     Code.TOPOLOGY_LIMIT: Kind(
         _DAMAGE, "topology", "the recording says more of the virtual network than any host has; the rest is left out",
         "No real recording does; treat the file as hostile."),
+    Code.JOURNEYS_ENDED_EARLY: Kind(
+        _LOSS, "journeys", "journeys that were ended while their packets may still have been on their way",
+        "More packets a second than wnv keeps in mind; read a shorter stretch of the recording."),
     Code.INVENTORY_INVALID: Kind(
         _NOTE, "topology", "parts of the inventory that are not in any form wnv knows"),
     Code.DESCRIPTION_INVALID: Kind(

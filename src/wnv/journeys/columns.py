@@ -1,0 +1,84 @@
+"""Columns of derived tables: joined, and made from numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wnv.arrays import BOOL, I32, I64
+from wnv.packets.headers import Texts, address_texts
+from wnv.providers.stages import ColumnData, Columns, RowLists
+
+
+def concatenate(parts: Sequence[Columns]) -> Columns:
+    """Rows of several batches, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(parts: list[ColumnData]) -> ColumnData:
+    if all(isinstance(part, Texts) for part in parts):
+        return _joined_texts(parts)  # type: ignore[arg-type] # checked in the line above
+    if all(isinstance(part, RowLists) for part in parts):
+        lists = [part for part in parts if isinstance(part, RowLists)]
+        ends = np.cumsum([0, *(len(part.values) for part in lists)])
+        offsets = [part.offsets[1:] + end for part, end in zip(lists, ends[:-1], strict=True)]
+        return RowLists(
+            np.concatenate([np.zeros(1, np.int64), *offsets]), np.concatenate([one.values for one in lists])
+        )
+    if all(isinstance(part, np.ndarray) for part in parts):
+        joined: ColumnData = np.concatenate(parts)
+        return joined
+    return [value for part in parts for value in (part.tolist() if isinstance(part, (np.ndarray, Texts)) else part)]  # type: ignore[union-attr] # lists are what is left
+
+
+def _joined_texts(parts: list[Texts]) -> Texts:
+    number: dict[str, int] = {}
+    codes = []
+    for part in parts:
+        table = np.array([*(number.setdefault(text, len(number)) for text in part.values), -1], np.int32)
+        codes.append(table[part.code])
+    return Texts(np.concatenate(codes), list(number))
+
+
+def texts_of(codes: I64, render: Callable[[int], str | None]) -> Texts:
+    """Text for each number, made once a distinct one; None is null."""
+    distinct, inverse = np.unique(codes, return_inverse=True)
+    number: dict[str, int] = {}
+    table = np.empty(len(distinct), np.int32)
+    for place, code in enumerate(distinct.tolist()):
+        text = render(code)
+        table[place] = -1 if text is None else number.setdefault(text, len(number))
+    code: I32 = table[inverse.reshape(-1)] if len(distinct) else np.zeros(0, np.int32)
+    return Texts(code, list(number))
+
+
+def listed(codes: I64, values: Sequence[str]) -> Texts:
+    """`values[code]`; negative codes and empty texts are null."""
+    return texts_of(codes, lambda code: (values[code] or None) if code >= 0 else None)
+
+
+def addresses(version: I64, high: I64, low: I64) -> Texts:
+    """Addresses as text; null where the version is neither 4 nor 6."""
+    is_given: BOOL = (version == 4) | (version == 6)
+    return address_texts(version.astype(np.int16), high.view(np.uint64), low.view(np.uint64), is_given)
+
+
+def port_numbers(packed: I64, is_source: bool) -> I64:
+    """A port out of `layout.PORTS`; -1 is null."""
+    port = packed >> 32 & 0xFFFFFFFF if is_source else packed & 0xFFFFFFFF
+    return np.where(port > 0xFFFF, -1, port)
+
+
+def one_each(rows: I64) -> RowLists:
+    """Lists of one row."""
+    return RowLists(np.arange(len(rows) + 1), rows)
+
+
+def as_lists(values: Sequence[Sequence[int]]) -> RowLists:
+    """Lists of rows."""
+    ends: Any = np.cumsum([0, *(len(one) for one in values)])
+    return RowLists(ends.astype(np.int64), np.array([row for one in values for row in one], np.int64))

@@ -1,0 +1,255 @@
+"""Hops: what is written of each sighting once it belongs to a journey."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+import numpy as np
+
+from wnv.arrays import BOOL, I32, I64
+from wnv.journeys import layout as c
+from wnv.journeys.columns import addresses, listed, port_numbers, texts_of
+from wnv.journeys.drops import DropRows
+from wnv.journeys.places import Places
+from wnv.packets.headers import Texts
+from wnv.packets.points import IN, OUT
+from wnv.providers.stages import ColumnData, Columns, RowLists
+from wnv.schema import HOPS
+
+_DIRECTIONS = {IN: "in", OUT: "out"}
+_ALL_64 = (1 << 64) - 1
+
+
+_KEPT_SIGHTS = (
+    c.ROW, c.TS, c.SESSION, c.EVENT, c.FRAME_ID, c.IS_DROP, c.DROP_KIND, c.DROP_CODE, c.DROP_LOCATION, c.DROP_RULE,
+    c.MAC_SRC, c.MAC_DST, c.VLAN,
+)  # fmt: skip
+_WORD_RANK: I64 = np.zeros(len(c.EVENT_WORDS), np.int64)
+_WORD_RANK[[
+    c.FRAME, c.INGRESS, c.EGRESS, c.FORWARDED, c.RECEIVED, c.ROUTED, c.DELIVERED, c.LEFT_TO_HOST, c.TRANSLATED,
+    c.DROPPED, c.LOOSE_DROP,
+]] = range(11)  # fmt: skip
+"""Of several events that make one hop, the one that says most names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """The hops of ended journeys, in order of journey and hop."""
+
+    columns: Columns
+    journey: I64
+    """Journey of each hop."""
+
+
+class HeldHops:
+    """Linked sightings whose journeys are still open."""
+
+    def __init__(self, places: Places, drops: DropRows) -> None:
+        self._places, self._drops = places, drops
+        self._sights: I64 = np.zeros((len(_KEPT_SIGHTS), 0), np.int64)
+        self._out: I64 = np.zeros((c.N_OUT, 0), np.int64)
+        self._is_gone: BOOL = np.zeros(0, np.bool_)
+        self._new: list[tuple[I64, I64]] = []
+
+    def add(self, sights: I64, out: I64) -> None:
+        """Take linked sightings."""
+        self._new.append((sights[list(_KEPT_SIGHTS)], out))
+
+    def take(self, ended: I64) -> Hops:
+        """The hops of these journeys (ids, ascending)."""
+        if self._new:
+            kept = ~self._is_gone
+            is_mostly_gone = self._is_gone.sum() * 2 > len(self._is_gone)
+            sights, out = (self._sights[:, kept], self._out[:, kept]) if is_mostly_gone else (self._sights, self._out)
+            gone = np.zeros(out.shape[1], np.bool_) if is_mostly_gone else self._is_gone
+            self._sights = np.concatenate([sights, *(one for one, _ in self._new)], axis=1)
+            self._out = np.concatenate([out, *(one for _, one in self._new)], axis=1)
+            self._is_gone = np.concatenate([gone, np.zeros(self._out.shape[1] - len(gone), np.bool_)])
+            self._new = []
+        low = int(ended[0]) if len(ended) else 0
+        flags = np.zeros(int(ended[-1]) - low + 2 if len(ended) else 1, np.bool_)
+        flags[ended - low] = True
+        journey = self._out[c.O_JOURNEY]
+        inside = (journey >= low) & (journey <= low + len(flags) - 2) & ~self._is_gone
+        rows = np.flatnonzero(inside)
+        rows = rows[flags[journey[rows] - low]]
+        self._is_gone[rows] = True
+        order = np.argsort(journey[rows] * _SEQ_MAX + np.minimum(self._out[c.O_SEQ, rows], _SEQ_MAX - 1), kind="stable")
+        rows = rows[order]
+        return self._build(_widened(self._sights[:, rows]), self._out[:, rows])
+
+    def _build(self, sights: I64, out: I64) -> Hops:
+        from wnv.journeys import loops
+
+        hop_of, first = np.empty(out.shape[1], np.int64), np.empty(out.shape[1], np.int64)
+        n = loops.group_hops(
+            out[c.O_JOURNEY], out[c.O_PLACE], out[c.O_DIR], sights[c.EVENT], out[c.O_DROP], hop_of, first
+        )
+        first = first[:n]
+        journey = out[c.O_JOURNEY, first]
+        merged = self._merge(sights, out, hop_of, first)
+        columns = hop_columns(*merged, self._places, self._drops)
+        is_start = np.ones(n, np.bool_)
+        is_start[1:] = journey[1:] != journey[:-1]
+        begin = np.flatnonzero(is_start)
+        seq = np.arange(n) - np.repeat(begin, np.diff(np.append(begin, n)))
+        ts = sights[c.TS, first]
+        latency = np.maximum(np.diff(ts, prepend=ts[:1]), 0)
+        order = np.argsort(hop_of, kind="stable")
+        evidence = RowLists(np.searchsorted(hop_of[order], np.arange(n + 1)), sights[c.ROW, order])
+        whole = {**columns, "seq": seq, "latency_ns": np.where(is_start, -1, latency), "evidence": evidence}
+        return Hops({column.name: whole[column.name] for column in HOPS.columns}, journey)
+
+    @staticmethod
+    def _merge(sights: I64, out: I64, hop_of: I64, first: I64) -> tuple[I64, I64]:
+        """One column a hop: the time of its first event, what its last says of the packet, all that was rewritten."""
+        if len(first) == len(hop_of):
+            return sights, out
+        n = len(first)
+        last = np.zeros(n, np.int64)
+        np.maximum.at(last, hop_of, np.arange(len(hop_of)))
+        one, what = sights[:, first], out[:, last]
+        changed = np.flatnonzero(out[c.O_CHANGED])
+        what[c.O_CHANGED] = 0
+        for column in (*range(c.O_OLD_SRC_HIGH, c.O_OLD_WHAT + 1), c.O_OLD_VLAN, c.O_CHANGED):
+            what[column, hop_of[changed]] = out[column, changed]
+        for column in (c.MAC_SRC, c.MAC_DST, c.VLAN):
+            one[column, hop_of[changed]] = sights[column, changed]
+        weakest = np.full(n, 1 << 30, np.int64)
+        np.minimum.at(weakest, hop_of, out[c.O_CONFIDENCE])
+        why = np.zeros(n, np.int64)
+        is_weakest = np.flatnonzero(out[c.O_CONFIDENCE] == weakest[hop_of])[::-1]
+        why[hop_of[is_weakest]] = out[c.O_WHY, is_weakest]
+        what[c.O_CONFIDENCE], what[c.O_WHY] = weakest, why
+        framed = np.flatnonzero(sights[c.FRAME_ID] >= 0)[::-1]
+        one[c.FRAME_ID, hop_of[framed]] = sights[c.FRAME_ID, framed]
+        rank = np.full(n, -1, np.int64)
+        np.maximum.at(rank, hop_of, _WORD_RANK[sights[c.EVENT]])
+        one[c.EVENT] = np.argsort(_WORD_RANK)[rank]
+        return one, what
+
+
+_SEQ_MAX = 1 << 20
+
+
+def _widened(kept: I64) -> I64:
+    """The columns kept of sightings at their usual places."""
+    sights = np.zeros((c.N_SIGHT, kept.shape[1]), np.int64)
+    sights[list(_KEPT_SIGHTS)] = kept
+    return sights
+
+
+def hop_columns(sights: I64, out: I64, places: Places, drops: DropRows) -> dict[str, ColumnData]:
+    """Rows of `schema.HOPS`, but for their numbers and evidence."""
+    place = out[c.O_PLACE]
+    known = places.known
+    is_drop = sights[c.IS_DROP] != 0
+    event = np.where(is_drop, c.DROPPED, sights[c.EVENT])
+    what, ports = out[c.O_WHAT], out[c.O_PORTS]
+    version = np.where(what >= 0, what & 0xFF, 0)
+    compartment = np.array([*(-1 if one.compartment is None else one.compartment for one in known), -1], np.int64)
+    reason = Texts(np.full(len(place), -1, np.int32), [])
+    if is_drop.any():
+        rows = np.flatnonzero(is_drop)
+        some = drops.reasons(sights[:, rows])
+        code: I32 = np.full(len(place), -1, np.int32)
+        code[rows] = some.code
+        reason = Texts(code, some.values)
+    return {
+        "journey_id": out[c.O_JOURNEY],
+        "session_id": sights[c.SESSION],
+        "ts_ns": sights[c.TS],
+        "point": listed(place, places.names),
+        "kind": listed(place, places.kinds),
+        "nic": listed(place, [one.nic for one in known]),
+        "vswitch": listed(place, [one.vswitch for one in known]),
+        "port": listed(place, [one.port for one in known]),
+        "container": listed(place, [one.container for one in known]),
+        "vm": listed(place, [one.vm for one in known]),
+        "compartment": compartment[place],
+        "event": listed(event, c.EVENT_WORDS),
+        "direction": texts_of(out[c.O_DIR], _DIRECTIONS.get),
+        "src": addresses(version, out[c.O_SRC_HIGH], out[c.O_SRC_LOW]),
+        "sport": port_numbers(ports, True),
+        "dst": addresses(version, out[c.O_DST_HIGH], out[c.O_DST_LOW]),
+        "dport": port_numbers(ports, False),
+        "outer_src": addresses(out[c.O_OUTER_VERSION], out[c.O_OUTER_SRC_HIGH], out[c.O_OUTER_SRC_LOW]),
+        "outer_dst": addresses(out[c.O_OUTER_VERSION], out[c.O_OUTER_DST_HIGH], out[c.O_OUTER_DST_LOW]),
+        "vni": np.where(out[c.O_OUTER_VERSION] > 0, out[c.O_VNI], -1),
+        "rewrite": rewrites(sights, out),
+        "drop_id": np.where(is_drop, out[c.O_DROP] & ~c.DROP_IS_SAME, -1),
+        "drop_reason": reason,
+        "frame_id": sights[c.FRAME_ID],
+        "confidence": out[c.O_CONFIDENCE] / 1000,
+        "reason": listed(out[c.O_WHY], c.WHY_WORDS),
+    }
+
+
+_REWRITE_COLUMNS = (
+    c.O_CHANGED, c.O_WHAT, c.O_OLD_WHAT, c.O_SRC_HIGH, c.O_SRC_LOW, c.O_DST_HIGH, c.O_DST_LOW, c.O_PORTS,
+    c.O_OLD_SRC_HIGH, c.O_OLD_SRC_LOW, c.O_OLD_DST_HIGH, c.O_OLD_DST_LOW, c.O_OLD_PORTS, c.O_OLD_MAC_SRC,
+    c.O_OLD_MAC_DST, c.O_OUTER_VERSION, c.O_OUTER_SRC_HIGH, c.O_OUTER_SRC_LOW, c.O_OUTER_DST_HIGH, c.O_OUTER_DST_LOW,
+    c.O_VNI, c.O_OLD_VNI, c.O_OLD_VLAN,
+)  # fmt: skip
+
+
+def rewrites(sights: I64, out: I64) -> Texts:
+    """`172.20.1.5:49200 → 10.0.0.10:1025` where the packet changed since the hop before; null where it did not."""
+    code: I32 = np.full(out.shape[1], -1, np.int32)
+    rows = np.flatnonzero(out[c.O_CHANGED])
+    if not len(rows):
+        return Texts(code, [])
+    columns = [out[column, rows] for column in _REWRITE_COLUMNS]
+    columns += [sights[column, rows] for column in (c.MAC_SRC, c.MAC_DST, c.VLAN)]
+    distinct, inverse = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+    texts = [_rewrite(*row) for row in distinct.tolist()]
+    code[rows] = inverse.reshape(-1)
+    return Texts(code, texts)
+
+
+def _rewrite(
+    changed: int, what: int, old_what: int, src_high: int, src_low: int, dst_high: int, dst_low: int, ports: int,
+    old_src_high: int, old_src_low: int, old_dst_high: int, old_dst_low: int, old_ports: int, old_mac_src: int,
+    old_mac_dst: int, outer_version: int, outer_src_high: int, outer_src_low: int, outer_dst_high: int,
+    outer_dst_low: int, vni: int, old_vni: int, old_vlan: int, mac_src: int, mac_dst: int, vlan: int,
+) -> str:  # fmt: skip
+    parts = []
+    if changed & c.CHANGED_SRC:
+        before = _end(old_what & 0xFF, old_src_high, old_src_low, old_ports >> 32 & 0xFFFFFFFF)
+        parts.append(f"{before} → {_end(what & 0xFF, src_high, src_low, ports >> 32 & 0xFFFFFFFF)}")
+    if changed & c.CHANGED_DST:
+        before = _end(old_what & 0xFF, old_dst_high, old_dst_low, old_ports & 0xFFFFFFFF)
+        parts.append(f"{before} → {_end(what & 0xFF, dst_high, dst_low, ports & 0xFFFFFFFF)}")
+    if changed & c.CHANGED_OUTER:
+        if outer_version:
+            carrier = f"{_address(outer_version, outer_src_high, outer_src_low)} → " + _address(
+                outer_version, outer_dst_high, outer_dst_low
+            )
+            parts.append(f"encapsulated{f' VNI {vni}' if vni >= 0 else ''} {carrier}")
+        else:
+            parts.append(f"decapsulated{f' VNI {old_vni}' if old_vni >= 0 else ''}")
+    if changed & c.CHANGED_MAC_SRC:
+        parts.append(f"source MAC {_mac(old_mac_src)} → {_mac(mac_src)}")
+    if changed & c.CHANGED_MAC_DST:
+        parts.append(f"destination MAC {_mac(old_mac_dst)} → {_mac(mac_dst)}")
+    if changed & c.CHANGED_VLAN:
+        parts.append(f"VLAN {old_vlan} → {vlan}")
+    return ", ".join(parts)
+
+
+def _address(version: int, high: int, low: int) -> str:
+    if version == 4:
+        return str(IPv4Address(low & 0xFFFFFFFF))
+    return str(IPv6Address((high & _ALL_64) << 64 | low & _ALL_64))
+
+
+def _end(version: int, high: int, low: int, port: int) -> str:
+    address = _address(version, high, low) if version in (4, 6) else "?"
+    if port > 0xFFFF:
+        return address
+    return f"[{address}]:{port}" if version == 6 else f"{address}:{port}"
+
+
+def _mac(value: int) -> str:
+    return value.to_bytes(6, "big").hex(":") if value >= 0 else "?"

@@ -1,0 +1,176 @@
+"""Columns of the matrices that the loops work on: what is known of a sighting, and of a journey that is still open.
+
+All values are 64-bit integers; -1 or 0 stands for "none" as said here. One place for the numbers, so that loops and
+the code around them agree.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- what was seen: column `EVENT` of a sighting ----------------------------------------------------------
+
+FRAME, INGRESS, EGRESS, RECEIVED, ROUTED, DELIVERED, TRANSLATED, FORWARDED, LEFT_TO_HOST, DROPPED, LOOSE_DROP = range(
+    11
+)
+"""`INGRESS`, `EGRESS`: a frame at a switch port, into and out of the switch. `LOOSE_DROP`: a drop that names no packet,
+to be tied by thread, time and NIC."""
+EVENT_WORDS: Final = (
+    "frame", "frame", "frame", "received", "routed", "delivered", "translated", "forwarded", "left_to_host",
+    "dropped", "dropped",
+)  # fmt: skip
+
+# --- a sighting: rows of a matrix (column, sighting) --------------------------------------------------------
+
+(
+    ROW,  # in `events`
+    TS,
+    ORDER,  # what sightings are handled by: their time, later for drops that wait for what follows
+    THREAD,
+    PLACE,
+    DIR,
+    EVENT,
+    FRAME_ID,  # -1 = none
+    SESSION,
+    CONTENT,  # fingerprint of what no hop changes; 0 = not known
+    TUPLE,  # hash of protocol, addresses and ports; 0 = not known
+    TUPLE_BACK,  # of the same with the two sides exchanged
+    TUPLE_AFTER,  # of a translation: what the packet has become
+    TUPLE_AFTER_BACK,
+    ADDRESSES,  # hash of protocol and addresses alone
+    IP_ID,  # -1 = none
+    HASH_8,  # of the first 8 bytes of payload; -1 = not captured, or changed on the way
+    HASH_32,
+    WHAT,  # IP version | protocol << 8; of ARP and others version 0 and EtherType << 8
+    SRC_HIGH,
+    SRC_LOW,
+    DST_HIGH,
+    DST_LOW,
+    PORTS,  # source << 32 | destination, `NO_PORT` where there is none
+    MAC_SRC,  # of the frame, so of the carrier where there is one; -1 = none
+    MAC_DST,
+    VLAN,  # -1 = not recorded
+    OUTER,  # hash of the carrier's addresses; 0 = nothing carries it
+    OUTER_VERSION,
+    OUTER_SRC_HIGH,
+    OUTER_SRC_LOW,
+    OUTER_DST_HIGH,
+    OUTER_DST_LOW,
+    VNI,  # -1 = none
+    KEY_KIND,  # `NO_KEY`, `KEY_PKTMON`, `KEY_NBL`
+    KEY_ONE,
+    KEY_TWO,
+    APPEARANCE,
+    TIE,  # confidence in ‰ that the key is this packet's
+    TIE_WHY,
+    IS_DROP,
+    DROP_CODE,  # -1 = none stated
+    DROP_LOCATION,
+    DROP_KIND,
+    DROP_RULE,  # number of a text; -1 = none
+    STATION,  # of the NIC that a loose drop names; -1 = none
+    LENGTH,  # of the packet, in bytes
+    SEQ,  # of TCP; -1 = none
+    SEQ_END,
+    TCP_FLAGS,
+    LIFETIME,  # of an NBL; -1 = none
+    FLAGS,
+    N_SIGHT,
+) = range(53)
+
+NO_PORT: Final = 0x7FFFFFFF
+NO_KEY, KEY_PKTMON, KEY_NBL = range(3)
+IS_GROUP, IS_LARGE, IS_REPLY_LIKE, IS_GFT = 1, 2, 4, 8
+"""`FLAGS`: to a group address; a large send or coalesced; RST or ICMP error; handled by hardware as well."""
+
+# --- why a link is what it is: `TIE_WHY` and a hop's reason ---------------------------------------------------
+
+(
+    WHY_STATED, WHY_NBL, WHY_BEHIND_NBL, WHY_CHAIN_UNEQUAL, WHY_CONTENT, WHY_CONTENT_WEAK, WHY_CONTENT_ALIKE,
+    WHY_SESSION, WHY_NAT_INFERRED, WHY_NAT_ALIKE, WHY_THREAD, WHY_TUPLE_ID, WHY_TUPLE_TIME, WHY_DROP_THREAD,
+    WHY_DROP_ALIKE, WHY_DROP_TUPLE, WHY_RANGE, WHY_ENCAPSULATED, WHY_GAP, WHY_HOSTS, WHY_CLONE,
+) = range(21)  # fmt: skip
+WHY_WORDS: Final = (
+    "",
+    "same NBL address between received and delivered, as the events' ids are read",
+    "frame logged right behind the NBL's event on the same thread",
+    "NBLs and frames of a chain do not count the same",
+    "same content",
+    "same addresses and ports, little content to compare",
+    "same content as several packets on their way",
+    "same content, translated as WinNat stated for the session",
+    "same content, one side rewritten: NAT inferred",
+    "one side rewritten, several packets alike",
+    "same thread and NIC, right after",
+    "same addresses, ports and IP id",
+    "same addresses and ports, right after",
+    "drop on the same thread, at the NIC where the packet was last seen",
+    "drop on the same thread; several packets could be meant",
+    "drop of the same addresses and ports, right after",
+    "same TCP bytes, cut or joined by offload",
+    "carried in another packet since",
+    "sightings in between are missing",
+    "same content at the next host",
+    "delivered where it was routed, as a clone with an address of its own",
+)
+
+# --- places: rows of a matrix (column, place) -----------------------------------------------------------------
+
+(
+    STATION_OF,  # places at one NIC share it; -1 = not known
+    SWITCH_OF,
+    CLASS_NONE, CLASS_IN, CLASS_OUT,  # class by direction
+    IS_STACK,  # the NIC is the host's own, or of an unknown owner: packets can be forwarded from it
+    IS_PHYSICAL,
+    N_PLACE,
+) = range(8)  # fmt: skip
+UNCLEAR, ENTRY, EXIT, WIRE = range(4)
+"""Class of a place in a direction: packets start there; end there, at a NIC's owner; leave the host there."""
+
+# --- an open journey: rows of a matrix (journey, column) --------------------------------------------------------
+
+(
+    J_ID, J_SESSION, J_FIRST_TS, J_LAST_TS, J_HOPS, J_FIRST_PLACE, J_LAST_PLACE, J_LAST_DIR, J_LAST_EVENT, J_THREAD,
+    J_CONTENT, J_TUPLE, J_TUPLE_BACK, J_ADDRESSES, J_IP_ID, J_HASH_8, J_HASH_32, J_WHAT, J_SRC_HIGH, J_SRC_LOW,
+    J_DST_HIGH, J_DST_LOW, J_PORTS, J_LAST_WHAT, J_LAST_SRC_HIGH, J_LAST_SRC_LOW, J_LAST_DST_HIGH, J_LAST_DST_LOW,
+    J_LAST_PORTS, J_MAC_SRC, J_MAC_DST, J_OUTER, J_OUTER_VERSION, J_OUTER_SRC_HIGH, J_OUTER_SRC_LOW,
+    J_OUTER_DST_HIGH, J_OUTER_DST_LOW, J_VNI, J_VLAN, J_CONFIDENCE, J_WHY, J_FLAGS, J_DROP, J_DROP_TS, J_DROP_CODE,
+    J_DROP_LOCATION, J_DROP_KIND, J_FRAME, J_LENGTH, J_SEQ, J_SEQ_END, J_TCP_FLAGS, J_PATH, J_VISITED, J_APPEARANCE,
+    J_FIRST_TUPLE, J_FIRST_TUPLE_BACK, J_FIRST_DIR, J_LAST_ROW,
+    J_NEXT_SEEN, J_NEXT_ACTIVE, J_LOCAL, J_DROP_RULE,
+    J_CONTENT_NEXT, J_CONTENT_PREV, J_TUPLE_NEXT, J_TUPLE_PREV, J_LRU_NEXT, J_LRU_PREV, J_KEYS, J_IS_OPEN,
+    N_JOURNEY,
+) = range(72)  # fmt: skip
+J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED = (
+    1, 2, 4, 8, 16, 32, 64, 128, 256,
+)  # fmt: skip
+"""`J_FLAGS`. `J_MOVED_ON`: it was seen elsewhere after it was dropped."""
+
+VISITED_MAX: Final = 48
+"""Places of one journey that are remembered; more hops are counted, and their places no longer compared."""
+
+# --- an identity of a journey: rows of a matrix -----------------------------------------------------------------
+
+K_KIND, K_ONE, K_TWO, K_JOURNEY, K_NEXT, K_OF_JOURNEY, N_KEY = range(7)
+
+# --- what linking says of each sighting: rows of a matrix (column, sighting) -------------------------------------
+
+(
+    O_JOURNEY,  # id; 0 = none
+    O_SEQ, O_LATENCY, O_CONFIDENCE, O_WHY, O_CHANGED, O_DROP, O_PLACE, O_DIR, O_WHAT, O_SRC_HIGH, O_SRC_LOW,
+    O_DST_HIGH, O_DST_LOW, O_PORTS, O_OLD_SRC_HIGH, O_OLD_SRC_LOW, O_OLD_DST_HIGH, O_OLD_DST_LOW, O_OLD_PORTS,
+    O_OLD_MAC_SRC, O_OLD_MAC_DST, O_OLD_VNI, O_OLD_WHAT, O_OUTER_VERSION, O_OUTER_SRC_HIGH, O_OUTER_SRC_LOW,
+    O_OUTER_DST_HIGH, O_OUTER_DST_LOW, O_VNI, O_OLD_VLAN,
+    N_OUT,
+) = range(32)  # fmt: skip
+CHANGED_SRC, CHANGED_DST, CHANGED_MAC_SRC, CHANGED_MAC_DST, CHANGED_OUTER, CHANGED_VLAN = 1, 2, 4, 8, 16, 32
+DROP_IS_SAME: Final = 1 << 62
+"""Added to `O_DROP` where a drop was told before by another event."""
+
+# --- scalars of the stitcher --------------------------------------------------------------------------------------
+
+(
+    Z_NEXT_ID, Z_NEXT_DROP, Z_FREE, Z_KEY_FREE, Z_LRU_FIRST, Z_LRU_LAST, Z_OPEN, Z_SESSIONS, Z_LIFETIME,
+    Z_FORCED, Z_RUNS,
+    N_SCALARS,
+) = range(12)  # fmt: skip

@@ -1,0 +1,1295 @@
+"""Compiled loops that join sightings to journeys; the rules of `kernels` hold here too.
+
+Everything is kept in matrices of 64-bit integers whose columns `layout` names. Import this module inside the function
+that needs it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wnv.arrays import I32, I64, U8
+from wnv.journeys import layout as c
+from wnv.kernels import njit
+
+_FEW_NS = 5_000_000
+_THREAD_NS = 2_000_000
+_RIGHT_AFTER_NS = 50_000
+_TUPLE_NS = 50_000_000
+_CANDIDATES_MAX = 64
+_THREAD_SLOTS = 8
+_BUCKET_BITS = 26  # activity is kept in buckets of 67 ms
+_BUCKETS = 64
+_NEAR_BUCKETS = 7
+
+
+@njit
+def hash_payloads(data: U8, start: I64, n_bytes: I64, hash_8: I64, hash_32: I64, whole: I64) -> None:
+    """Hashes of the first 8 and 32 bytes of payloads; -1 where that many were not captured of `whole` bytes."""
+    for k in range(start.size):
+        at = int(np.int64(start[k]))
+        n = int(np.int64(n_bytes[k]))
+        is_all = n >= whole[k]
+        key = 0x1505
+        hash_8[k] = -1
+        hash_32[k] = -1
+        if at < 0 or n < 0 or at + n > data.size:
+            continue
+        for i in range(min(n, 32)):
+            key = ((key ^ int(np.int64(data[at + i]))) * 0x01000193) & 0x1FFFFFFFFFF
+            key ^= key >> 15
+            if i == 7:
+                hash_8[k] = key
+        if is_all and n < 8:
+            hash_8[k] = key
+        if n >= 32 or is_all:
+            hash_32[k] = key
+
+
+@njit
+def _slot(value: int, mask: int) -> int:
+    return (value ^ (value >> 29) ^ (value >> 47)) & mask
+
+
+# --- NBLs -------------------------------------------------------------------------------------------------
+
+# Columns of a thread's run, and of a lifetime.
+R_THREAD, R_PHASE, R_N_NBLS, R_N_FRAMES, R_LAST_ROW, R_LAST_TS, R_STATION, R_SWITCH, R_FIRST = range(9)
+RUN_MAX = 256
+N_RUN = R_FIRST + 2 * RUN_MAX
+(
+    L_NBL, L_SWITCH, L_SESSION, L_TS, L_N_FRAMES, L_FIRST_FRAME, L_LAST_FRAME, L_TIE, L_WHY, L_NUMBER, L_N_ROUTED,
+    L_N_PENDING, L_FIRST_PENDING,
+) = range(13)  # fmt: skip
+PENDING_MAX = 16
+"""NICs that an NBL is still to be delivered to; beyond these any delivery is believed."""
+N_LIFETIME = L_FIRST_PENDING + PENDING_MAX
+IDLE, RECEIVING, ENTERING, ROUTING, LEAVING = range(5)
+
+
+@njit
+def _close_run(run: I64, lifetimes: I64, sights: I64, base: int, next_frame: I64) -> None:
+    """Give the frames of a run to its NBLs: k-th to k-th where they count the same."""
+    n_nbls = int(np.int64(run[R_N_NBLS]))
+    n_frames = int(np.int64(run[R_N_FRAMES]))
+    phase = int(np.int64(run[R_PHASE]))
+    if n_nbls > 0 and n_frames > 0 and (phase == ENTERING or phase == LEAVING):
+        cap = lifetimes.shape[0]
+        for k in range(n_frames):
+            sight = int(np.int64(run[R_FIRST + RUN_MAX + k])) - base
+            if sight < 0 or sight >= sights.shape[1]:
+                continue
+            if n_frames == n_nbls:
+                which, index, tie, why = k, 0, 900, c.WHY_BEHIND_NBL
+            elif n_nbls == 1:
+                which, index, tie, why = 0, k, 900, c.WHY_BEHIND_NBL
+            else:
+                which = k * n_nbls // n_frames if n_frames > n_nbls else k
+                index, tie, why = 0, 400, c.WHY_CHAIN_UNEQUAL
+            number = int(np.int64(run[R_FIRST + which]))
+            life = number % cap
+            if lifetimes[life, L_NUMBER] != number:
+                continue
+            if phase == ENTERING:
+                if n_nbls > 1 and n_frames != n_nbls:
+                    index = int(np.int64(lifetimes[life, L_N_FRAMES]))
+                sights[c.KEY_KIND, sight] = c.KEY_NBL
+                sights[c.KEY_ONE, sight] = number
+                sights[c.KEY_TWO, sight] = index
+                sights[c.TIE, sight] = tie
+                sights[c.TIE_WHY, sight] = why
+                lifetimes[life, L_TIE] = min(lifetimes[life, L_TIE], tie)
+                if tie < 900:
+                    lifetimes[life, L_WHY] = why
+                if lifetimes[life, L_N_FRAMES] == 0:
+                    lifetimes[life, L_FIRST_FRAME] = sight + base
+                else:
+                    before = int(np.int64(lifetimes[life, L_LAST_FRAME])) - base
+                    if 0 <= before < sights.shape[1]:
+                        next_frame[before] = sight + base
+                lifetimes[life, L_LAST_FRAME] = sight + base
+                lifetimes[life, L_N_FRAMES] += 1
+            else:
+                # Behind the switch the content decides; order alone only where nothing was seen before it.
+                first = int(np.int64(lifetimes[life, L_FIRST_FRAME])) - base
+                for _ in range(index):
+                    if 0 <= first < sights.shape[1]:
+                        first = int(np.int64(next_frame[first])) - base
+                is_same = lifetimes[life, L_N_FRAMES] == 0
+                if 0 <= first < sights.shape[1]:
+                    is_same = sights[c.CONTENT, first] == sights[c.CONTENT, sight]
+                if is_same and tie == 900:
+                    sights[c.KEY_KIND, sight] = c.KEY_NBL
+                    sights[c.KEY_ONE, sight] = number
+                    sights[c.KEY_TWO, sight] = index
+                    sights[c.TIE, sight] = tie
+                    sights[c.TIE_WHY, sight] = why
+                    # The other rows of the event are the frame at its other destinations.
+                    more = sight + 1
+                    while more < sights.shape[1] and sights[c.ROW, more] == sights[c.ROW, sight]:
+                        for column in (c.KEY_KIND, c.KEY_ONE, c.KEY_TWO, c.TIE, c.TIE_WHY):
+                            sights[column, more] = sights[column, sight]
+                        more += 1
+    run[R_N_FRAMES] = 0
+    if phase == LEAVING:
+        run[R_N_NBLS] = 0
+        run[R_PHASE] = IDLE
+
+
+@njit
+def _goes_on(lifetime: I64, is_delivery: bool, station: int) -> bool:
+    """Whether an NBL's event can belong to a lifetime: delivered is what was routed there, and that once.
+
+    A delivery is crossed off. Addresses are used again at once, also by clones, which nothing announces.
+    """
+    n_routed, n_pending = int(np.int64(lifetime[L_N_ROUTED])), int(np.int64(lifetime[L_N_PENDING]))
+    if not is_delivery:
+        return n_routed == 0 or n_pending > 0
+    if n_routed == 0:
+        return True  # that it was routed was not recorded
+    if n_pending > PENDING_MAX:
+        lifetime[L_N_PENDING] -= 1
+        return True
+    for k in range(n_pending):
+        if lifetime[L_FIRST_PENDING + k] == station:
+            lifetime[L_FIRST_PENDING + k] = lifetime[L_FIRST_PENDING + n_pending - 1]
+            lifetime[L_N_PENDING] -= 1
+            return True
+    return False
+
+
+@njit
+def tie_nbls(
+    sights: I64, first: int, n: int, base: int, nbls: I64, switches: I64, runs: I64, run_slots: I64,
+    lifetimes: I64, life_slots: I64, next_frame: I64, scalars: I64, expiry_ns: int,
+) -> None:  # fmt: skip
+    """Lifetimes of NBLs in switches, and the frames logged behind their events (vmswitch.md, "An NBL's way").
+
+    Sightings `first` to `n - 1` are new; those before may still be changed. `nbls`, `switches`: address and switch of
+    events about NBLs. `run_slots` finds the run of a thread, `life_slots` the last lifetime of an address.
+    """
+    cap = lifetimes.shape[0]
+    mask = life_slots.size - 1
+    run_mask = run_slots.size - 1
+    for i in range(first, n):
+        event = int(np.int64(sights[c.EVENT, i]))
+        if event > c.DELIVERED or event == c.FRAME:
+            continue
+        thread = int(np.int64(sights[c.THREAD, i]))
+        slot = _slot(thread * 31 + int(np.int64(sights[c.SESSION, i])), run_mask)
+        r = int(np.int64(run_slots[slot]))
+        tries = 0
+        while r >= 0 and runs[r, R_THREAD] != thread and tries < 32:
+            slot = (slot + 1) & run_mask
+            r = int(np.int64(run_slots[slot]))
+            tries += 1
+        if r < 0:
+            if scalars[c.Z_RUNS] < runs.shape[0]:
+                r = int(np.int64(scalars[c.Z_RUNS]))
+                scalars[c.Z_RUNS] += 1
+                run_slots[slot] = r
+                runs[r, R_THREAD] = thread
+                runs[r, R_PHASE] = IDLE
+            else:
+                continue  # more threads than any host has: their frames go by content
+        elif runs[r, R_THREAD] != thread:
+            continue
+        run = runs[r]
+        ts = int(np.int64(sights[c.TS, i]))
+        if ts - run[R_LAST_TS] > expiry_ns:
+            _close_run(run, lifetimes, sights, base, next_frame)
+            run[R_N_NBLS] = 0
+            run[R_PHASE] = IDLE
+        run[R_LAST_TS] = ts
+        phase = int(np.int64(run[R_PHASE]))
+        if event == c.INGRESS:
+            if (phase == RECEIVING or phase == ENTERING) and run[R_STATION] == sights[c.STATION, i]:
+                if run[R_N_FRAMES] < RUN_MAX:
+                    run[R_FIRST + RUN_MAX + run[R_N_FRAMES]] = base + i
+                    run[R_N_FRAMES] += 1
+                run[R_PHASE] = ENTERING
+            else:
+                _close_run(run, lifetimes, sights, base, next_frame)
+            continue
+        if event == c.EGRESS:
+            if phase == ROUTING or phase == LEAVING:
+                if sights[c.ROW, i] != run[R_LAST_ROW]:
+                    if run[R_N_FRAMES] < RUN_MAX:
+                        run[R_FIRST + RUN_MAX + run[R_N_FRAMES]] = base + i
+                        run[R_N_FRAMES] += 1
+                    run[R_LAST_ROW] = sights[c.ROW, i]
+                run[R_PHASE] = LEAVING
+            continue
+        nbl, switch, session = int(np.int64(nbls[i])), int(np.int64(switches[i])), int(np.int64(sights[c.SESSION, i]))
+        at = _slot(nbl * 31 + switch * 7 + session, mask)
+        number = int(np.int64(life_slots[at]))
+        tries = 0
+        while number >= 0 and tries < 64:
+            life = number % cap
+            if (
+                lifetimes[life, L_NUMBER] == number
+                and lifetimes[life, L_NBL] == nbl
+                and (lifetimes[life, L_SWITCH] == switch and lifetimes[life, L_SESSION] == session)
+            ):
+                break
+            if lifetimes[life, L_NUMBER] != number:
+                break  # its place was taken over: the slot is free
+            at = (at + 1) & mask
+            number = int(np.int64(life_slots[at]))
+            tries += 1
+        is_known = number >= 0 and tries < 64 and lifetimes[number % cap, L_NUMBER] == number
+        if is_known and ts - lifetimes[number % cap, L_TS] > expiry_ns:
+            is_known = False
+        station = int(np.int64(sights[c.STATION, i]))
+        if is_known and event != c.RECEIVED:
+            is_known = _goes_on(lifetimes[number % cap], event == c.DELIVERED, station)
+        if event == c.RECEIVED or not is_known:
+            number = int(np.int64(scalars[c.Z_LIFETIME]))
+            scalars[c.Z_LIFETIME] += 1
+            life = number % cap
+            life_slots[at] = number
+            lifetimes[life, L_NBL] = nbl
+            lifetimes[life, L_SWITCH] = switch
+            lifetimes[life, L_SESSION] = session
+            lifetimes[life, L_N_FRAMES] = 0
+            lifetimes[life, L_FIRST_FRAME] = -1
+            lifetimes[life, L_LAST_FRAME] = -1
+            lifetimes[life, L_TIE] = 900
+            lifetimes[life, L_WHY] = c.WHY_NBL
+            lifetimes[life, L_NUMBER] = number
+            lifetimes[life, L_N_ROUTED] = 0
+            lifetimes[life, L_N_PENDING] = 0
+        lifetimes[number % cap, L_TS] = ts
+        if event == c.ROUTED:
+            n_pending = int(np.int64(lifetimes[number % cap, L_N_PENDING]))
+            if n_pending < PENDING_MAX:
+                lifetimes[number % cap, L_FIRST_PENDING + n_pending] = station
+            lifetimes[number % cap, L_N_PENDING] += 1
+            lifetimes[number % cap, L_N_ROUTED] += 1
+        sights[c.LIFETIME, i] = number
+        sights[c.KEY_KIND, i] = c.KEY_NBL
+        sights[c.KEY_ONE, i] = number
+        sights[c.KEY_TWO, i] = 0
+        if event == c.RECEIVED:
+            if phase != RECEIVING or run[R_STATION] != sights[c.STATION, i]:
+                _close_run(run, lifetimes, sights, base, next_frame)
+                run[R_N_NBLS] = 0
+                run[R_STATION] = sights[c.STATION, i]
+                run[R_PHASE] = RECEIVING
+        else:
+            if phase != ROUTING or event == c.DELIVERED:
+                _close_run(run, lifetimes, sights, base, next_frame)
+                run[R_N_NBLS] = 0
+                run[R_PHASE] = ROUTING if event == c.ROUTED else IDLE
+            if event == c.DELIVERED:
+                continue
+        n_nbls = int(np.int64(run[R_N_NBLS]))
+        if n_nbls > 0 and run[R_FIRST + n_nbls - 1] == number:
+            continue  # routed to one more destination
+        if n_nbls < RUN_MAX:
+            run[R_FIRST + n_nbls] = number
+            run[R_N_NBLS] += 1
+
+
+@njit
+def close_runs(
+    runs: I64, scalars: I64, lifetimes: I64, sights: I64, base: int, next_frame: I64, before_ts: int
+) -> None:  # fmt: skip
+    """End the runs of threads that were last heard of before a time."""
+    for r in range(int(np.int64(scalars[c.Z_RUNS]))):
+        if runs[r, R_N_FRAMES] > 0 and runs[r, R_LAST_TS] < before_ts:
+            _close_run(runs[r], lifetimes, sights, base, next_frame)
+
+
+@njit
+def spread_lifetimes(sights: I64, n: int, base: int, lifetimes: I64, copies: I64) -> None:
+    """How many packets each of the first `n` sightings stands for: an NBL can own several."""
+    cap = lifetimes.shape[0]
+    for i in range(n):
+        copies[i] = 1
+        number = int(np.int64(sights[c.LIFETIME, i]))
+        if number >= 0:
+            life = number % cap
+            if lifetimes[life, L_NUMBER] == number:
+                sights[c.TIE, i] = lifetimes[life, L_TIE]
+                sights[c.TIE_WHY, i] = lifetimes[life, L_WHY]
+                if lifetimes[life, L_N_FRAMES] > 1:
+                    copies[i] = lifetimes[life, L_N_FRAMES]
+
+
+@njit
+def find_frames(sights: I64, held: I64, base: int, lifetimes: I64, next_frame: I64, frame: I64) -> None:
+    """For sightings that are events about NBLs: the held frame with the packet's bytes; -1 = none any more."""
+    cap = lifetimes.shape[0]
+    for i in range(sights.shape[1]):
+        frame[i] = -1
+        number = int(np.int64(sights[c.LIFETIME, i]))
+        if number < 0 or lifetimes[number % cap, L_NUMBER] != number:
+            continue
+        at = int(np.int64(lifetimes[number % cap, L_FIRST_FRAME]))
+        for _ in range(int(np.int64(sights[c.KEY_TWO, i]))):
+            if at < base or at - base >= held.shape[1]:
+                break
+            at = int(np.int64(next_frame[at - base]))
+        if at >= base and at - base < held.shape[1]:
+            frame[i] = at - base
+
+
+# --- journeys ---------------------------------------------------------------------------------------------
+
+
+@njit
+def _unlink(journeys: I64, heads: I64, j: int, value: int, next_column: int, prev_column: int) -> None:
+    after, before = int(np.int64(journeys[j, next_column])), int(np.int64(journeys[j, prev_column]))
+    if before >= 0:
+        journeys[before, next_column] = after
+    else:
+        slot = _slot(value, heads.size - 1)
+        if heads[slot] == j:
+            heads[slot] = after
+    if after >= 0:
+        journeys[after, prev_column] = before
+
+
+@njit
+def _link(journeys: I64, heads: I64, j: int, value: int, next_column: int, prev_column: int) -> None:
+    slot = _slot(value, heads.size - 1)
+    first = int(np.int64(heads[slot]))
+    journeys[j, next_column] = first
+    journeys[j, prev_column] = -1
+    if first >= 0:
+        journeys[first, prev_column] = j
+    heads[slot] = j
+
+
+@njit
+def _touch(journeys: I64, scalars: I64, j: int, is_new: bool) -> None:
+    """To the end of the list of journeys by time of last sighting."""
+    if not is_new:
+        after, before = int(np.int64(journeys[j, c.J_LRU_NEXT])), int(np.int64(journeys[j, c.J_LRU_PREV]))
+        if after < 0:
+            return
+        journeys[after, c.J_LRU_PREV] = before
+        if before >= 0:
+            journeys[before, c.J_LRU_NEXT] = after
+        else:
+            scalars[c.Z_LRU_FIRST] = after
+    last = int(np.int64(scalars[c.Z_LRU_LAST]))
+    journeys[j, c.J_LRU_PREV] = last
+    journeys[j, c.J_LRU_NEXT] = -1
+    if last >= 0:
+        journeys[last, c.J_LRU_NEXT] = j
+    else:
+        scalars[c.Z_LRU_FIRST] = j
+    scalars[c.Z_LRU_LAST] = j
+
+
+@njit
+def _find_key(keys: I64, heads: I64, kind: int, one: int, two: int) -> int:
+    k = int(np.int64(heads[_slot(one * 5 + two * 3 + kind, heads.size - 1)]))
+    while k >= 0:
+        if keys[k, c.K_ONE] == one and keys[k, c.K_TWO] == two and keys[k, c.K_KIND] == kind:
+            return int(np.int64(keys[k, c.K_JOURNEY]))
+        k = int(np.int64(keys[k, c.K_NEXT]))
+    return -1
+
+
+@njit
+def _add_key(keys: I64, heads: I64, scalars: I64, journeys: I64, j: int, kind: int, one: int, two: int) -> None:
+    k = int(np.int64(scalars[c.Z_KEY_FREE]))
+    if k < 0:
+        return
+    scalars[c.Z_KEY_FREE] = keys[k, c.K_NEXT]
+    slot = _slot(one * 5 + two * 3 + kind, heads.size - 1)
+    keys[k, c.K_KIND] = kind
+    keys[k, c.K_ONE] = one
+    keys[k, c.K_TWO] = two
+    keys[k, c.K_JOURNEY] = j
+    keys[k, c.K_NEXT] = heads[slot]
+    heads[slot] = k
+    keys[k, c.K_OF_JOURNEY] = journeys[j, c.J_KEYS]
+    journeys[j, c.J_KEYS] = k
+
+
+@njit
+def _remove_keys(keys: I64, heads: I64, scalars: I64, journeys: I64, j: int) -> None:
+    k = int(np.int64(journeys[j, c.J_KEYS]))
+    while k >= 0:
+        slot = _slot(
+            int(np.int64(keys[k, c.K_ONE])) * 5
+            + int(np.int64(keys[k, c.K_TWO])) * 3
+            + int(np.int64(keys[k, c.K_KIND])),
+            heads.size - 1,
+        )
+        at = int(np.int64(heads[slot]))
+        before = -1
+        while at >= 0 and at != k:
+            before = at
+            at = int(np.int64(keys[at, c.K_NEXT]))
+        if at == k:
+            if before >= 0:
+                keys[before, c.K_NEXT] = keys[k, c.K_NEXT]
+            else:
+                heads[slot] = keys[k, c.K_NEXT]
+        of_journey = int(np.int64(keys[k, c.K_OF_JOURNEY]))
+        keys[k, c.K_NEXT] = scalars[c.Z_KEY_FREE]
+        scalars[c.Z_KEY_FREE] = k
+        k = of_journey
+    journeys[j, c.J_KEYS] = -1
+
+
+@njit
+def _was_there(journeys: I64, visited: I32, j: int, code: int) -> bool:
+    for k in range(int(np.int64(journeys[j, c.J_VISITED]))):
+        if visited[j, k] == code:
+            return True
+    return False
+
+
+@njit
+def _translated_to(map_keys: I64, map_values: I64, value: int) -> int:
+    """What a tuple becomes by a session that is known; 0 = by none."""
+    mask = map_keys.size - 1
+    slot = _slot(value, mask)
+    for _ in range(32):
+        if map_keys[slot] == value:
+            return int(np.int64(map_values[slot]))
+        if map_keys[slot] == 0:
+            return 0
+        slot = (slot + 1) & mask
+    return 0
+
+
+@njit
+def add_translation(map_keys: I64, map_values: I64, before: int, after: int) -> bool:
+    """Remember that a tuple becomes another; whether that was new. Where the table is full, the oldest gives way."""
+    mask = map_keys.size - 1
+    first = _slot(before, mask)
+    slot = first
+    for _ in range(32):
+        if map_keys[slot] == before:
+            map_values[slot] = after
+            return False
+        if map_keys[slot] == 0:
+            map_keys[slot] = before
+            map_values[slot] = after
+            return True
+        slot = (slot + 1) & mask
+    map_keys[first] = before
+    map_values[first] = after
+    return False
+
+
+@njit
+def add_translations(map_keys: I64, map_values: I64, before: I64, after: I64) -> int:
+    """`add_translation` for rows; how many were new."""
+    n_new = 0
+    for k in range(before.size):
+        if before[k] != 0 and after[k] != 0 and add_translation(map_keys, map_values, int(before[k]), int(after[k])):
+            n_new += 1
+    return n_new
+
+
+@njit
+def _is_same_payload(sights: I64, i: int, journeys: I64, j: int) -> int:
+    """2 = the hashes that both have are equal; 1 = there is none to compare; 0 = they differ."""
+    for column, of_journey in ((c.HASH_32, c.J_HASH_32), (c.HASH_8, c.J_HASH_8)):
+        one, other = sights[column, i], journeys[j, of_journey]
+        if one >= 0 and other >= 0:
+            return 2 if one == other else 0
+    return 1
+
+
+@njit
+def _fits_path(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
+    """Whether a packet last seen where the journey was can be seen here next."""
+    place, direction = int(np.int64(sights[c.PLACE, i])), int(np.int64(sights[c.DIR, i]))
+    if place < 0 or places[c.CLASS_NONE + direction, place] != c.ENTRY:
+        return True
+    last, last_direction = int(np.int64(journeys[j, c.J_LAST_PLACE])), int(np.int64(journeys[j, c.J_LAST_DIR]))
+    if last < 0:
+        return True
+    last_class = places[c.CLASS_NONE + last_direction, last]
+    station, last_station = places[c.STATION_OF, place], places[c.STATION_OF, last]
+    if last_class == c.ENTRY:
+        if station >= 0 and last_station >= 0 and station == last_station:
+            return True
+        # Members of a team and what stands for it; NICs of which nothing is known.
+        is_alike = places[c.IS_PHYSICAL, place] == 1 and places[c.IS_PHYSICAL, last] == 1
+        return direction == last_direction and (is_alike or station < 0 or last_station < 0)
+    if last_class == c.EXIT or last_class == c.UNCLEAR:
+        # The host forwards: what came to its stack leaves it by another of its NICs.
+        return (
+            direction == 2
+            and places[c.IS_STACK, place] == 1
+            and (places[c.IS_STACK, last] == 1 or last_class == c.UNCLEAR)
+            and (station < 0 or station != last_station or (journeys[j, c.J_FLAGS] & c.J_TRANSLATED) != 0)
+        )
+    return False
+
+
+@njit
+def _is_rewritten(sights: I64, i: int, journeys: I64, j: int) -> bool:
+    """Whether one side of the tuple is the same and the other is not, as a NAT leaves it."""
+    if (sights[c.WHAT, i] & 0xFF) != (journeys[j, c.J_LAST_WHAT] & 0xFF) or (sights[c.WHAT, i] & 0xFF) == 0:
+        return False
+    ports, before = int(np.int64(sights[c.PORTS, i])), int(np.int64(journeys[j, c.J_LAST_PORTS]))
+    is_src = (
+        sights[c.SRC_HIGH, i] == journeys[j, c.J_LAST_SRC_HIGH] and sights[c.SRC_LOW, i] == journeys[j, c.J_LAST_SRC_LOW]
+        and (ports >> 32) == (before >> 32)
+    )  # fmt: skip
+    is_dst = (
+        sights[c.DST_HIGH, i] == journeys[j, c.J_LAST_DST_HIGH] and sights[c.DST_LOW, i] == journeys[j, c.J_LAST_DST_LOW]
+        and (ports & 0xFFFFFFFF) == (before & 0xFFFFFFFF)
+    )  # fmt: skip
+    is_src_address = sights[c.SRC_LOW, i] == journeys[j, c.J_LAST_SRC_LOW]
+    is_dst_address = sights[c.DST_LOW, i] == journeys[j, c.J_LAST_DST_LOW]
+    return (is_src and not is_dst_address) or (is_dst and not is_src_address)
+
+
+@njit
+def _find_content(
+    sights: I64, i: int, journeys: I64, visited: I32, heads: I64, places: I64, map_keys: I64, map_values: I64,
+    window_ns: int, found: I64,
+) -> int:  # fmt: skip
+    """The journey whose packet this is, by content; -1 = none. `found` gets confidence in ‰ and why."""
+    content = int(np.int64(sights[c.CONTENT, i]))
+    j = int(np.int64(heads[_slot(content, heads.size - 1)]))
+    ts = int(np.int64(sights[c.TS, i]))
+    code = int(np.int64(sights[c.PLACE, i])) * 4 + int(np.int64(sights[c.DIR, i]))
+    is_nat_event = sights[c.EVENT, i] > c.DELIVERED
+    best, best_relation, best_ts, n_alike, best_payload = -1, 0, 0, 0, 0
+    for _ in range(_CANDIDATES_MAX):
+        if j < 0:
+            break
+        if journeys[j, c.J_CONTENT] == content and journeys[j, c.J_SESSION] == sights[c.SESSION, i]:
+            age = ts - int(np.int64(journeys[j, c.J_LAST_TS]))
+            payload = _is_same_payload(sights, i, journeys, j)
+            relation = 0
+            if age <= window_ns and payload > 0:
+                if journeys[j, c.J_TUPLE] == sights[c.TUPLE, i]:
+                    relation = 4
+                elif is_nat_event and journeys[j, c.J_FIRST_TUPLE] == sights[c.TUPLE, i]:
+                    relation = 4  # states the packet as it came
+                elif _translated_to(map_keys, map_values, int(np.int64(journeys[j, c.J_TUPLE]))) == sights[c.TUPLE, i]:
+                    relation = 3
+                elif (
+                    (journeys[j, c.J_FLAGS] & (c.J_TRANSLATED | c.J_IS_GROUP)) == 0 and (sights[c.FLAGS, i] & c.IS_GROUP) == 0
+                    and (payload == 2 or sights[c.IP_ID, i] > 0) and _is_rewritten(sights, i, journeys, j)
+                    and _can_translate(sights, i, journeys, j, places)
+                ):  # fmt: skip
+                    relation = 2
+            if relation > 0 and not is_nat_event and (
+                _was_there(journeys, visited, j, code) or not _fits_path(sights, i, journeys, j, places)
+            ):  # fmt: skip
+                relation = 0
+            if relation > 0:
+                last = int(np.int64(journeys[j, c.J_LAST_TS]))
+                if relation > best_relation:
+                    best, best_relation, best_ts, n_alike, best_payload = j, relation, last, 1, payload
+                elif relation == best_relation:
+                    n_alike += 1
+                    # Packets alike keep their order; one that was not heard of for long was lost.
+                    is_recent = ts - last <= _FEW_NS
+                    if (is_recent and (last < best_ts or ts - best_ts > _FEW_NS)) or (not is_recent and last > best_ts):
+                        best, best_ts, best_payload = j, last, payload
+        j = int(np.int64(journeys[j, c.J_CONTENT_NEXT]))
+    if best < 0:
+        return -1
+    is_other = sights[c.WHAT, i] >> 8 > 0xFFFF  # ARP and its like are their own content
+    is_strong = best_payload == 2 or is_other or sights[c.IP_ID, i] > 0 or sights[c.SEQ, i] > 0
+    if best_relation == 2:
+        found[0], found[1] = (800, c.WHY_NAT_INFERRED) if n_alike == 1 else (500, c.WHY_NAT_ALIKE)
+    elif n_alike > 1:
+        found[0], found[1] = 600, c.WHY_CONTENT_ALIKE
+    elif not is_strong:
+        found[0], found[1] = 700, c.WHY_CONTENT_WEAK
+    else:
+        found[0], found[1] = 900, c.WHY_CONTENT if best_relation == 4 else c.WHY_SESSION
+    return best
+
+
+@njit
+def _can_translate(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
+    """Whether a NAT can stand between where the journey was and where this was seen: the host's stack, or VFP."""
+    place, last = int(np.int64(sights[c.PLACE, i])), int(np.int64(journeys[j, c.J_LAST_PLACE]))
+    if place < 0 or last < 0:
+        return True
+    if places[c.CLASS_NONE + sights[c.DIR, i], place] == c.ENTRY:
+        return places[c.IS_STACK, place] == 1 and places[c.IS_STACK, last] == 1
+    # Inside a switch VFP translates between the port a packet came by and the one it leaves by.
+    return places[c.SWITCH_OF, place] >= 0 and places[c.SWITCH_OF, place] == places[c.SWITCH_OF, last]
+
+
+@njit
+def _find_tuple(sights: I64, i: int, journeys: I64, heads: I64, window_ns: int, found: I64) -> int:
+    """The journey that last had this tuple, and this IP id where both are known; -1 = none."""
+    value = int(np.int64(sights[c.TUPLE, i]))
+    if value == 0:
+        return -1
+    j = int(np.int64(heads[_slot(value, heads.size - 1)]))
+    ts = int(np.int64(sights[c.TS, i]))
+    best, best_ts, n_same_id, has_id = -1, 0, 0, False
+    for _ in range(_CANDIDATES_MAX):
+        if j < 0:
+            break
+        if journeys[j, c.J_TUPLE] == value and journeys[j, c.J_SESSION] == sights[c.SESSION, i]:
+            last = int(np.int64(journeys[j, c.J_LAST_TS]))
+            is_same_id = sights[c.IP_ID, i] > 0 and journeys[j, c.J_IP_ID] == sights[c.IP_ID, i]
+            differs = sights[c.IP_ID, i] > 0 and journeys[j, c.J_IP_ID] > 0 and not is_same_id
+            if (
+                not differs
+                and (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) == 0
+                and (ts - last <= (window_ns if is_same_id else _TUPLE_NS))
+            ):
+                n_same_id += 1 if is_same_id else 0
+                if best < 0 or (is_same_id and not has_id) or (is_same_id == has_id and last > best_ts):
+                    best, best_ts, has_id = j, last, is_same_id
+        j = int(np.int64(journeys[j, c.J_TUPLE_NEXT]))
+    if best >= 0:
+        if has_id and n_same_id == 1:
+            found[0], found[1] = 1000, c.WHY_STATED
+        elif has_id:
+            found[0], found[1] = 700, c.WHY_CONTENT_ALIKE
+        else:
+            found[0], found[1] = 700, c.WHY_TUPLE_TIME
+    return best
+
+
+@njit
+def _thread_row(threads: I64, thread: int) -> int:
+    """The row of a thread, which may be taken from another that hashes alike."""
+    return _slot(thread * 31 + 7, threads.shape[0] - 1)
+
+
+@njit
+def _find_before(sights: I64, i: int, journeys: I64, threads: I64, places: I64, found: I64) -> int:
+    """For an NBL's event without bytes: the journey seen at the same NIC on the same thread right before."""
+    thread = int(np.int64(sights[c.THREAD, i]))
+    row = _thread_row(threads, thread)
+    place = int(np.int64(sights[c.PLACE, i]))
+    if threads[row, 0] != thread or place < 0:
+        return -1
+    j = int(np.int64(threads[row, 1]))
+    if j < 0 or journeys[j, c.J_ID] != threads[row, 2] or journeys[j, c.J_IS_OPEN] == 0:
+        return -1
+    last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
+    is_here = places[c.STATION_OF, place] >= 0 and places[c.STATION_OF, place] == places[c.STATION_OF, last]
+    is_near = sights[c.TS, i] - journeys[j, c.J_LAST_TS] <= _RIGHT_AFTER_NS
+    is_same = journeys[j, c.J_SESSION] == sights[c.SESSION, i]
+    if is_here and is_near and is_same and journeys[j, c.J_LAST_DIR] == sights[c.DIR, i]:
+        found[0], found[1] = 800, c.WHY_THREAD
+        return j
+    return -1
+
+
+@njit
+def _find_original(sights: I64, i: int, journeys: I64, visited: I32, threads: I64, found: I64) -> int:
+    """For a delivery of an unknown NBL: the journey that was routed there on the same thread, whose clone this is."""
+    thread = int(np.int64(sights[c.THREAD, i]))
+    row = _thread_row(threads, thread)
+    if threads[row, 0] != thread:
+        return -1
+    code = int(np.int64(sights[c.PLACE, i])) * 4 + int(np.int64(sights[c.DIR, i]))
+    best, best_ts, n_alike = -1, 0, 0
+    for k in range(_THREAD_SLOTS):
+        j = int(np.int64(threads[row, 1 + 2 * k]))
+        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, 2 + 2 * k]:
+            continue
+        last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
+        is_near = sights[c.TS, i] - last_ts <= _THREAD_NS and journeys[j, c.J_SESSION] == sights[c.SESSION, i]
+        is_due = _was_there(journeys, visited, j, code) and not _was_there(journeys, visited, j, code | 3)
+        if is_near and is_due and (journeys[j, c.J_FLAGS] & c.J_FANNED) != 0:
+            n_alike += 1
+            if best < 0 or last_ts < best_ts:
+                best, best_ts = j, last_ts
+    if best >= 0:
+        found[0], found[1] = (800, c.WHY_CLONE) if n_alike == 1 else (500, c.WHY_CLONE)
+    return best
+
+
+@njit
+def _find_dropped(
+    sights: I64, i: int, n: int, journeys: I64, tuple_heads: I64, threads: I64, places: I64, found: I64
+) -> int:  # fmt: skip
+    """The journey that a drop without identity means: the one on its thread, at its NIC, that went no further."""
+    thread, ts = int(np.int64(sights[c.THREAD, i])), int(np.int64(sights[c.TS, i]))
+    station, switch = int(np.int64(sights[c.STATION, i])), -1
+    place = int(np.int64(sights[c.PLACE, i]))
+    if place >= 0:
+        switch = int(np.int64(places[c.SWITCH_OF, place]))
+    row = _thread_row(threads, thread)
+    best, best_ts, n_alike = -1, 0, 0
+    if threads[row, 0] == thread:
+        for k in range(_THREAD_SLOTS):
+            j = int(np.int64(threads[row, 1 + 2 * k]))
+            if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, 2 + 2 * k]:
+                continue
+            last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
+            if last_ts > ts or ts - last_ts > _THREAD_NS or journeys[j, c.J_SESSION] != sights[c.SESSION, i]:
+                continue
+            if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0 and ts - journeys[j, c.J_DROP_TS] > _RIGHT_AFTER_NS:
+                continue
+            last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
+            if sights[c.TUPLE, i] != 0:
+                if journeys[j, c.J_TUPLE] != sights[c.TUPLE, i] and journeys[j, c.J_TUPLE_BACK] != sights[c.TUPLE, i]:
+                    continue
+            elif sights[c.ADDRESSES, i] != 0:
+                if journeys[j, c.J_ADDRESSES] != sights[c.ADDRESSES, i]:
+                    continue
+            elif last < 0 or (station >= 0 and places[c.STATION_OF, last] >= 0 and places[c.STATION_OF, last] != station and (
+                switch < 0 or places[c.SWITCH_OF, last] != switch
+            )) or (switch >= 0 and places[c.SWITCH_OF, last] >= 0 and places[c.SWITCH_OF, last] != switch):  # fmt: skip
+                continue
+            n_alike += 1
+            if best < 0 or last_ts < best_ts:
+                best, best_ts = j, last_ts
+    if best >= 0:
+        n_drops = 1
+        k = i + 1
+        while k < n and sights[c.ORDER, k] - sights[c.ORDER, i] <= _THREAD_NS and k - i < _CANDIDATES_MAX:
+            if (
+                sights[c.EVENT, k] == c.LOOSE_DROP
+                and sights[c.THREAD, k] == thread
+                and sights[c.DROP_KIND, k] == sights[c.DROP_KIND, i]
+            ):
+                n_drops += 1
+            k += 1
+        if n_alike <= n_drops:
+            found[0], found[1] = 900, c.WHY_DROP_THREAD
+        else:
+            found[0], found[1] = 500, c.WHY_DROP_ALIKE
+        return best
+    if sights[c.TUPLE, i] == 0:
+        return -1
+    for value in (int(np.int64(sights[c.TUPLE, i])), int(np.int64(sights[c.TUPLE_BACK, i]))):
+        j = int(np.int64(tuple_heads[_slot(value, tuple_heads.size - 1)]))
+        for _ in range(_CANDIDATES_MAX):
+            if j < 0:
+                break
+            last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
+            is_open = (journeys[j, c.J_FLAGS] & (c.J_IS_DROPPED | c.J_HAS_LEFT)) == 0
+            if (
+                journeys[j, c.J_TUPLE] == value
+                and journeys[j, c.J_SESSION] == sights[c.SESSION, i]
+                and is_open
+                and (last_ts <= ts and ts - last_ts <= _TUPLE_NS)
+            ):
+                n_alike += 1
+                if best < 0 or last_ts > best_ts:
+                    best, best_ts = j, last_ts
+            j = int(np.int64(journeys[j, c.J_TUPLE_NEXT]))
+        if best >= 0:
+            break
+    if best >= 0:
+        found[0], found[1] = (800, c.WHY_DROP_TUPLE) if n_alike == 1 else (500, c.WHY_DROP_ALIKE)
+    return best
+
+
+@njit
+def _start(journeys: I64, scalars: I64, sights: I64, i: int) -> int:
+    j = int(np.int64(scalars[c.Z_FREE]))
+    if j < 0:
+        return -1
+    scalars[c.Z_FREE] = journeys[j, c.J_LRU_NEXT]
+    scalars[c.Z_OPEN] += 1
+    for column in range(c.N_JOURNEY):
+        journeys[j, column] = 0
+    journeys[j, c.J_ID] = scalars[c.Z_NEXT_ID]
+    scalars[c.Z_NEXT_ID] += 1
+    journeys[j, c.J_IS_OPEN] = 1
+    journeys[j, c.J_SESSION] = sights[c.SESSION, i]
+    journeys[j, c.J_FIRST_TS] = sights[c.TS, i]
+    journeys[j, c.J_FIRST_PLACE] = sights[c.PLACE, i]
+    journeys[j, c.J_FIRST_DIR] = sights[c.DIR, i]
+    journeys[j, c.J_LAST_PLACE] = -1
+    journeys[j, c.J_CONFIDENCE] = 1000
+    journeys[j, c.J_FRAME] = -1
+    journeys[j, c.J_IP_ID] = -1
+    journeys[j, c.J_HASH_8] = -1
+    journeys[j, c.J_HASH_32] = -1
+    journeys[j, c.J_SEQ] = -1
+    journeys[j, c.J_PORTS] = c.NO_PORT << 32 | c.NO_PORT
+    journeys[j, c.J_LAST_PORTS] = c.NO_PORT << 32 | c.NO_PORT
+    journeys[j, c.J_MAC_SRC] = -1
+    journeys[j, c.J_MAC_DST] = -1
+    journeys[j, c.J_VLAN] = -1
+    journeys[j, c.J_VNI] = -1
+    journeys[j, c.J_WHAT] = -1
+    journeys[j, c.J_LAST_WHAT] = -1
+    journeys[j, c.J_DROP_CODE] = -1
+    journeys[j, c.J_DROP_RULE] = -1
+    journeys[j, c.J_CONTENT_NEXT] = -1
+    journeys[j, c.J_CONTENT_PREV] = -1
+    journeys[j, c.J_TUPLE_NEXT] = -1
+    journeys[j, c.J_TUPLE_PREV] = -1
+    journeys[j, c.J_KEYS] = -1
+    journeys[j, c.J_NEXT_SEEN] = -1
+    journeys[j, c.J_LOCAL] = -1
+    return j
+
+
+@njit
+def _take_packet(
+    journeys: I64, sights: I64, i: int, j: int, content_heads: I64, tuple_heads: I64, out: I64
+) -> None:  # fmt: skip
+    """What the packet is at this sighting, and what was rewritten since the one before."""
+    changed = 0
+    what = int(np.int64(sights[c.WHAT, i]))
+    if what >= 0:
+        if journeys[j, c.J_WHAT] < 0:
+            journeys[j, c.J_WHAT] = what
+            journeys[j, c.J_SRC_HIGH] = sights[c.SRC_HIGH, i]
+            journeys[j, c.J_SRC_LOW] = sights[c.SRC_LOW, i]
+            journeys[j, c.J_DST_HIGH] = sights[c.DST_HIGH, i]
+            journeys[j, c.J_DST_LOW] = sights[c.DST_LOW, i]
+            journeys[j, c.J_PORTS] = sights[c.PORTS, i]
+            journeys[j, c.J_FIRST_TUPLE] = sights[c.TUPLE, i]
+            journeys[j, c.J_FIRST_TUPLE_BACK] = sights[c.TUPLE_BACK, i]
+        elif sights[c.TUPLE, i] != journeys[j, c.J_TUPLE] or sights[c.TUPLE_AFTER, i] != 0:
+            ports, before = int(np.int64(sights[c.PORTS, i])), int(np.int64(journeys[j, c.J_LAST_PORTS]))
+            if (
+                sights[c.SRC_LOW, i] != journeys[j, c.J_LAST_SRC_LOW]
+                or sights[c.SRC_HIGH, i] != journeys[j, c.J_LAST_SRC_HIGH]
+                or (ports >> 32) != (before >> 32)
+            ):
+                changed |= c.CHANGED_SRC
+            if (
+                sights[c.DST_LOW, i] != journeys[j, c.J_LAST_DST_LOW]
+                or sights[c.DST_HIGH, i] != journeys[j, c.J_LAST_DST_HIGH]
+                or (ports & 0xFFFFFFFF) != (before & 0xFFFFFFFF)
+            ):
+                changed |= c.CHANGED_DST
+            if changed:
+                journeys[j, c.J_FLAGS] |= c.J_TRANSLATED
+                out[c.O_OLD_SRC_HIGH, i] = journeys[j, c.J_LAST_SRC_HIGH]
+                out[c.O_OLD_SRC_LOW, i] = journeys[j, c.J_LAST_SRC_LOW]
+                out[c.O_OLD_DST_HIGH, i] = journeys[j, c.J_LAST_DST_HIGH]
+                out[c.O_OLD_DST_LOW, i] = journeys[j, c.J_LAST_DST_LOW]
+                out[c.O_OLD_PORTS, i] = before
+                out[c.O_OLD_WHAT, i] = journeys[j, c.J_LAST_WHAT]
+        journeys[j, c.J_LAST_WHAT] = what
+        journeys[j, c.J_LAST_SRC_HIGH] = sights[c.SRC_HIGH, i]
+        journeys[j, c.J_LAST_SRC_LOW] = sights[c.SRC_LOW, i]
+        journeys[j, c.J_LAST_DST_HIGH] = sights[c.DST_HIGH, i]
+        journeys[j, c.J_LAST_DST_LOW] = sights[c.DST_LOW, i]
+        journeys[j, c.J_LAST_PORTS] = sights[c.PORTS, i]
+        value = int(np.int64(sights[c.TUPLE_AFTER, i]))
+        back = int(np.int64(sights[c.TUPLE_AFTER_BACK, i]))
+        if value == 0:
+            value, back = int(np.int64(sights[c.TUPLE, i])), int(np.int64(sights[c.TUPLE_BACK, i]))
+        if value != 0 and value != journeys[j, c.J_TUPLE]:
+            if journeys[j, c.J_TUPLE] != 0:
+                _unlink(journeys, tuple_heads, j, int(np.int64(journeys[j, c.J_TUPLE])), c.J_TUPLE_NEXT, c.J_TUPLE_PREV)
+            journeys[j, c.J_TUPLE] = value
+            journeys[j, c.J_TUPLE_BACK] = back
+            _link(journeys, tuple_heads, j, value, c.J_TUPLE_NEXT, c.J_TUPLE_PREV)
+        if sights[c.ADDRESSES, i] != 0:
+            journeys[j, c.J_ADDRESSES] = sights[c.ADDRESSES, i]
+    content = int(np.int64(sights[c.CONTENT, i]))
+    if content != 0 and journeys[j, c.J_CONTENT] == 0:
+        journeys[j, c.J_CONTENT] = content
+        _link(journeys, content_heads, j, content, c.J_CONTENT_NEXT, c.J_CONTENT_PREV)
+    if sights[c.IP_ID, i] >= 0:
+        journeys[j, c.J_IP_ID] = sights[c.IP_ID, i]
+    if sights[c.HASH_8, i] >= 0 and journeys[j, c.J_HASH_8] < 0:
+        journeys[j, c.J_HASH_8] = sights[c.HASH_8, i]
+    if sights[c.HASH_32, i] >= 0 and journeys[j, c.J_HASH_32] < 0:
+        journeys[j, c.J_HASH_32] = sights[c.HASH_32, i]
+    if sights[c.SEQ, i] >= 0 and journeys[j, c.J_SEQ] < 0:
+        journeys[j, c.J_SEQ] = sights[c.SEQ, i]
+        journeys[j, c.J_SEQ_END] = sights[c.SEQ_END, i]
+        journeys[j, c.J_TCP_FLAGS] = sights[c.TCP_FLAGS, i]
+    if sights[c.FRAME_ID, i] >= 0 and journeys[j, c.J_FRAME] < 0:
+        journeys[j, c.J_FRAME] = sights[c.FRAME_ID, i]
+    if journeys[j, c.J_LENGTH] == 0:
+        journeys[j, c.J_LENGTH] = sights[c.LENGTH, i]
+    if sights[c.MAC_SRC, i] >= 0:
+        if journeys[j, c.J_MAC_SRC] >= 0 and journeys[j, c.J_MAC_SRC] != sights[c.MAC_SRC, i]:
+            changed |= c.CHANGED_MAC_SRC
+        if journeys[j, c.J_MAC_DST] >= 0 and journeys[j, c.J_MAC_DST] != sights[c.MAC_DST, i]:
+            changed |= c.CHANGED_MAC_DST
+        out[c.O_OLD_MAC_SRC, i] = journeys[j, c.J_MAC_SRC]
+        out[c.O_OLD_MAC_DST, i] = journeys[j, c.J_MAC_DST]
+        journeys[j, c.J_MAC_SRC] = sights[c.MAC_SRC, i]
+        journeys[j, c.J_MAC_DST] = sights[c.MAC_DST, i]
+    if sights[c.VLAN, i] >= 0:
+        if journeys[j, c.J_VLAN] >= 0 and journeys[j, c.J_VLAN] != sights[c.VLAN, i]:
+            changed |= c.CHANGED_VLAN
+        out[c.O_OLD_VLAN, i] = journeys[j, c.J_VLAN]
+        journeys[j, c.J_VLAN] = sights[c.VLAN, i]
+    if content != 0 and sights[c.EVENT, i] <= c.EGRESS:  # a frame: it shows whether something carries the packet
+        if journeys[j, c.J_HOPS] > 0 and journeys[j, c.J_OUTER] != sights[c.OUTER, i]:
+            changed |= c.CHANGED_OUTER
+        out[c.O_OLD_VNI, i] = journeys[j, c.J_VNI]
+        journeys[j, c.J_OUTER] = sights[c.OUTER, i]
+        journeys[j, c.J_OUTER_VERSION] = sights[c.OUTER_VERSION, i]
+        journeys[j, c.J_OUTER_SRC_HIGH] = sights[c.OUTER_SRC_HIGH, i]
+        journeys[j, c.J_OUTER_SRC_LOW] = sights[c.OUTER_SRC_LOW, i]
+        journeys[j, c.J_OUTER_DST_HIGH] = sights[c.OUTER_DST_HIGH, i]
+        journeys[j, c.J_OUTER_DST_LOW] = sights[c.OUTER_DST_LOW, i]
+        journeys[j, c.J_VNI] = sights[c.VNI, i]
+    out[c.O_CHANGED, i] = changed
+    out[c.O_WHAT, i] = journeys[j, c.J_LAST_WHAT]
+    out[c.O_SRC_HIGH, i] = journeys[j, c.J_LAST_SRC_HIGH]
+    out[c.O_SRC_LOW, i] = journeys[j, c.J_LAST_SRC_LOW]
+    out[c.O_DST_HIGH, i] = journeys[j, c.J_LAST_DST_HIGH]
+    out[c.O_DST_LOW, i] = journeys[j, c.J_LAST_DST_LOW]
+    out[c.O_PORTS, i] = journeys[j, c.J_LAST_PORTS]
+    out[c.O_OUTER_VERSION, i] = journeys[j, c.J_OUTER_VERSION] if journeys[j, c.J_OUTER] != 0 else 0
+    out[c.O_OUTER_SRC_HIGH, i] = journeys[j, c.J_OUTER_SRC_HIGH]
+    out[c.O_OUTER_SRC_LOW, i] = journeys[j, c.J_OUTER_SRC_LOW]
+    out[c.O_OUTER_DST_HIGH, i] = journeys[j, c.J_OUTER_DST_HIGH]
+    out[c.O_OUTER_DST_LOW, i] = journeys[j, c.J_OUTER_DST_LOW]
+    out[c.O_VNI, i] = journeys[j, c.J_VNI] if journeys[j, c.J_OUTER] != 0 else -1
+
+
+@njit
+def _remember_way(ways: I64, journeys: I64, j: int, tuple_before: int, code: int) -> None:
+    """That a packet of this tuple went from its last place to this one: what is expected of the next like it."""
+    last = int(np.int64(journeys[j, c.J_LAST_PLACE])) * 4 + int(np.int64(journeys[j, c.J_LAST_DIR]))
+    slot = _slot(tuple_before ^ (last * 0x9E3779B1), ways.shape[0] - 1)
+    ways[slot, 0] = tuple_before
+    ways[slot, 1] = last
+    ways[slot, 2] = code
+    ways[slot, 3] = journeys[j, c.J_LAST_TS]
+
+
+@njit
+def link(
+    sights: I64, n: int, journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64,
+    threads: I64, places: I64, map_keys: I64, map_values: I64, activity: I64, ways: I64, local: I64, scalars: I64,
+    window_ns: int, out: I64,
+) -> int:  # fmt: skip
+    """Give each of the first `n` sightings to a journey, in order; returns how many were done.
+
+    Fewer than `n`: the matrices are full, and the caller has to make room.
+    """
+    found = np.zeros(2, np.int64)
+    for i in range(n):
+        if scalars[c.Z_FREE] < 0 or scalars[c.Z_KEY_FREE] < 0:
+            return i
+        event = int(np.int64(sights[c.EVENT, i]))
+        kind, one, two = (
+            int(np.int64(sights[c.KEY_KIND, i])),
+            int(np.int64(sights[c.KEY_ONE, i])),
+            int(np.int64(sights[c.KEY_TWO, i])),
+        )
+        ts, place, direction = (
+            int(np.int64(sights[c.TS, i])),
+            int(np.int64(sights[c.PLACE, i])),
+            int(np.int64(sights[c.DIR, i])),
+        )
+        found[0], found[1] = 1000, c.WHY_STATED
+        out[c.O_DROP, i] = 0
+        j = -1
+        has_key = False
+        if kind != c.NO_KEY:
+            j = _find_key(keys, key_heads, kind, one, two)
+            has_key = j >= 0
+            if has_key and kind == c.KEY_NBL:
+                found[0], found[1] = sights[c.TIE, i], sights[c.TIE_WHY, i]
+            elif has_key:
+                gap = int(np.int64(sights[c.APPEARANCE, i])) - int(np.int64(journeys[j, c.J_APPEARANCE]))
+                if gap > 1 and journeys[j, c.J_APPEARANCE] > 0:
+                    found[1] = c.WHY_GAP
+                    journeys[j, c.J_FLAGS] |= c.J_HAS_GAP
+        if j < 0 and event == c.LOOSE_DROP:
+            j = _find_dropped(sights, i, n, journeys, tuple_heads, threads, places, found)
+            if j < 0:
+                out[c.O_JOURNEY, i] = 0
+                scalars[c.Z_NEXT_DROP] += 1
+                out[c.O_DROP, i] = scalars[c.Z_NEXT_DROP] - 1
+                continue
+        if j < 0 and sights[c.CONTENT, i] != 0:
+            j = _find_content(
+                sights, i, journeys, visited, content_heads, places, map_keys, map_values, window_ns, found
+            )
+        if j < 0 and (event == c.TRANSLATED or (sights[c.CONTENT, i] == 0 and sights[c.TUPLE, i] != 0)):
+            j = _find_tuple(sights, i, journeys, tuple_heads, window_ns, found)
+        if j < 0 and sights[c.CONTENT, i] != 0 and sights[c.TUPLE, i] != 0:
+            j = _find_tuple(sights, i, journeys, tuple_heads, window_ns, found)
+            if j >= 0 and journeys[j, c.J_CONTENT] != 0:
+                j = -1  # what has content is told by it
+        if j < 0 and sights[c.CONTENT, i] == 0 and c.RECEIVED <= event <= c.DELIVERED:
+            j = _find_before(sights, i, journeys, threads, places, found)
+            if j < 0 and event == c.DELIVERED:
+                j = _find_original(sights, i, journeys, visited, threads, found)
+        is_new = j < 0
+        if is_new:
+            j = _start(journeys, scalars, sights, i)
+            found[0], found[1] = 1000, c.WHY_STATED
+        if kind != c.NO_KEY and not has_key:
+            _add_key(keys, key_heads, scalars, journeys, j, kind, one, two)
+        if kind == c.KEY_PKTMON:
+            journeys[j, c.J_APPEARANCE] = sights[c.APPEARANCE, i]
+
+        if event == c.LOOSE_DROP and place < 0:
+            place, direction = int(np.int64(journeys[j, c.J_LAST_PLACE])), int(np.int64(journeys[j, c.J_LAST_DIR]))
+        out[c.O_JOURNEY, i] = journeys[j, c.J_ID]
+        out[c.O_SEQ, i] = journeys[j, c.J_HOPS]
+        out[c.O_LATENCY, i] = -1 if is_new else max(0, ts - int(np.int64(journeys[j, c.J_LAST_TS])))
+        out[c.O_CONFIDENCE, i] = found[0]
+        out[c.O_WHY, i] = found[1]
+        out[c.O_PLACE, i] = place
+        out[c.O_DIR, i] = direction
+        if found[0] < journeys[j, c.J_CONFIDENCE]:
+            journeys[j, c.J_CONFIDENCE] = found[0]
+            journeys[j, c.J_WHY] = found[1]
+        code = place * 4 + direction
+        tuple_before = int(np.int64(journeys[j, c.J_TUPLE]))
+        if event == c.TRANSLATED:
+            add_translation(
+                map_keys, map_values, int(np.int64(sights[c.TUPLE, i])), int(np.int64(sights[c.TUPLE_AFTER, i]))
+            )
+            back = int(np.int64(sights[c.TUPLE_AFTER_BACK, i]))
+            if back != 0:
+                add_translation(map_keys, map_values, back, int(np.int64(sights[c.TUPLE_BACK, i])))
+        elif found[1] == c.WHY_NAT_INFERRED:
+            add_translation(map_keys, map_values, tuple_before, int(np.int64(sights[c.TUPLE, i])))
+            add_translation(
+                map_keys, map_values, int(np.int64(sights[c.TUPLE_BACK, i])), int(np.int64(journeys[j, c.J_TUPLE_BACK]))
+            )
+        _take_packet(journeys, sights, i, j, content_heads, tuple_heads, out)
+        if (
+            not is_new
+            and journeys[j, c.J_LAST_PLACE] >= 0
+            and tuple_before != 0
+            and event != c.LOOSE_DROP
+            and (journeys[j, c.J_LAST_PLACE] * 4 + journeys[j, c.J_LAST_DIR] != code)
+        ):
+            _remember_way(ways, journeys, j, tuple_before, code)
+        class_here = int(np.int64(places[c.CLASS_NONE + direction, place])) if place >= 0 else c.UNCLEAR
+        if is_new and class_here == c.ENTRY and direction == 2 and sights[c.WHAT, i] >= 0:
+            address = int(np.int64(sights[c.SRC_HIGH, i])) ^ int(np.int64(sights[c.SRC_LOW, i]))
+            slot = _slot(address, local.shape[0] - 1)
+            local[slot, 0] = address
+            local[slot, 1] = places[c.STATION_OF, place]
+            local[slot, 2] = places[c.IS_STACK, place]
+        if sights[c.IS_DROP, i] != 0:
+            if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0 and (journeys[j, c.J_FLAGS] & c.J_FANNED) == 0:
+                out[c.O_DROP, i] = journeys[j, c.J_DROP] | c.DROP_IS_SAME
+            else:
+                out[c.O_DROP, i] = scalars[c.Z_NEXT_DROP]
+                journeys[j, c.J_DROP] = scalars[c.Z_NEXT_DROP]
+                scalars[c.Z_NEXT_DROP] += 1
+                journeys[j, c.J_DROP_CODE] = sights[c.DROP_CODE, i]
+                journeys[j, c.J_DROP_LOCATION] = sights[c.DROP_LOCATION, i]
+                journeys[j, c.J_DROP_KIND] = sights[c.DROP_KIND, i]
+                journeys[j, c.J_DROP_RULE] = sights[c.DROP_RULE, i]
+                journeys[j, c.J_DROP_TS] = ts
+            journeys[j, c.J_FLAGS] |= c.J_IS_DROPPED
+        else:
+            if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0:
+                journeys[j, c.J_FLAGS] |= c.J_MOVED_ON
+            if class_here == c.EXIT:
+                journeys[j, c.J_FLAGS] |= c.J_WAS_DELIVERED
+            elif class_here == c.WIRE:
+                journeys[j, c.J_FLAGS] |= c.J_HAS_LEFT
+        if (sights[c.FLAGS, i] & c.IS_GROUP) != 0:
+            journeys[j, c.J_FLAGS] |= c.J_IS_GROUP
+        if (sights[c.FLAGS, i] & c.IS_GFT) != 0:
+            journeys[j, c.J_FLAGS] |= c.J_IS_GFT
+        is_fanned = journeys[j, c.J_LAST_ROW] == sights[c.ROW, i] or (
+            event == c.ROUTED and journeys[j, c.J_LAST_EVENT] == c.ROUTED
+        )
+        if not is_new and is_fanned:
+            journeys[j, c.J_FLAGS] |= c.J_FANNED
+        if place >= 0:
+            bucket = ts >> _BUCKET_BITS
+            activity[code, bucket & (_BUCKETS - 1)] = bucket
+            n_visited = int(np.int64(journeys[j, c.J_VISITED]))
+            if n_visited < c.VISITED_MAX:
+                # The last of four codes of a place says that a switch has delivered there what it had routed there.
+                is_second = event == c.DELIVERED and _was_there(journeys, visited, j, code)
+                visited[j, n_visited] = code | 3 if is_second else code
+                journeys[j, c.J_VISITED] += 1
+            if journeys[j, c.J_LAST_PLACE] != place or journeys[j, c.J_HOPS] == 0:
+                path = int(np.int64(journeys[j, c.J_PATH]))
+                journeys[j, c.J_PATH] = ((path * 31 + place + 1) ^ (path >> 33)) & 0x3FFFFFFFFFFFFF
+        journeys[j, c.J_HOPS] += 1
+        journeys[j, c.J_LAST_TS] = max(ts, int(np.int64(journeys[j, c.J_LAST_TS])))
+        journeys[j, c.J_LAST_PLACE] = place
+        journeys[j, c.J_LAST_DIR] = direction
+        journeys[j, c.J_LAST_EVENT] = event
+        journeys[j, c.J_LAST_ROW] = sights[c.ROW, i]
+        thread = int(np.int64(sights[c.THREAD, i]))
+        journeys[j, c.J_THREAD] = thread
+        row = _thread_row(threads, thread)
+        if threads[row, 0] != thread:
+            threads[row, 0] = thread
+            for k in range(1, threads.shape[1]):
+                threads[row, k] = -1
+        if threads[row, 1] != j or threads[row, 2] != journeys[j, c.J_ID]:
+            for k in range(_THREAD_SLOTS - 1, 0, -1):
+                threads[row, 1 + 2 * k] = threads[row, 2 * k - 1]
+                threads[row, 2 + 2 * k] = threads[row, 2 * k]
+            threads[row, 1] = j
+            threads[row, 2] = journeys[j, c.J_ID]
+        _touch(journeys, scalars, j, is_new)
+    return n
+
+
+@njit
+def close(
+    journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64, activity: I64,
+    ways: I64, local: I64, scalars: I64, before_ts: int, n_open_max: int, rows: I64, paths: I32,
+) -> int:  # fmt: skip
+    """Take out journeys last seen before a time, and the oldest beyond `n_open_max`; how many went to `rows`."""
+    n = 0
+    while n < rows.shape[0]:
+        j = int(np.int64(scalars[c.Z_LRU_FIRST]))
+        if j < 0:
+            break
+        if journeys[j, c.J_LAST_TS] >= before_ts:
+            if scalars[c.Z_OPEN] <= n_open_max:
+                break
+            scalars[c.Z_FORCED] += 1
+        last = int(np.int64(journeys[j, c.J_LAST_PLACE])) * 4 + int(np.int64(journeys[j, c.J_LAST_DIR]))
+        value = int(np.int64(journeys[j, c.J_TUPLE]))
+        slot = _slot(value ^ (last * 0x9E3779B1), ways.shape[0] - 1)
+        if last >= 0 and ways[slot, 0] == value and ways[slot, 1] == last:
+            journeys[j, c.J_NEXT_SEEN] = ways[slot, 2]
+            bucket = int(np.int64(journeys[j, c.J_LAST_TS])) >> _BUCKET_BITS
+            for near in range(bucket - _NEAR_BUCKETS, bucket + _NEAR_BUCKETS + 1):
+                if activity[ways[slot, 2], near & (_BUCKETS - 1)] == near:
+                    journeys[j, c.J_NEXT_ACTIVE] = 1
+        address = int(np.int64(journeys[j, c.J_LAST_DST_HIGH])) ^ int(np.int64(journeys[j, c.J_LAST_DST_LOW]))
+        at = _slot(address, local.shape[0] - 1)
+        if journeys[j, c.J_LAST_WHAT] >= 0 and local[at, 0] == address and local[at, 1] != -2:
+            journeys[j, c.J_LOCAL] = local[at, 1] if local[at, 1] >= 0 else 1 << 40
+        for column in range(c.N_JOURNEY):
+            rows[n, column] = journeys[j, column]
+        for k in range(c.VISITED_MAX):
+            paths[n, k] = visited[j, k] if k < journeys[j, c.J_VISITED] else -1
+        n += 1
+        if journeys[j, c.J_CONTENT] != 0:
+            _unlink(
+                journeys, content_heads, j, int(np.int64(journeys[j, c.J_CONTENT])), c.J_CONTENT_NEXT, c.J_CONTENT_PREV
+            )
+        if journeys[j, c.J_TUPLE] != 0:
+            _unlink(journeys, tuple_heads, j, int(np.int64(journeys[j, c.J_TUPLE])), c.J_TUPLE_NEXT, c.J_TUPLE_PREV)
+        _remove_keys(keys, key_heads, scalars, journeys, j)
+        after = int(np.int64(journeys[j, c.J_LRU_NEXT]))
+        scalars[c.Z_LRU_FIRST] = after
+        if after >= 0:
+            journeys[after, c.J_LRU_PREV] = -1
+        else:
+            scalars[c.Z_LRU_LAST] = -1
+        journeys[j, c.J_IS_OPEN] = 0
+        journeys[j, c.J_LRU_NEXT] = scalars[c.Z_FREE]
+        scalars[c.Z_FREE] = j
+        scalars[c.Z_OPEN] -= 1
+    return n
+
+
+@njit
+def relink(journeys: I64, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64) -> None:
+    """Fill larger, empty hash tables with the journeys and keys that are there."""
+    for j in range(journeys.shape[0]):
+        if journeys[j, c.J_IS_OPEN] == 0:
+            continue
+        if journeys[j, c.J_CONTENT] != 0:
+            _link(
+                journeys, content_heads, j, int(np.int64(journeys[j, c.J_CONTENT])), c.J_CONTENT_NEXT, c.J_CONTENT_PREV
+            )
+        if journeys[j, c.J_TUPLE] != 0:
+            _link(journeys, tuple_heads, j, int(np.int64(journeys[j, c.J_TUPLE])), c.J_TUPLE_NEXT, c.J_TUPLE_PREV)
+        k = int(np.int64(journeys[j, c.J_KEYS]))
+        while k >= 0:
+            one, two, kind = (
+                int(np.int64(keys[k, c.K_ONE])),
+                int(np.int64(keys[k, c.K_TWO])),
+                int(np.int64(keys[k, c.K_KIND])),
+            )
+            slot = _slot(one * 5 + two * 3 + kind, key_heads.size - 1)
+            keys[k, c.K_NEXT] = key_heads[slot]
+            key_heads[slot] = k
+            k = int(np.int64(keys[k, c.K_OF_JOURNEY]))
+
+
+@njit
+def group_hops(
+    journey: I64, place: I64, direction: I64, event: I64, drop: I64, hop_of: I64, first: I64
+) -> int:  # fmt: skip
+    """Number the hops of sightings in order of journey: what a switch or a NAT says of a packet at one place in one
+    direction is one hop. `first` gets the first sighting of each hop; returns how many there are."""
+    n = 0
+    begin = 0
+    for i in range(journey.size):
+        if i > 0 and journey[i] != journey[i - 1]:
+            begin = n
+        found = -1
+        if c.INGRESS <= event[i] <= c.LEFT_TO_HOST and drop[i] == 0 and place[i] >= 0:
+            for hop in range(max(begin, n - 32), n):
+                k = first[hop]
+                if (
+                    place[k] == place[i]
+                    and direction[k] == direction[i]
+                    and c.INGRESS <= event[k] <= c.LEFT_TO_HOST
+                    and drop[k] == 0
+                ):
+                    found = hop
+                    break
+        if found < 0:
+            found = n
+            first[n] = i
+            n += 1
+        hop_of[i] = found
+    return n
+
+
+# Columns of a flow that are counted; see `flows`.
+(
+    F_SRC_HIGH, F_SRC_LOW, F_DST_HIGH, F_DST_LOW, F_PORTS, F_NAT, F_FIRST, F_LAST, F_N, F_N_BACK, F_BYTES,
+    F_BYTES_BACK, F_AGAIN, F_LOST, F_SYN_TS, F_HANDSHAKE, F_SEQ_END, F_SEQ_END_BACK, F_CONFIDENCE, F_N_TRANSITS,
+) = (2, 3, 4, 5, 6, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27)  # fmt: skip
+_TCP: int = 6
+
+
+@njit
+def count_flows(journeys: I64, flow: I64, is_lost: I64, confidence: I64, rows: I64, transits: I64) -> None:
+    """Add ended journeys, in order of their first sighting, to their flows."""
+    for k in range(flow.size):
+        f = int(np.int64(flow[k]))
+        if f < 0:
+            continue
+        # One side of the tuple survives a NAT, so the packet goes forward if either end is where the flow has it.
+        src_high, src_low = journeys[k, c.J_SRC_HIGH], journeys[k, c.J_SRC_LOW]
+        dst_high, dst_low = journeys[k, c.J_DST_HIGH], journeys[k, c.J_DST_LOW]
+        sport, dport = journeys[k, c.J_PORTS] >> 32, journeys[k, c.J_PORTS] & 0xFFFFFFFF
+        flow_sport, flow_dport = rows[f, F_PORTS] >> 32, rows[f, F_PORTS] & 0xFFFFFFFF
+        is_src = src_high == rows[f, F_SRC_HIGH] and src_low == rows[f, F_SRC_LOW] and sport == flow_sport
+        is_dst = dst_high == rows[f, F_DST_HIGH] and dst_low == rows[f, F_DST_LOW] and dport == flow_dport
+        is_forward = is_src or is_dst
+        rows[f, F_FIRST] = min(rows[f, F_FIRST], journeys[k, c.J_FIRST_TS])
+        rows[f, F_LAST] = max(rows[f, F_LAST], journeys[k, c.J_LAST_TS])
+        if is_forward:
+            rows[f, F_N] += 1
+            rows[f, F_BYTES] += journeys[k, c.J_LENGTH]
+        else:
+            rows[f, F_N_BACK] += 1
+            rows[f, F_BYTES_BACK] += journeys[k, c.J_LENGTH]
+        rows[f, F_LOST] += is_lost[k]
+        rows[f, F_CONFIDENCE] = min(rows[f, F_CONFIDENCE], confidence[k])
+        if journeys[k, c.J_LAST_TS] > journeys[k, c.J_FIRST_TS]:
+            at = int(np.int64(rows[f, F_N_TRANSITS])) % transits.shape[1]
+            transits[f, at] = journeys[k, c.J_LAST_TS] - journeys[k, c.J_FIRST_TS]
+            rows[f, F_N_TRANSITS] += 1
+        seq, seq_end = int(np.int64(journeys[k, c.J_SEQ])), int(np.int64(journeys[k, c.J_SEQ_END]))
+        if seq < 0:
+            continue
+        flags = int(np.int64(journeys[k, c.J_TCP_FLAGS]))
+        column = F_SEQ_END if is_forward else F_SEQ_END_BACK
+        highest = int(np.int64(rows[f, column]))
+        if flags & 2 and flags & 0x10 == 0:
+            if rows[f, F_SYN_TS] < 0:
+                rows[f, F_SYN_TS] = journeys[k, c.J_FIRST_TS]
+        elif flags & 2 == 0 and flags & 0x10 and is_forward and rows[f, F_HANDSHAKE] < 0 and rows[f, F_SYN_TS] >= 0:
+            rows[f, F_HANDSHAKE] = journeys[k, c.J_FIRST_TS] - rows[f, F_SYN_TS]
+        if seq_end > seq:
+            behind = (highest - seq) & 0xFFFFFFFF
+            if highest >= 0 and 0 < behind < 1 << 31 and (highest - seq_end) & 0xFFFFFFFF < 1 << 31:
+                rows[f, F_AGAIN] += 1
+            else:
+                rows[f, column] = seq_end & 0xFFFFFFFF

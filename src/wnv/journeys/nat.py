@@ -1,0 +1,262 @@
+"""NAT sessions: what WinNat states of them, and what journeys show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from wnv.arrays import I64
+from wnv.clock import NO_TIME
+from wnv.journeys import layout as c
+from wnv.journeys.collect import Statements
+from wnv.journeys.columns import addresses, as_lists, texts_of
+from wnv.journeys.protocols import protocol_name
+from wnv.journeys.sights import Keys, pack_ports
+from wnv.providers import winnat
+from wnv.providers.stages import Columns
+
+_EVIDENCE_MAX = 16
+_ICMP, _ICMPV6 = 1, 58
+Side = tuple[int, int, int, int]
+"""Version, high and low half of the address, port; -1 = none."""
+Key = tuple[int, int, Side, Side, Side, Side]
+"""Recording, protocol, inside source and destination, outside source and destination."""
+
+
+@dataclass(slots=True)
+class _Session:
+    nat_id: int
+    key: Key
+    first_ns: int
+    last_ns: int
+    n_packets: int = 0
+    compartment: int = -1
+    confidence: int = 1000
+    why: int = c.WHY_STATED
+    evidence: list[int] = field(default_factory=list)
+
+    def see(self, ts_ns: int, row: int = -1) -> None:
+        if ts_ns != NO_TIME:
+            self.first_ns = ts_ns if self.first_ns == NO_TIME else min(self.first_ns, ts_ns)
+            self.last_ns = max(self.last_ns, ts_ns)
+        if row >= 0 and len(self.evidence) < _EVIDENCE_MAX:
+            self.evidence.append(row)
+
+
+class NatRows:
+    """NAT sessions of a recording, in order of first appearance. Few beside the packets they translate."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._sessions: dict[Key, _Session] = {}
+        self._rows: list[_Session] = []
+        self._of_tuple: dict[int, int] = {}
+        """Session by the hash of a tuple on either side, in either direction."""
+        self._mapped: set[tuple[int, Side]] = set()
+        """Published ports: protocol and outside end."""
+        self._compartments: dict[tuple[int, Side], int] = {}
+        self._before: list[I64] = []
+        self._after: list[I64] = []
+
+    def learn(self, said: Statements) -> None:
+        """Take what WinNat stated."""
+        for mappings in said.mappings:
+            for protocol, end, compartment in zip(
+                mappings.protocol.tolist(), _sides(mappings.outside), mappings.compartment.tolist(), strict=True
+            ):
+                self._mapped.add((protocol, end))
+                self._compartments[protocol, end] = compartment
+        for sessions, row, ts_ns, session in said.sessions:
+            ends = (sessions.inside_src, sessions.inside_dst, sessions.outside_src, sessions.outside_dst)
+            self._state(sessions.protocol, ends, row, ts_ns, session, sessions.compartment)
+        for found, row, ts_ns, session in said.translations:
+            self._learn_translations(found, row, ts_ns, session)
+
+    def _learn_translations(self, found: winnat.Translations, row: I64, ts_ns: I64, session: I64) -> None:
+        """Of packets: which side is inside follows from which end was rewritten."""
+        is_out = _differs(found.before_src, found.after_src)
+        for rows, ends in (
+            (np.flatnonzero(is_out), (found.before_src, found.before_dst, found.after_src, found.after_dst)),
+            (np.flatnonzero(~is_out), (found.after_dst, found.after_src, found.before_dst, found.before_src)),
+        ):
+            if len(rows):
+                some = tuple(one.take(rows) for one in ends)
+                none = np.full(len(rows), -1, np.int64)
+                self._state(found.protocol[rows], some, row[rows], ts_ns[rows], session[rows], none)  # type: ignore[arg-type] # four of them
+
+    def _state(
+        self, protocol: I64, ends: tuple[winnat.Ends, winnat.Ends, winnat.Ends, winnat.Ends], row: I64, ts_ns: I64,
+        session: I64, compartment: I64,
+    ) -> None:  # fmt: skip
+        ends = _without_sides(protocol, ends)
+        columns = [session, protocol]
+        for one in ends:
+            columns += [
+                one.version.astype(np.int64),
+                one.high.view(np.int64),
+                one.low.view(np.int64),
+                one.port.astype(np.int64),
+            ]
+        distinct, first, inverse = np.unique(np.stack(columns, axis=1), axis=0, return_index=True, return_inverse=True)
+        inside = self._hashes(protocol[first], ends[0].take(first), ends[1].take(first))
+        outside = self._hashes(protocol[first], ends[2].take(first), ends[3].take(first))
+        last = np.zeros(len(distinct), np.int64)
+        np.maximum.at(last, inverse.reshape(-1), np.arange(len(row)))
+        for number, values in enumerate(distinct.tolist()):
+            key = _key_of(values)
+            one = self._session(key, int(ts_ns[first[number]]))
+            one.see(int(ts_ns[first[number]]), int(row[first[number]]))
+            one.see(int(ts_ns[last[number]]))
+            if compartment[first[number]] >= 0:
+                one.compartment = int(compartment[first[number]])
+            for value in (inside[0][number], inside[1][number], outside[0][number], outside[1][number]):
+                self._of_tuple.setdefault(int(value), one.nat_id)
+        is_changed = inside[0] != outside[0]
+        self._before += [inside[0][is_changed], outside[1][is_changed]]
+        self._after += [outside[0][is_changed], inside[1][is_changed]]
+
+    def _hashes(self, protocol: I64, src: winnat.Ends, dst: winnat.Ends) -> tuple[I64, I64]:
+        ports = pack_ports(src.port.astype(np.int64), dst.port.astype(np.int64))
+        one, back, _ = self._keys.tuples(protocol, (src.high, src.low), (dst.high, dst.low), ports)
+        return one, back
+
+    def _session(self, key: Key, ts_ns: int) -> _Session:
+        one = self._sessions.get(key)
+        if one is None:
+            one = self._sessions[key] = _Session(len(self._rows) + 1, key, ts_ns, ts_ns)
+            self._rows.append(one)
+        return one
+
+    def take_translations(self) -> tuple[I64, I64]:
+        """Hashes of tuples before and after translation, as stated since the last call."""
+        none = [np.zeros(0, np.int64)]
+        before, after = np.concatenate(self._before or none), np.concatenate(self._after or none)
+        self._before, self._after = [], []
+        return before, after
+
+    def count(self, journeys: I64) -> None:
+        """Count the packets of ended journeys that were translated; sessions nobody stated are inferred."""
+        rows = np.flatnonzero(journeys[:, c.J_FLAGS] & c.J_TRANSLATED)
+        if not len(rows):
+            return
+        some = journeys[rows]
+        pair = np.stack([some[:, c.J_FIRST_TUPLE], some[:, c.J_TUPLE]], axis=1)
+        _, first, inverse = np.unique(pair, axis=0, return_index=True, return_inverse=True)
+        counts = np.bincount(inverse.reshape(-1))
+        for number, row in enumerate(first.tolist()):
+            mine = some[inverse.reshape(-1) == number] if counts[number] > 1 else some[row : row + 1]
+            self._count_one(some[row], int(counts[number]), mine)
+
+    def _count_one(self, journey: I64, n: int, mine: I64) -> None:
+        nat_id = self._of_tuple.get(int(journey[c.J_FIRST_TUPLE])) or self._of_tuple.get(int(journey[c.J_TUPLE]))
+        if nat_id is None:
+            key = _inferred(journey)
+            one = self._session(key, int(journey[c.J_FIRST_TS]))
+            one.confidence = int(mine[:, c.J_CONFIDENCE].max())
+            one.why = c.WHY_NAT_INFERRED
+            for column in (c.J_FIRST_TUPLE, c.J_FIRST_TUPLE_BACK, c.J_TUPLE, c.J_TUPLE_BACK):
+                self._of_tuple.setdefault(int(journey[column]), one.nat_id)
+            one.see(int(mine[:, c.J_FIRST_TS].min()), int(journey[c.J_LAST_ROW]))
+        else:
+            one = self._rows[nat_id - 1]
+        one.n_packets += n
+        one.see(int(mine[:, c.J_LAST_TS].max()))
+        one.see(int(mine[:, c.J_FIRST_TS].min()))
+
+    def of_tuples(self, first: int, last: int) -> int:
+        """The session of a tuple; -1 = none."""
+        return self._of_tuple.get(first, self._of_tuple.get(last, -1))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def sides(self, nat_id: int) -> Key:
+        """Inside and outside ends of a session."""
+        return self._rows[nat_id - 1].key
+
+    def columns(self) -> Columns:
+        """All rows of `schema.NAT_SESSIONS`."""
+        found = self._rows
+        columns: dict[str, object] = {
+            "nat_id": np.array([one.nat_id for one in found], np.int64),
+            "session_id": np.array([one.key[0] for one in found], np.int64),
+            "protocol": texts_of(np.array([one.key[1] for one in found], np.int64), protocol_name),
+        }
+        for place, name in enumerate(("inside_src", "inside_dst", "outside_src", "outside_dst"), 2):
+            sides = [one.key[place] for one in found]  # type: ignore[misc] # the four sides
+            version, high, low, port = (np.array([side[k] for side in sides], np.int64) for k in range(4))  # type: ignore[index] # as above
+            columns[name] = addresses(version, high, low)
+            columns[name.replace("src", "sport").replace("dst", "dport")] = port
+        columns |= {
+            "first_ns": np.array([one.first_ns for one in found], np.int64),
+            "last_ns": np.array([one.last_ns for one in found], np.int64),
+            "n_packets": np.array([one.n_packets for one in found], np.int64),
+            "kind": ["mapping" if self._is_mapping(one) else "dynamic" for one in found],
+            "compartment": np.array([self._compartment(one) for one in found], np.int64),
+            "confidence": np.array([one.confidence / 1000 for one in found]),
+            "reason": [c.WHY_WORDS[one.why] or None for one in found],
+            "evidence": as_lists([one.evidence for one in found]),
+        }
+        return columns  # type: ignore[return-value] # of the types that `Columns` lists
+
+    def _is_mapping(self, one: _Session) -> bool:
+        return any(
+            (one.key[1], (side[0], side[1], side[2], side[3])) in self._mapped
+            or (one.key[1], (side[0], 0, 0, side[3])) in self._mapped
+            for side in (one.key[4],)
+        )
+
+    def _compartment(self, one: _Session) -> int:
+        if one.compartment >= 0:
+            return one.compartment
+        return self._compartments.get((one.key[1], one.key[4]), -1)
+
+
+_Ends4 = tuple[winnat.Ends, winnat.Ends, winnat.Ends, winnat.Ends]
+
+
+def _without_sides(protocol: I64, ends: _Ends4) -> _Ends4:
+    """ICMP has one identifier, which stands on either side: it becomes the source's."""
+    is_icmp = (protocol == _ICMP) | (protocol == _ICMPV6)
+    if not is_icmp.any():
+        return ends
+    out = []
+    for src, dst in (ends[:2], ends[2:]):
+        identifier = np.maximum(src.port, dst.port)
+        out.append(replace(src, port=np.where(is_icmp, identifier, src.port).astype(np.int32)))
+        out.append(replace(dst, port=np.where(is_icmp, 0, dst.port).astype(np.int32)))
+    return out[0], out[1], out[2], out[3]
+
+
+def _sides(ends: winnat.Ends) -> list[Side]:
+    columns = ends.version.tolist(), ends.high.view(np.int64).tolist(), ends.low.view(np.int64).tolist()
+    return list(zip(*columns, ends.port.tolist(), strict=True))
+
+
+def _differs(one: winnat.Ends, other: winnat.Ends) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return (one.high != other.high) | (one.low != other.low) | (one.port != other.port)
+
+
+def _key_of(values: list[int]) -> Key:
+    sides = [tuple(values[k : k + 4]) for k in range(2, 18, 4)]
+    return values[0], values[1], *sides  # type: ignore[return-value] # four sides of four
+
+
+def _inferred(journey: I64) -> Key:
+    """The session that a journey shows: what its packet was first, and last."""
+
+    def side(what: int, high: int, low: int, ports: int, is_source: bool) -> Side:
+        port = ports >> 32 & 0xFFFFFFFF if is_source else ports & 0xFFFFFFFF
+        return what & 0xFF, high, low, -1 if port > 0xFFFF else port
+
+    row = journey.tolist()
+    first_src = side(row[c.J_WHAT], row[c.J_SRC_HIGH], row[c.J_SRC_LOW], row[c.J_PORTS], True)
+    first_dst = side(row[c.J_WHAT], row[c.J_DST_HIGH], row[c.J_DST_LOW], row[c.J_PORTS], False)
+    what, ports = row[c.J_LAST_WHAT], row[c.J_LAST_PORTS]
+    last_src = side(what, row[c.J_LAST_SRC_HIGH], row[c.J_LAST_SRC_LOW], ports, True)
+    last_dst = side(what, row[c.J_LAST_DST_HIGH], row[c.J_LAST_DST_LOW], ports, False)
+    protocol = row[c.J_WHAT] >> 8
+    if first_src != last_src:
+        return row[c.J_SESSION], protocol, first_src, first_dst, last_src, last_dst
+    return row[c.J_SESSION], protocol, last_dst, last_src, first_dst, first_src

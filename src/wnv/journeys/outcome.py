@@ -1,0 +1,181 @@
+"""How journeys end, and why (DESIGN, section 4): the strong words only where the recording shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from wnv.arrays import BOOL, I32, I64
+from wnv.clock import NO_TIME
+from wnv.journeys import layout as c
+from wnv.journeys.collect import KIND_PKTMON, KIND_SWITCH, KIND_TCPIP, KIND_VFP, KIND_WINNAT, Limits
+from wnv.journeys.columns import addresses, listed, port_numbers, texts_of
+from wnv.journeys.drops import location_name
+from wnv.journeys.places import Places
+from wnv.journeys.protocols import protocol_name
+from wnv.packets.headers import Texts
+from wnv.providers.stages import Columns
+
+_NEAR_END_NS = 1_000_000_000
+
+
+class Outcome(IntEnum):
+    """How a journey ends."""
+
+    DELIVERED = 0
+    ANSWERED = 1
+    LEFT_HOST = 2
+    DROPPED = 3
+    VANISHED = 4
+    UNKNOWN = 5
+
+
+OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "unknown")
+(
+    _PLAIN, _NOT_RECORDING, _LOST, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
+    _INCOMPLETE, _ASSUMED,
+) = range(14)  # fmt: skip
+_REASONS = (
+    "",
+    "not seen beyond it: the next point was not recording then",
+    "not seen beyond it: events were lost",
+    "not seen beyond it: the capture had a filter",
+    "not seen beyond it: the recording ends",
+    "not seen beyond it: hardware can carry the flow past what is recorded",
+    "reached the host's stack; whether for the host itself or to be forwarded, nothing shows",
+    "not seen beyond it: nothing shows what comes next",
+    "sightings of it are missing",
+    "a drop was reported, yet it was seen again",
+    "not seen beyond it: the recording does not say what this point is",
+    "the same flow was seen at the next point then, this packet was not",
+    "not seen beyond it: {why}",
+    "reached the host's stack, and nothing in the recording forwards",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How journeys ended: columns of equal length."""
+
+    outcome: I64
+    """An `Outcome`."""
+    why: I64
+    """Row of the reasons; 0 where it is plain."""
+    sure: I64
+    """Confidence in ‰."""
+
+
+def journey_columns(
+    ended: I64, verdict: Verdict, n_hops: I64, paths: I32, flow: I64, places: Places, limits: Limits, build: int,
+    drop_names: Texts,
+) -> Columns:  # fmt: skip
+    """Rows of `schema.JOURNEYS` for ended journeys (rows of the loops' matrix)."""
+    outcome, why, sure = verdict.outcome, verdict.why, verdict.sure
+    what, last_what = ended[:, c.J_WHAT], ended[:, c.J_LAST_WHAT]
+    version = np.where(what >= 0, what & 0xFF, 0)
+    last_version = np.where(last_what >= 0, last_what & 0xFF, 0)
+    is_dropped = outcome == Outcome.DROPPED
+    is_numbered = np.isin(ended[:, c.J_DROP_KIND], (KIND_PKTMON, KIND_SWITCH, KIND_WINNAT, KIND_VFP, KIND_TCPIP))
+    location = np.where(is_dropped & (ended[:, c.J_DROP_KIND] == KIND_PKTMON) & (ended[:, c.J_DROP_LOCATION] != 0),
+                        ended[:, c.J_DROP_LOCATION], -1)  # fmt: skip
+    confidence = np.minimum(ended[:, c.J_CONFIDENCE], sure) / 1000
+    reasons = [one.format(why=limits.why_incomplete) for one in _REASONS]
+    link_why = ended[:, c.J_WHY]
+    said = np.where(why != _PLAIN, why, np.where(ended[:, c.J_CONFIDENCE] < sure, link_why + 100, 0))
+    return {
+        "journey_id": ended[:, c.J_ID],
+        "session_id": ended[:, c.J_SESSION],
+        "first_ns": ended[:, c.J_FIRST_TS],
+        "last_ns": ended[:, c.J_LAST_TS],
+        "protocol": texts_of(np.where(what >= 0, what >> 8, -1), protocol_name),
+        "src": addresses(version, ended[:, c.J_SRC_HIGH], ended[:, c.J_SRC_LOW]),
+        "sport": port_numbers(ended[:, c.J_PORTS], True),
+        "dst": addresses(version, ended[:, c.J_DST_HIGH], ended[:, c.J_DST_LOW]),
+        "dport": port_numbers(ended[:, c.J_PORTS], False),
+        "src_last": addresses(last_version, ended[:, c.J_LAST_SRC_HIGH], ended[:, c.J_LAST_SRC_LOW]),
+        "sport_last": port_numbers(ended[:, c.J_LAST_PORTS], True),
+        "dst_last": addresses(last_version, ended[:, c.J_LAST_DST_HIGH], ended[:, c.J_LAST_DST_LOW]),
+        "dport_last": port_numbers(ended[:, c.J_LAST_PORTS], False),
+        "n_hops": n_hops,
+        "first_point": listed(ended[:, c.J_FIRST_PLACE], places.names),
+        "last_point": listed(ended[:, c.J_LAST_PLACE], places.names),
+        "path": _paths(ended, paths, places),
+        "outcome": listed(outcome, OUTCOME_WORDS),
+        "drop_reason": Texts(np.where(is_dropped, drop_names.code, -1).astype(np.int32), drop_names.values),
+        "drop_reason_code": np.where(is_dropped & is_numbered, ended[:, c.J_DROP_CODE], -1),
+        "drop_location": texts_of(location, lambda code: location_name(code, build)),
+        "flow_id": flow,
+        "confidence": confidence,
+        "reason": texts_of(said, lambda code: (c.WHY_WORDS[code - 100] if code >= 100 else reasons[code]) or None),
+    }
+
+
+def _paths(ended: I64, paths: I32, places: Places) -> Texts:
+    """Names of the places in order, each once where it stands several times in a row."""
+    _, first, inverse = np.unique(ended[:, c.J_PATH], return_index=True, return_inverse=True)
+
+    def path(number: int) -> str:
+        codes = [code >> 2 for code in paths[first[number]].tolist() if code >= 0]
+        kept = [code for k, code in enumerate(codes) if k == 0 or codes[k - 1] != code]
+        return " → ".join(places.names[code] for code in kept)
+
+    return texts_of(inverse.reshape(-1).astype(np.int64), path)
+
+
+def judge(
+    ended: I64, places: Places, limits: Limits, last_ts: int, *, never_forwards: bool
+) -> Verdict:  # fmt: skip
+    """Outcome of each journey, why where it is not plain, and how sure that is in ‰."""
+    n = len(ended)
+    flags = ended[:, c.J_FLAGS]
+    place, direction = ended[:, c.J_LAST_PLACE], ended[:, c.J_LAST_DIR]
+    event = ended[:, c.J_LAST_EVENT]
+    classes = places.classes(place, direction)
+
+    def has(bit: int) -> BOOL:
+        is_set: BOOL = (flags & bit) != 0
+        return is_set
+
+    is_group = has(c.J_IS_GROUP) | has(c.J_FANNED)
+    is_dropped = has(c.J_IS_DROPPED) & ~has(c.J_MOVED_ON)
+    is_dropped |= has(c.J_IS_DROPPED) & is_group & ~has(c.J_WAS_DELIVERED) & ~has(c.J_HAS_LEFT)
+    is_dropped &= ~(is_group & (has(c.J_WAS_DELIVERED) | has(c.J_HAS_LEFT)))
+    is_wire = (classes == c.WIRE) | (is_group & has(c.J_HAS_LEFT))
+    is_local = ended[:, c.J_LOCAL] >= 0
+    is_stack = places.holds(place, c.IS_STACK)
+    is_end = (classes == c.EXIT) | (is_group & has(c.J_WAS_DELIVERED))
+    is_in_stack = is_stack & ((classes == c.EXIT) | (direction == 1)) & (event <= c.DELIVERED)
+    is_arrival = places.holds(place, c.IS_PHYSICAL) & is_stack & (direction == 1)
+    is_kept = (event == c.LEFT_TO_HOST) | ((is_in_stack | is_arrival) & (is_local | has(c.J_IS_GROUP)))
+    delivered = (is_end & ~is_stack) | is_kept | (is_end & is_group)
+    assumed = (is_in_stack | is_arrival) & ~delivered & never_forwards
+    outcome = np.full(n, int(Outcome.UNKNOWN), np.int64)
+    why = np.full(n, _NO_NEXT, np.int64)
+    sure = np.full(n, 1000, np.int64)
+    open_ways = ~is_dropped & ~is_wire & ~delivered & ~assumed
+    for mask, word, reason, confidence in (
+        (assumed, Outcome.DELIVERED, _ASSUMED, 800), (is_wire, Outcome.LEFT_HOST, _PLAIN, 1000),
+        (delivered, Outcome.DELIVERED, _PLAIN, 1000), (is_dropped, Outcome.DROPPED, _PLAIN, 1000),
+    ):  # fmt: skip
+        outcome[mask], why[mask], sure[mask] = int(word), reason, confidence
+    # What is left went on where nobody saw it, or was lost without a word.
+    why[open_ways & (classes == c.UNCLEAR)] = _UNCLEAR
+    why[open_ways & is_in_stack] = _STACK
+    expected = open_ways & (ended[:, c.J_NEXT_SEEN] >= 0)
+    why[expected] = _NOT_RECORDING
+    seen = expected & (ended[:, c.J_NEXT_ACTIVE] == 1)
+    outcome[seen], why[seen], sure[seen] = int(Outcome.VANISHED), _NEXT_MISSED, 900
+    end = limits.end_ns if limits.end_ns != NO_TIME else last_ts
+    for mask, reason in (
+        (seen & has(c.J_IS_GFT), _OFFLOADED), (seen & has(c.J_HAS_GAP), _GAP),
+        (open_ways & (ended[:, c.J_LAST_TS] > end - _NEAR_END_NS), _ENDS),
+        (open_ways & limits.has_filter & ~seen, _FILTERED),
+    ):  # fmt: skip
+        outcome[mask], why[mask], sure[mask] = int(Outcome.UNKNOWN), reason, 1000
+    if not limits.is_complete:
+        outcome[open_ways], why[open_ways], sure[open_ways] = int(Outcome.UNKNOWN), _INCOMPLETE, 1000
+    moved = has(c.J_IS_DROPPED) & ~is_dropped & ~is_group
+    why[moved] = _MOVED
+    return Verdict(outcome, why, sure)

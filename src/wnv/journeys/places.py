@@ -1,0 +1,184 @@
+"""Places where packets are seen, as numbers: capture points, and what events name that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wnv.arrays import BOOL, I64, U8
+from wnv.journeys import layout as c
+from wnv.packets.points import IN, NO_DIRECTION, OUT, Point, PointKind
+from wnv.topology.model import NOWHERE, NodeKind, Place, Topology
+
+PLACES_MAX = 1 << 15
+"""More than any host has; what comes beyond has no place."""
+_PHYSICAL = (NodeKind.PHYSICAL_NIC, NodeKind.TEAM)
+_GUESTS = (NodeKind.VM_NIC, NodeKind.CONTAINER_NIC)
+_STACK_KINDS = (PointKind.PROTOCOL, PointKind.IP, PointKind.HTTP)
+
+
+class Places:
+    """Numbers for places, in order of first appearance; their classes and stations as a matrix for the loops."""
+
+    def __init__(self, topology: Topology, points: Sequence[Point]) -> None:
+        self._topology = topology
+        self._points = points
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._taken = {point.name for point in points}
+        self.matrix: I64 = np.full((c.N_PLACE, 64), -1, np.int64)
+        self.names: list[str] = []
+        self.kinds: list[str] = []
+        self.known: list[Place] = []
+        """What the topology says of each place."""
+        self._port_of_nic: dict[tuple[int, str], int] = {}
+        self._port_of_name: dict[tuple[int, str], int] = {}
+        self._ingress: U8 = np.zeros(len(points), np.uint8)
+        """Direction of ingress at a switch port, as its owner sees it; 0 = no switch port of ndiscap."""
+        for number, point in enumerate(points):
+            if point.key[0] == "ndiscap.port":
+                self._ingress[number] = {
+                    PointKind.EXTERNAL_NIC: IN, PointKind.SWITCH_PORT: NO_DIRECTION,
+                }.get(point.kind, OUT)  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def of_points(self, point: I64, session: I64) -> I64:
+        """The place of each sighting at a capture point."""
+        if not len(point):
+            return np.zeros(0, np.int64)
+        distinct, inverse = np.unique(session << 32 | point, return_inverse=True)
+        numbers = [self._of_point(key & 0xFFFFFFFF, key >> 32) for key in distinct.tolist()]
+        return np.array(numbers, np.int64)[inverse.reshape(-1)]
+
+    def _of_point(self, number: int, session: int) -> int:
+        key = ("point", number, session)
+        known = self._numbers.get(key)
+        if known is not None:
+            return known
+        point = self._points[number]
+        place = self._topology.resolve_point(number, session_id=session)
+        row = self._add(key, point.name, str(point.kind), place, point.kind)
+        nic = point.details.get("nic")
+        if point.key[0] == "ndiscap.port" and isinstance(nic, str):
+            self._port_of_nic.setdefault((session, nic.strip("{}").lower()), row)
+            self._port_of_name.setdefault((session, str(point.details.get("port", "")).strip("{}").lower()), row)
+        return row
+
+    def prepare(self, session: int) -> None:
+        """Give every switch port its place, so that NICs named by events find theirs."""
+        for number, point in enumerate(self._points):
+            if point.key[0] == "ndiscap.port":
+                self._of_point(number, session)
+
+    def of_nic(self, name: str, friendly: str, switch: str, session: int) -> int:
+        """The place of a NIC that a VmSwitch event names: its port, where frames were captured there."""
+        low = name.strip("{}").lower()
+        key = ("nic", low, switch.lower(), session)
+        known = self._numbers.get(key)
+        if known is not None:
+            return known
+        at_port = self._port_of_nic.get((session, low))
+        if at_port is not None:
+            self._numbers[key] = at_port
+            return at_port
+        place = self._topology.resolve_nic(name, session_id=session)
+        shown = friendly or place.nic or low[:40] or "nic"
+        kind = {
+            NodeKind.PHYSICAL_NIC: PointKind.EXTERNAL_NIC, NodeKind.TEAM: PointKind.EXTERNAL_NIC,
+            NodeKind.VM_NIC: PointKind.VM_NIC, NodeKind.HOST_VNIC: PointKind.HOST_VNIC,
+            NodeKind.CONTAINER_NIC: PointKind.HOST_VNIC,
+        }.get(NodeKind(place.owner) if place.owner else NodeKind.NIC, PointKind.SWITCH_PORT)  # fmt: skip
+        if place.is_uplink:
+            kind = PointKind.EXTERNAL_NIC
+        elif "--" in low:
+            kind = PointKind.VM_NIC
+        return self._add(key, f"NIC:{shown}", str(kind), place, kind)
+
+    def of_port(self, name: str, friendly: str, session: int) -> int:
+        """The place of a switch port that an event names."""
+        low = name.strip("{}").lower()
+        known = self._port_of_name.get((session, low))
+        if known is not None or not low:
+            return -1 if known is None else known
+        key = ("port", low, session)
+        if key in self._numbers:
+            return self._numbers[key]
+        place = self._topology.resolve_nic(name, session_id=session)
+        return self._add(key, f"port:{friendly or low[:40]}", str(PointKind.SWITCH_PORT), place, PointKind.SWITCH_PORT)
+
+    def of_part(self, name: str, kind: str, session: int) -> int:
+        """The place of a part of Windows that states what it did with packets: WinNat, TCP/IP, WFP."""
+        key = ("part", name, session)
+        known = self._numbers.get(key)
+        return self._add(key, name, kind, NOWHERE, None) if known is None else known
+
+    def ingress_of(self, point: I64) -> U8:
+        """Direction of ingress at the switch port of each sighting; 0 = none, or not known."""
+        return self._ingress[point]
+
+    def is_port(self, place: int) -> bool:
+        """Whether frames were captured at this switch port."""
+        return place in self._port_of_nic.values()
+
+    def _add(
+        self, key: tuple[object, ...], name: str, kind: str, place: Place, point_kind: PointKind | None
+    ) -> int:  # fmt: skip
+        if len(self.names) >= PLACES_MAX:
+            return -1
+        row = self._numbers[key] = len(self.names)
+        if key[0] != "point":
+            base, n = name, 1
+            while name in self._taken:
+                n += 1
+                name = f"{base}#{n}"
+            self._taken.add(name)
+        self.names.append(name)
+        self.kinds.append(kind)
+        self.known.append(place)
+        if row >= self.matrix.shape[1]:
+            wider = np.full((c.N_PLACE, 2 * self.matrix.shape[1]), -1, np.int64)
+            wider[:, : self.matrix.shape[1]] = self.matrix
+            self.matrix = wider
+        self._classify(row, place, point_kind)
+        return row
+
+    def _classify(self, row: int, place: Place, kind: PointKind | None) -> None:
+        """Where packets start, end, and leave the host."""
+        column = self.matrix[:, row]
+        column[c.STATION_OF], column[c.SWITCH_OF] = place.station, place.switch
+        column[c.CLASS_NONE : c.CLASS_OUT + 1] = c.UNCLEAR
+        column[c.IS_STACK], column[c.IS_PHYSICAL] = 0, 0
+        if kind is None:
+            column[c.IS_STACK] = 1
+            return
+        owner = place.owner
+        if owner in _PHYSICAL or place.is_uplink or kind is PointKind.EXTERNAL_NIC:
+            column[c.CLASS_IN], column[c.CLASS_OUT] = c.ENTRY, c.WIRE
+            column[c.IS_PHYSICAL] = 1
+            # What arrives at a NIC that no switch has taken has reached the host's stack.
+            is_bound = place.is_uplink or place.switch >= 0 or kind is PointKind.EXTERNAL_NIC
+            column[c.IS_STACK] = 0 if is_bound else 1
+        elif owner in _GUESTS or kind is PointKind.VM_NIC:
+            column[c.CLASS_IN], column[c.CLASS_OUT] = c.EXIT, c.ENTRY
+        elif owner == NodeKind.HOST_VNIC or kind is PointKind.HOST_VNIC or kind in _STACK_KINDS:
+            column[c.CLASS_IN], column[c.CLASS_OUT] = c.EXIT, c.ENTRY
+            column[c.IS_STACK] = 1
+        elif kind is PointKind.MINIPORT and not owner:
+            column[c.IS_STACK] = 1
+        if kind in _STACK_KINDS and owner in _PHYSICAL:
+            # Above the NIC: the end of what is received, the start of what is sent.
+            column[c.CLASS_IN], column[c.CLASS_OUT] = c.EXIT, c.ENTRY
+            column[c.IS_STACK] = 1
+
+    def classes(self, place: I64, direction: I64) -> I64:
+        """Class of each place in a direction; `UNCLEAR` where there is none."""
+        found = self.matrix[c.CLASS_NONE + direction, np.maximum(place, 0)]
+        classes: I64 = np.where(place >= 0, found, c.UNCLEAR)
+        return classes
+
+    def holds(self, place: I64, what: int) -> BOOL:
+        """Whether a truth of a place (`IS_STACK`, `IS_PHYSICAL`) holds; False where there is none."""
+        held: BOOL = (place >= 0) & (self.matrix[what, np.maximum(place, 0)] == 1)
+        return held

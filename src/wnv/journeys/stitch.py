@@ -1,0 +1,398 @@
+"""Sightings in global order of time go in, finished journeys come out; memory is bounded by what is on its way.
+
+A sighting waits a few milliseconds, so that chains of NBLs and their frames can be told apart by what follows; a
+journey is ended a second after its last sighting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wnv.arrays import I32, I64
+from wnv.clock import NO_TIME
+from wnv.diagnostics import Code, Log
+from wnv.journeys import layout as c
+from wnv.journeys.collect import Collector, Limits, Sighted
+from wnv.journeys.drops import DropRows
+from wnv.journeys.flows import FlowRows
+from wnv.journeys.hops import HeldHops
+from wnv.journeys.nat import NatRows
+from wnv.journeys.outcome import journey_columns, judge
+from wnv.journeys.places import Places
+from wnv.journeys.sights import Keys
+from wnv.packets.points import Point
+from wnv.providers.stages import Columns, Stretch, Tables
+from wnv.schema import DROPS, FLOWS, HOPS, JOURNEYS, NAT_SESSIONS, Table
+from wnv.topology.model import Topology
+
+WINDOW_NS = 1_000_000_000
+"""Time of the recording after which a packet that was not seen again is taken to have ended its journey."""
+_HOLD_NS = 5_000_000
+_OPEN_MAX = 1 << 20
+_LINKED_AT_ONCE = 1 << 16
+_CLOSED_AT_ONCE = 1 << 14
+_LIFETIMES = 1 << 16
+_THREADS = 1 << 12
+_WAYS = 1 << 18
+_LOCALS = 1 << 14
+_MAP_SLOTS = 1 << 16
+_MAP_SLOTS_MAX = 1 << 22
+_NBL_EXPIRY_NS = 1_000_000_000
+_COPIED_FROM_FRAMES = (
+    c.CONTENT, c.TUPLE, c.TUPLE_BACK, c.ADDRESSES, c.IP_ID, c.HASH_8, c.HASH_32, c.WHAT, c.SRC_HIGH, c.SRC_LOW,
+    c.DST_HIGH, c.DST_LOW, c.PORTS, c.LENGTH, c.SEQ, c.SEQ_END, c.TCP_FLAGS, c.FLAGS,
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Open:
+    """Journeys that can still go on, and what finds them; see `layout` for the columns."""
+
+    journeys: I64
+    visited: I32
+    content_heads: I64
+    tuple_heads: I64
+    keys: I64
+    key_heads: I64
+    scalars: I64
+
+    @classmethod
+    def empty(cls, n: int) -> _Open:
+        one = cls(
+            np.zeros((n, c.N_JOURNEY), np.int64), np.zeros((n, c.VISITED_MAX), np.int32),
+            np.full(2 * n, -1, np.int64), np.full(2 * n, -1, np.int64), np.zeros((2 * n, c.N_KEY), np.int64),
+            np.full(2 * n, -1, np.int64), np.zeros(c.N_SCALARS, np.int64),
+        )  # fmt: skip
+        one.scalars[[c.Z_NEXT_ID, c.Z_NEXT_DROP]] = 1
+        one.scalars[[c.Z_LRU_FIRST, c.Z_LRU_LAST, c.Z_FREE, c.Z_KEY_FREE]] = -1
+        one._free(0, 0)
+        return one
+
+    def _free(self, first: int, first_key: int) -> None:
+        """Put rows from `first` on at the front of the lists of free ones."""
+        n, n_keys = len(self.journeys), len(self.keys)
+        self.journeys[first:, c.J_LRU_NEXT] = np.append(np.arange(first + 1, n), self.scalars[c.Z_FREE])
+        self.scalars[c.Z_FREE] = first
+        self.keys[first_key:, c.K_NEXT] = np.append(np.arange(first_key + 1, n_keys), self.scalars[c.Z_KEY_FREE])
+        self.scalars[c.Z_KEY_FREE] = first_key
+
+    def grow(self) -> None:
+        """Twice the room."""
+        from wnv.journeys import loops
+
+        n, n_keys = len(self.journeys), len(self.keys)
+        self.journeys = np.concatenate([self.journeys, np.zeros_like(self.journeys)])
+        self.visited = np.concatenate([self.visited, np.zeros_like(self.visited)])
+        self.keys = np.concatenate([self.keys, np.zeros_like(self.keys)])
+        self._free(n, n_keys)
+        self.content_heads, self.tuple_heads, self.key_heads = (np.full(4 * n, -1, np.int64) for _ in range(3))
+        loops.relink(self.journeys, self.content_heads, self.tuple_heads, self.keys, self.key_heads)
+
+
+@dataclass(slots=True)
+class _Nbls:
+    """Lifetimes of NBLs, and the runs of threads; see `loops.tie_nbls`."""
+
+    runs: I64
+    run_slots: I64
+    lifetimes: I64
+    life_slots: I64
+
+    @classmethod
+    def empty(cls) -> _Nbls:
+        from wnv.journeys import loops
+
+        return cls(
+            np.zeros((_THREADS, loops.N_RUN), np.int64), np.full(4 * _THREADS, -1, np.int64),
+            np.full((_LIFETIMES, loops.N_LIFETIME), -1, np.int64), np.full(4 * _LIFETIMES, -1, np.int64),
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Ended:
+    """Rows that are complete and wait to be handed on, by table."""
+
+    parts: dict[str, list[Columns]] = field(default_factory=dict)
+
+    def add(self, table: Table, columns: Columns) -> None:
+        if len(next(iter(columns.values()))):
+            self.parts.setdefault(table.name, []).append(columns)
+
+    def take(self) -> Tables:
+        from wnv.journeys.columns import concatenate
+
+        tables = {name: concatenate(parts) for name, parts in self.parts.items()}
+        self.parts = {}
+        return tables
+
+
+class Stitcher:
+    """The stage that follows packets; see `providers.stages.Stage`."""
+
+    tables = (JOURNEYS, HOPS, DROPS, FLOWS, NAT_SESSIONS)
+
+    def __init__(
+        self, topology: Topology, points: Sequence[Point], *, limits: Limits | None = None, build: int = 0,
+        log: Log | None = None,
+    ) -> None:  # fmt: skip
+        """`limits`: what the recording lost or left out; without, nothing is called vanished. `build`: of Windows."""
+        from wnv.journeys import loops
+
+        self._limits = limits or Limits()
+        self._log = log or Log()
+        self._keys = Keys()
+        self.places = Places(topology, points)
+        self._collector = Collector(self.places, self._keys, self._limits)
+        self._topology = topology
+        self._held = Sighted.empty()
+        self._next_frame: I64 = np.zeros(0, np.int64)
+        self._base = 0
+        self._waiting: I64 = np.zeros((c.N_SIGHT, 0), np.int64)
+        self._open = _Open.empty(1 << 12)
+        self._nbls = _Nbls.empty()
+        self._threads: I64 = np.full((_THREADS, 1 + 2 * loops._THREAD_SLOTS), -1, np.int64)
+        self._map = np.zeros(_MAP_SLOTS, np.int64), np.zeros(_MAP_SLOTS, np.int64)
+        self._n_mapped = 0
+        self._activity: I64 = np.zeros((0, loops._BUCKETS), np.int64)
+        self._ways: I64 = np.full((_WAYS, 4), -1, np.int64)
+        self._local: I64 = np.full((_LOCALS, 3), -2, np.int64)
+        self._nat = NatRows(self._keys)
+        self._flows = FlowRows()
+        self._drops = DropRows(self.places, topology, self._collector.texts, build)
+        self._hops = HeldHops(self.places, self._drops)
+        self._build = build
+        self._forwards = False
+        self._last_ts = NO_TIME
+        self._ended = _Ended()
+        self._learn_addresses(points)
+
+    # --- the stage ------------------------------------------------------------------------------------
+
+    def add(self, stretch: Stretch) -> Tables:
+        """Take the next stretch; rows that are complete."""
+        new = self._collector.collect(stretch)
+        self._nat.learn(self._collector.take_statements())
+        self._take_mappings()
+        if len(new):
+            self._hold(new)
+            self._last_ts = max(self._last_ts, int(new.sights[c.TS].max()))
+            self._advance(self._last_ts - _HOLD_NS)
+            self._end_journeys(self._last_ts - _HOLD_NS - WINDOW_NS)
+        return self._ended.take()
+
+    def finish(self) -> Tables:
+        """All that is left."""
+        end = np.iinfo(np.int64).max
+        self._advance(int(end))
+        self._end_journeys(int(end))
+        self._ended.add(DROPS, self._drops.take(None))
+        self._ended.add(FLOWS, self._flows.columns(self._nat))
+        self._ended.add(NAT_SESSIONS, self._nat.columns())
+        self._log.record(Code.JOURNEYS_ENDED_EARLY, count=int(self._open.scalars[c.Z_FORCED]))
+        return self._ended.take()
+
+    # --- holding --------------------------------------------------------------------------------------
+
+    def _hold(self, new: Sighted) -> None:
+        """Put new sightings behind those held, and tie NBLs to their frames."""
+        from wnv.journeys import loops
+
+        first = len(self._held)
+        self._held = Sighted.concatenate([self._held, new])
+        self._next_frame = np.concatenate([self._next_frame, np.full(len(new), -1, np.int64)])
+        loops.tie_nbls(
+            self._held.sights, first, len(self._held), self._base, self._held.nbl, self._held.switch,
+            self._nbls.runs, self._nbls.run_slots, self._nbls.lifetimes, self._nbls.life_slots, self._next_frame,
+            self._open.scalars, _NBL_EXPIRY_NS,
+        )  # fmt: skip
+
+    def _advance(self, horizon: int) -> None:
+        """Link all sightings before a time."""
+        from wnv.journeys import loops
+
+        loops.close_runs(
+            self._nbls.runs, self._open.scalars, self._nbls.lifetimes, self._held.sights, self._base, self._next_frame,
+            horizon,
+        )  # fmt: skip
+        n = int(np.searchsorted(self._held.sights[c.TS], horizon)) if len(self._held) else 0
+        n = self._whole_event(n)
+        ready = self._spread(n)
+        together = np.concatenate([self._waiting, ready], axis=1)
+        together = together[:, np.argsort(together[c.ORDER], kind="stable")]
+        n_ready = int(np.searchsorted(together[c.ORDER], horizon))
+        self._waiting = together[:, n_ready:].copy()
+        together = _in_order_of_appearance(together[:, :n_ready])
+        for start in range(0, together.shape[1], _LINKED_AT_ONCE):
+            self._link(np.ascontiguousarray(together[:, start : start + _LINKED_AT_ONCE]))
+        self._held = self._held.behind(n)
+        self._next_frame = self._next_frame[n:].copy()
+        self._base += n
+
+    def _whole_event(self, n: int) -> int:
+        """Not between the sightings of one event."""
+        row = self._held.sights[c.ROW]
+        while 0 < n < len(row) and row[n] == row[n - 1]:
+            n += 1
+        return n
+
+    def _spread(self, n: int) -> I64:
+        """The first `n` sightings held, an event about an NBL once for each packet that the NBL owns."""
+        from wnv.journeys import loops
+
+        held = self._held.sights
+        copies = np.ones(n, np.int64)
+        loops.spread_lifetimes(held, n, self._base, self._nbls.lifetimes, copies)
+        if (copies > 1).any():
+            rows = np.repeat(np.arange(n), copies)
+            ready = held[:, rows]
+            ready[c.KEY_TWO] += np.where(
+                ready[c.LIFETIME] >= 0, np.arange(len(rows)) - np.repeat(np.cumsum(copies) - copies, copies), 0
+            )
+        else:
+            ready = held[:, :n].copy()
+        frame = np.empty(ready.shape[1], np.int64)
+        loops.find_frames(ready, held, self._base, self._nbls.lifetimes, self._next_frame, frame)
+        mine = np.flatnonzero((frame >= 0) & (ready[c.EVENT] == c.RECEIVED))
+        for column in _COPIED_FROM_FRAMES:
+            ready[column, mine] = held[column, frame[mine]]
+        return ready
+
+    # --- linking --------------------------------------------------------------------------------------
+
+    def _link(self, sights: I64) -> None:
+        from wnv.journeys import loops
+
+        if len(self._activity) < 4 * len(self.places):
+            wider = np.zeros((8 * len(self.places) + 64, self._activity.shape[1]), np.int64)
+            wider[: len(self._activity)] = self._activity
+            self._activity = wider
+        done = 0
+        one = self._open
+        while done < sights.shape[1]:
+            part = np.ascontiguousarray(sights[:, done:])
+            out = np.zeros((c.N_OUT, part.shape[1]), np.int64)
+            n = loops.link(
+                part, part.shape[1], one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys,
+                one.key_heads, self._threads, self.places.matrix, *self._map, self._activity, self._ways, self._local,
+                one.scalars, WINDOW_NS, out,
+            )  # fmt: skip
+            self._write_hops(part[:, :n], out[:, :n])
+            done += n
+            if done < sights.shape[1]:
+                if len(one.journeys) >= 2 * _OPEN_MAX:
+                    self._end_journeys(int(np.iinfo(np.int64).min), _OPEN_MAX)
+                else:
+                    one.grow()
+
+    def _write_hops(self, sights: I64, out: I64) -> None:
+        if not sights.shape[1]:
+            return
+        self._drops.add(sights, out)
+        is_hop = out[c.O_JOURNEY] > 0
+        if not is_hop.all():
+            sights, out = sights[:, is_hop], out[:, is_hop]
+        self._hops.add(sights, out)
+
+    def _end_journeys(self, before_ts: int, n_open_max: int = 2 * _OPEN_MAX) -> None:
+        from wnv.journeys import loops
+
+        one = self._open
+        while True:
+            rows = np.empty((_CLOSED_AT_ONCE, c.N_JOURNEY), np.int64)
+            paths = np.empty((_CLOSED_AT_ONCE, c.VISITED_MAX), np.int32)
+            n = loops.close(
+                one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys, one.key_heads, self._activity,
+                self._ways, self._local, one.scalars, before_ts, n_open_max, rows, paths,
+            )  # fmt: skip
+            if n:
+                order = np.argsort(rows[:n, c.J_ID])
+                self._write_journeys(rows[order], paths[order])
+            if n < _CLOSED_AT_ONCE:
+                break
+        self._ended.add(DROPS, self._drops.take(self._last_ts - WINDOW_NS))
+
+    def _write_journeys(self, ended: I64, paths: I32) -> None:
+        hops = self._hops.take(ended[:, c.J_ID])
+        self._ended.add(HOPS, hops.columns)
+        n_hops = np.bincount(np.searchsorted(ended[:, c.J_ID], hops.journey), minlength=len(ended))
+        self._forwards |= len(self._nat) > 0 or bool((ended[:, c.J_FLAGS] & c.J_TRANSLATED).any())
+        verdict = judge(ended, self.places, self._limits, self._last_ts, never_forwards=not self._forwards)
+        self._nat.count(ended)
+        confidence = np.minimum(ended[:, c.J_CONFIDENCE], verdict.sure) / 1000
+        flow = self._flows.add(ended, verdict.outcome, confidence, self._nat)
+        names = self._drops.names(*(
+            ended[:, column] for column in (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION, c.J_DROP_RULE)
+        ))  # fmt: skip
+        self._ended.add(JOURNEYS, journey_columns(
+            ended, verdict, n_hops, paths, flow, self.places, self._limits, self._build, names
+        ))  # fmt: skip
+
+    # --- what is known beforehand ----------------------------------------------------------------------
+
+    def _take_mappings(self) -> None:
+        """Translations that WinNat stated go to the loops' table."""
+        from wnv.journeys import loops
+
+        before, after = self._nat.take_translations()
+        if not len(before):
+            return
+        self._n_mapped += len(before)
+        while 3 * self._n_mapped > len(self._map[0]) and len(self._map[0]) < _MAP_SLOTS_MAX:
+            known = self._map[0] != 0
+            keys, values = self._map[0][known], self._map[1][known]
+            self._map = np.zeros(2 * len(self._map[0]), np.int64), np.zeros(2 * len(self._map[0]), np.int64)
+            loops.add_translations(*self._map, keys, values)
+        loops.add_translations(*self._map, before, after)
+
+    def _learn_addresses(self, points: Sequence[Point]) -> None:
+        """Addresses that the recording says are the host's own."""
+        from wnv.journeys import loops
+
+        for point in points:
+            for address in point.ipv4:
+                self._local_address(int.from_bytes(address, "big"), loops)
+        for node in self._topology.nodes:
+            for text in (
+                node.properties.get("addresses", ()) if node.kind in ("physical_nic", "team", "host_vnic") else ()
+            ):
+                value = _address_number(text)
+                if value is not None:
+                    self._local_address(value, loops)
+
+    def _local_address(self, value: int, loops: Any) -> None:  # Any: a module
+        slot = loops._slot(value, len(self._local) - 1)
+        self._local[slot] = value, -1, 1
+
+
+def _address_number(text: Any) -> int | None:  # Any: JSON of an inventory
+    """An address as the loops compare it; None if it is none."""
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(str(text).split("/", 1)[0])
+    except ValueError:
+        return None
+    number = int(address)
+    folded = (number >> 64) ^ (number & 0xFFFFFFFFFFFFFFFF)
+    return folded - (1 << 64) if folded >> 63 else folded
+
+
+def _in_order_of_appearance(sights: I64) -> I64:
+    """Sightings of one pktmon packet by its own count, which is surer than their times (pktmon.md)."""
+    mine = np.flatnonzero(sights[c.KEY_KIND] == c.KEY_PKTMON)
+    if len(mine) < 2:
+        return sights
+    mixed = sights[c.KEY_ONE, mine] * 0x10001 ^ sights[c.KEY_TWO, mine]
+    order = np.argsort(mixed, kind="stable")
+    same = mixed[order[1:]] == mixed[order[:-1]]
+    appearance = sights[c.APPEARANCE, mine]
+    if not (same & (appearance[order[1:]] < appearance[order[:-1]])).any():
+        return sights
+    by_appearance = np.lexsort((appearance, mixed))
+    out = sights.copy()
+    out[:, mine[order]] = sights[:, mine[by_appearance]]
+    return out
