@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from wnv import bundle
 from wnv.diagnostics import Log
 from wnv.errors import UsageError, WnvError
-from wnv.etl.reader import Progress, Recording, Slice
+from wnv.etl.reader import READERS, Progress, Recording, Slice
 from wnv.export.capture import CaptureResult
 from wnv.overview import Overview
 from wnv.pipeline import CaptureOptions, Opened, Scanned, convert_to_pcapng, longest_sightings, scan
@@ -75,7 +75,7 @@ class Trace:
                 )
             self._stored = StoredTrace(found.folder)
         else:
-            self._recording = Recording(found.files, self.log)
+            self._recording = Recording(found.files, self.log, n_readers=READERS if jobs > 1 else 0)
             self.inventory_path = inventory or bundle.find_inventory(found.files)
 
     # --- what it holds, without tables ------------------------------------------------------------------

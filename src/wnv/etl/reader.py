@@ -35,9 +35,10 @@ _T = TypeVar("_T")
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
+READERS = 2
+"""Threads that read ahead."""
 _WORTH_COMPILED_BYTES = 128 * 2**20  # to load compiled code takes 0.3 s, and saves as much here
 _TIMES_AT_ONCE = 1 << 13
-_READERS = 2  # threads that read ahead
 _DAY = 864_000_000_000  # FILETIME units
 _FAR_FROM_SESSION = 2 * _DAY
 _FILETIME_MAX = int(np.iinfo(np.int64).max)
@@ -132,12 +133,14 @@ class Recording:
     Files of several sessions can be read as one: by raw ticks where they share a clock, else by FILETIME.
     """
 
-    def __init__(self, paths: Sequence[Path], log: Log) -> None:
+    def __init__(self, paths: Sequence[Path], log: Log, *, n_readers: int = READERS) -> None:
+        """`n_readers`: threads that read ahead; 0 = what is asked for is read then, in the caller's thread."""
         self.log = log
         self.guids = Guids()
         self.n_events = 0
+        self._n_readers = n_readers
         # One is in use by the caller while the others are filled.
-        self._arenas = tuple(Arena() for _ in range(_READERS + 1))
+        self._arenas = tuple(Arena() for _ in range(n_readers + 1))
         self._stack = ExitStack()
         try:
             self.files = [self._open(path) for path in paths]
@@ -230,7 +233,7 @@ class Recording:
             self._measure(piece, log)
             return piece, log, None if tally is None else tally.count(piece.found)
 
-        for piece, log, counted in _read_ahead(read, len(bounds) - 1):
+        for piece, log, counted in _read_ahead(read, len(bounds) - 1, self._n_readers):
             n = len(piece.found.position)
             rows = np.arange(n) if counted is None else np.flatnonzero(counted.is_left)
             if visit is not None and len(rows):
@@ -329,7 +332,7 @@ class Recording:
             return len(order), read(ordered)
 
         n_read = 0
-        for n, found in _read_ahead(read_window, len(windows)):
+        for n, found in _read_ahead(read_window, len(windows), self._n_readers):
             yield n_read, found
             n_read += n
             if progress is not None:
@@ -450,20 +453,21 @@ def _usual_slice_bytes() -> int:
     return CACHED_SLICE_BYTES if has_compiled() else SLICE_BYTES
 
 
-def _read_ahead(read: Callable[[int], _T], n: int) -> Iterator[_T]:
+def _read_ahead(read: Callable[[int], _T], n: int, n_readers: int) -> Iterator[_T]:
     """`read(0)`, `read(1)` and so on to n - 1; the next ones run in threads while the caller uses the last.
 
-    What the caller got before that may have lost its memory: there is room for `_READERS` more.
+    What the caller got before that may have lost its memory: there is room for `n_readers` more.
     """
-    if n == 1:
-        yield read(0)
+    if n == 1 or not n_readers:
+        for number in range(n):
+            yield read(number)
         return
-    with ThreadPoolExecutor(_READERS) as pool:
-        coming = deque(pool.submit(read, number) for number in range(min(n, _READERS)))
+    with ThreadPoolExecutor(n_readers) as pool:
+        coming = deque(pool.submit(read, number) for number in range(min(n, n_readers)))
         for number in range(n):
             ready = coming.popleft().result()
-            if number + _READERS < n:
-                coming.append(pool.submit(read, number + _READERS))
+            if number + n_readers < n:
+                coming.append(pool.submit(read, number + n_readers))
             yield ready
 
 

@@ -16,7 +16,7 @@ from wnv.errors import WnvError
 from wnv.schema import Kind, Table
 from wnv.store.arrow import DISTINCT, TEXT_KINDS, StoredData, arrow_schema, record_batch, written_schema
 
-GROUP_ROWS: Final = 1 << 16
+GROUP_ROWS: Final = 1 << 14
 """A row group has at least so many rows, unless it is the last."""
 GROUP_ROWS_MAX: Final = 1 << 20
 _READ_ROWS_MAX: Final = 1 << 24  # in a group; what states more is hostile
