@@ -25,6 +25,8 @@ COMMANDS = {
     "import": ("wnv.cli.import_", "import_", "A recording as a trace folder: tables that all commands take."),
     "cache": ("wnv.cli.cache", "cache", "The recordings that commands have imported."),
     "topology": ("wnv.cli.topology", "topology", "The virtual network: NICs, switches, containers, VMs, NAT."),
+    "sql": ("wnv.cli.sql", "sql", "The tables of a recording, asked in SQL."),
+    "fields": ("wnv.cli.fields", "fields", "The fields that filters know."),
     "catalog": ("wnv.cli.catalog", "catalog", "The events whose fields wnv knows; add your own."),
     "lab": ("wnv_lab.cli", "lab", "A simulated Windows host to learn from and to test with."),
     "demo": ("wnv.cli.demo", "demo", "A tour on a real recording that comes with wnv."),

@@ -19,6 +19,7 @@ from wnv.sql.engine import connect
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow.dataset as ds
 
     from wnv.sql.engine import Source
 
@@ -28,6 +29,7 @@ ERROR_CHARACTERS: Final = 4000
 _LENGTH: Final = struct.Struct("<I")
 _THREADS: Final = 2
 _BATCH_ROWS: Final = 2048  # rows may be wide
+_PIECE_ROWS: Final = 1 << 14
 _DUCKDB_SHARE: Final = 0.75  # of the memory: the rest is for what DuckDB does not count
 _ALLOWED: Final = ("SELECT", "EXPLAIN")
 
@@ -79,8 +81,21 @@ def _read_request(stream: IO[bytes]) -> tuple[dict[str, Source], str, Limits]:
             tables[name] = pa.ipc.open_stream(stream).read_all()
         else:
             schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(place["schema"])))
-            tables[name] = ds.dataset(place["files"], schema, format="parquet")
+            tables[name] = _frugal(ds.dataset(place["files"], schema, format="parquet"))
     return tables, request["query"], Limits(**request["limits"])
+
+
+def _frugal(dataset: ds.FileSystemDataset) -> ds.FileSystemDataset:
+    """The same, read piece by piece: Arrow reads sixteen pieces ahead, more than the memory holds."""
+    import pyarrow.dataset as ds
+
+    class Frugal(ds.FileSystemDataset):  # type: ignore[misc] # pyarrow has no types
+        def scanner(self, **chosen: Any) -> ds.Scanner:  # Any: columns and filter
+            return super().scanner(
+                **chosen, batch_size=_PIECE_ROWS, batch_readahead=1, fragment_readahead=1, cache_metadata=False
+            )
+
+    return Frugal(list(dataset.get_fragments()), dataset.schema, dataset.format, dataset.filesystem)
 
 
 def _limit_process(limits: Limits) -> None:
@@ -120,7 +135,7 @@ def open_connection(tables: Mapping[str, Source], limits: Limits) -> duckdb.Duck
     return connect(tables, settings, is_handed_in=True)
 
 
-def _run(tables: Mapping[str, Source], query: str, limits: Limits) -> None:
+def _run(tables: Mapping[str, Source], query: str, limits: Limits, out: IO[bytes]) -> None:
     import duckdb
     import pyarrow as pa
 
@@ -139,10 +154,10 @@ def _run(tables: Mapping[str, Source], query: str, limits: Limits) -> None:
     if relation is None:
         _fail("query", "the query gives no rows")
     reader = relation.to_arrow_reader(_BATCH_ROWS)
-    with pa.ipc.new_stream(sys.stdout.buffer, reader.schema) as writer:
+    with pa.ipc.new_stream(out, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
-            sys.stdout.buffer.flush()
+            out.flush()
 
 
 def _fail(kind: str, text: str) -> NoReturn:
@@ -151,13 +166,23 @@ def _fail(kind: str, text: str) -> NoReturn:
     os._exit(FAILED)  # no clean-up, which might need memory
 
 
+def _own_stdout() -> IO[bytes]:
+    """Standard output for us alone: a library that writes there (DuckDB, a progress bar) writes to nowhere."""
+    out = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return out
+
+
 def main() -> None:
     """What the process does."""
     import duckdb
 
+    out = _own_stdout()
     try:
-        _run(*_read_request(sys.stdin.buffer))
-        sys.stdout.buffer.flush()
+        _run(*_read_request(sys.stdin.buffer), out)
+        out.flush()
     except (duckdb.OutOfMemoryException, MemoryError):
         _fail("memory", "")
     except duckdb.Error as error:

@@ -31,7 +31,8 @@ _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 # Only a connection that is open takes these.
 _CLOSED: Final = (
-    "temp_directory = ''", "secret_directory = ''", "allowed_directories = []", "enable_external_access = false",
+    "enable_progress_bar = false", "temp_directory = ''", "secret_directory = ''", "allowed_directories = []",
+    "enable_external_access = false",
 )  # fmt: skip
 _PATTERNS: Final = frozenset("*?[")  # DuckDB takes a path with one of them for several
 

@@ -70,6 +70,11 @@ def find_field(name: str) -> Field | None:
     return _by_name().get(name)
 
 
+def tables_of(field: Field) -> list[str]:
+    """The tables in which its values stand."""
+    return list(dict.fromkeys(source.table for variant in field.variants for source in variant))
+
+
 @cache
 def _by_name() -> dict[str, Field]:
     known = {field.name: field for field in _all()}

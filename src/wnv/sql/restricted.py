@@ -109,7 +109,7 @@ class Restricted:
         if self._is_late:
             raise WnvError(
                 f"the query took longer than {self._limits.seconds:g} seconds",
-                advice="Ask for less, or allow it more time.",
+                advice="Ask for less, or allow it more.",
             )
         kind, text = _reason(self._said)
         if kind == "query":
@@ -118,7 +118,7 @@ class Restricted:
             raise WnvError(f"the query failed: {text}")
         raise WnvError(
             f"the query needs more than {self._limits.memory_bytes >> 20:,} MiB of memory, or more time than it has",
-            advice="Ask for less.",
+            advice="Ask for less, or allow it more.",
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -166,7 +166,7 @@ def _start() -> subprocess.Popen[bytes]:
     if not sys.executable:
         raise WnvError("there is no Python interpreter to start for the query", advice="Run wnv by `python -m wnv`.")
     variables = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    variables["MALLOC_ARENA_MAX"] = "2"  # glibc sets aside 64 MiB of addresses for each
+    variables |= {"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}  # others set aside more addresses
     return subprocess.Popen(
         [sys.executable, *_OPTIONS, *_folders()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env=variables, cwd=Path(sys.executable).anchor or None,

@@ -1,4 +1,5 @@
 -- One sighting of a packet: what was seen, where, and when.
+-- Frames are wide: a join keeps its right side in memory.
 CREATE VIEW packets AS
 SELECT
     observations.observation_id + 1 AS number,
@@ -6,6 +7,6 @@ SELECT
     points.name AS point,
     points.kind AS point_kind,
     frames.* EXCLUDE (frame_id, session_id, bytes)
-FROM observations
-LEFT JOIN points USING (point_id)
-LEFT JOIN frames ON frames.frame_id = observations.frame_id
+FROM frames
+RIGHT JOIN observations ON frames.frame_id = observations.frame_id
+LEFT JOIN points ON points.point_id = observations.point_id
