@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import doctest
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from conversion import SPEC, at, pktmon, record
 from etl_writer import build
 from payloads import Sighting, pktmon_160
 from pcapng_reader import read_capture
-from wnv.errors import WnvError
+from wnv.errors import UsageError, WnvError
 
 FRAME = bytes(range(60))
 
@@ -18,6 +20,54 @@ FRAME = bytes(range(60))
 def numbered(n: int) -> list[bytes]:
     """A recording of one packet, at a time and with a group of its own."""
     return [build(SPEC, [pktmon(160, pktmon_160(Sighting(group=n), FRAME), ticks=at(n))])]
+
+
+def test_the_examples_run() -> None:
+    import wnv.trace
+
+    assert doctest.testmod(wnv.trace, raise_on_error=True).attempted > 5
+    assert doctest.testmod(wnv, raise_on_error=True).attempted > 1
+
+
+class TestTables:
+    def test_of_a_recording_and_of_its_folder(self, tmp_path: Path) -> None:
+        with wnv.open_trace(wnv.sample_path()) as trace:
+            trace.save(tmp_path / "x.wnv")
+            one = trace.table("observations")
+        with wnv.open_trace(tmp_path / "x.wnv") as trace:
+            assert trace.table("observations") == one
+            assert trace.dataset("observations").schema == one.schema
+
+    def test_that_does_not_exist(self) -> None:
+        with wnv.open_trace(wnv.sample_path()) as trace, pytest.raises(UsageError, match="session, buffers, events"):
+            trace.table("packet")
+
+    def test_sql_over_base_and_derived_tables(self) -> None:
+        with wnv.open_trace(wnv.sample_path()) as trace:
+            rows = trace.sql("SELECT count(*) AS n FROM nodes WHERE kind = ?", ["nic"])
+            assert rows.to_pylist()[0]["n"] == sum(
+                kind == "nic" for kind in trace.table("nodes").column("kind").to_pylist()
+            )
+
+    def test_a_wrong_query(self) -> None:
+        with wnv.open_trace(wnv.sample_path()) as trace, pytest.raises(UsageError, match="SELEC"):
+            trace.sql("SELEC 1")
+
+    @pytest.mark.parametrize("name", ["pandas", "polars"])
+    def test_frames_of_other_libraries(self, name: str) -> None:
+        with wnv.open_trace(wnv.sample_path()) as trace:
+            make = getattr(trace, f"to_{name}")
+            if importlib.util.find_spec(name) is None:
+                with pytest.raises(WnvError, match=f"pip install {name}"):
+                    make("points")
+            else:
+                assert len(make("points")) == 4
+
+    def test_an_inventory_belongs_to_the_import(self, tmp_path: Path) -> None:
+        with wnv.open_trace(wnv.sample_path()) as trace:
+            trace.save(tmp_path / "x.wnv")
+        with pytest.raises(UsageError, match="Import the recording again"):
+            wnv.open_trace(tmp_path / "x.wnv", inventory=tmp_path / "host.json")
 
 
 class TestOpenTrace:

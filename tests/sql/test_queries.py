@@ -17,7 +17,7 @@ class TestReadRows:
     def test_values_are_bound(self) -> None:
         assert read_rows(TABLES, "SELECT n FROM one WHERE n > ? ORDER BY n", [1]).to_pydict() == {"n": [2, 3]}
 
-    @pytest.mark.parametrize("query", ["SELEC 1", "SELECT x FROM one", "SELECT * FROM missing", "", "SET threads = 1"])
+    @pytest.mark.parametrize("query", ["SELEC 1", "SELECT x FROM one", "SELECT * FROM missing", ""])
     def test_a_wrong_query_is_told(self, query: str) -> None:
         with pytest.raises(UsageError):
             read_rows(TABLES, query)
