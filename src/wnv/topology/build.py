@@ -87,7 +87,7 @@ class Builder:
         for fact in inferred_relations(things, things.records()):
             things.add(fact)
         records = things.records()
-        self.log.record(Code.TOPOLOGY_LIMIT, detail="things and their names", count=things.n_refused)
+        self.log.record(Code.TOPOLOGY_LIMIT, detail="things and their names", count=things.n_refused + things.n_beyond)
         built = _Builder(things, records, inferences)
         topology = Topology(built.nodes(), built.edges(), built.contradictions, inventory=inventory_name)
         _tell_isolation(topology)
@@ -136,7 +136,12 @@ class _Builder:
                 "stands_for",
             )
         }
+        self._owners = _by_target(self._related["owns"])
+        self._compartments = _by_subject(self._related["in_compartment"])
+        self._uplinks = {nic for nic, _, _ in self._related["uplink"]}
+        self._on_switches = {nic for nic, _, _ in self._related["on_switch"]}
         self._team_nic = {team: nic for nic, team, _ in self._related["stands_for"] if team >= 0}
+        self._team_nics = set(self._team_nic.values())
 
     # --- nodes -------------------------------------------------------------------------------------------
 
@@ -184,19 +189,16 @@ class _Builder:
         if any(str(name).startswith(_VNIC_PREFIX) for name in (*record.all("alias"), *record.all("source_name"))):
             votes = [*votes, "host_vnic"]
         number = record.number
-        has_vm = any(nic == number and self._is(owner, Thing.VM) for owner, nic, _ in self._related["owns"])
-        in_container = any(
-            nic == number and self._is(owner, Thing.CONTAINER) for owner, nic, _ in self._related["owns"]
-        )
+        owners = self._owners.get(number, ())
+        has_vm = any(self._is(owner, Thing.VM) for owner in owners)
+        in_container = any(self._is(owner, Thing.CONTAINER) for owner in owners)
         compartments = {
-            self._records[place].key("id")
-            for nic, place, _ in self._related["in_compartment"]
-            if nic == number and place in self._records
+            self._records[place].key("id") for place in self._compartments.get(number, ()) if place in self._records
         }
-        is_uplink = any(nic == number for nic, _, _ in self._related["uplink"])
+        is_uplink = number in self._uplinks
         is_named_container = any(_CONTAINER_NIC.match(name) for name in record.all("friendly_name"))
         is_elsewhere = bool(compartments - {_HOST_COMPARTMENT})
-        if "team" in votes or number in self._team_nic.values():
+        if "team" in votes or number in self._team_nics:
             return NodeKind.TEAM, 1.0, ""
         if has_vm or ("vm_nic" in votes and not is_elsewhere and not in_container):
             return NodeKind.VM_NIC, 1.0, ""
@@ -215,10 +217,9 @@ class _Builder:
             return NodeKind.PHYSICAL_NIC, 1.0, ""
         if _HOST_NICS & {str(name).lower() for name in record.all("friendly_name")}:
             return NodeKind.HOST_VNIC, 0.9, "named as HNS names its own NICs"
-        if record.get("is_hardware") is None and record.key("if_index") and not record.get("is_loopback"):
-            on_switch = any(nic == number for nic, _, _ in self._related["on_switch"])
-            if not on_switch:
-                return NodeKind.PHYSICAL_NIC, 0.9, "nothing says that it is virtual"
+        is_plain = record.get("is_hardware") is None and bool(record.key("if_index"))
+        if is_plain and not record.get("is_loopback") and number not in self._on_switches:
+            return NodeKind.PHYSICAL_NIC, 0.9, "nothing says that it is virtual"
         return NodeKind.NIC, 1.0, ""
 
     def _is(self, number: int, thing: Thing) -> bool:
@@ -364,13 +365,15 @@ class _Builder:
         _add_parents(topology, by_id)
 
     def nics_by_name(self) -> dict[tuple[int, str], Node]:
-        """NICs by session and each name that a switch may have for them, or GUID."""
+        """NICs by session and each name that a switch may have for them, or GUID; ports by theirs."""
         found: dict[tuple[int, str], Node] = {}
         for number, record in self._records.items():
             node = self._node_of.get(number)
-            for kind, value in record.keys if node is not None and record.thing is Thing.NIC else ():
-                if kind in ("name", "guid") and node is not None:
-                    found[record.session_id, str(value)] = node
+            if node is None or record.thing not in (Thing.NIC, Thing.PORT):
+                continue
+            for kind, value in record.keys:
+                if kind in ("name", "guid"):
+                    found.setdefault((record.session_id, str(value)), node)
         return found
 
     def nodes_of_points(self, n_points: int) -> dict[tuple[int, int], list[Node]]:
@@ -382,6 +385,20 @@ class _Builder:
                 if kind == "point" and isinstance(value, int) and value < n_points and node is not None:
                     found.setdefault((record.session_id, value), []).append(node)
         return found
+
+
+def _by_target(relations: Iterable[tuple[int, int, Fact]]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for subject, target, _ in relations:
+        found.setdefault(target, set()).add(subject)
+    return found
+
+
+def _by_subject(relations: Iterable[tuple[int, int, Fact]]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for subject, target, _ in relations:
+        found.setdefault(subject, set()).add(target)
+    return found
 
 
 def _without_repetition(edges: list[Edge]) -> list[Edge]:

@@ -22,6 +22,8 @@ _SAME_NAME: Final = "two sources use the same name, and no other NIC has it"
 _ONLY_UPLINK: Final = "the only adapter without an IP interface, and the only uplink"
 _SAME_MAC: Final = "the same MAC address, which no other virtual NIC has"
 
+_NETWORKS_MAX: Final = 256  # a host has a handful
+
 Inferences = dict[int, str]
 """Why a thing, by number, is tied together from more than sources say."""
 
@@ -266,18 +268,17 @@ def _ref(record: Record) -> Ref:
 def _networks_on_switches(things: Things, records: dict[int, Record]) -> list[Fact]:
     """HNS gives the switch that it makes for a network the network's name."""
     carried = {network for network, _, _ in things.relations("carried_by")}
+    by_name: dict[tuple[int, str], list[Record]] = defaultdict(list)
+    for one in records.values():
+        if one.thing is Thing.VSWITCH:
+            for name in {str(name).lower() for name in (*one.all("friendly_name"), *one.all("source_name"))}:
+                by_name[one.session_id, name].append(one)
     found = []
     for network in records.values():
         if network.thing is not Thing.NETWORK or network.number in carried:
             continue
         names = {str(name).lower() for name in (*network.all("switch_name"), *network.all("friendly_name"))}
-        switches = [
-            one
-            for one in records.values()
-            if one.thing is Thing.VSWITCH
-            and one.session_id == network.session_id
-            and names & {str(name).lower() for name in (*one.all("friendly_name"), *one.all("source_name"))}
-        ]
+        switches = list({one.number: one for name in names for one in by_name[network.session_id, name]}.values())
         if len(switches) == 1:
             found.append(
                 Fact(
@@ -319,11 +320,15 @@ def _is_team_driver(layer: Record) -> bool:
 def _nats_of_networks(things: Things, records: dict[int, Record]) -> list[Fact]:
     """A NAT instance serves the network whose subnet it translates; or the only one, if both are alone."""
     known = {nat for nat, _, _ in things.relations("translates")}
+    by_session: dict[int, list[Record]] = defaultdict(list)
+    for one in records.values():
+        if one.thing is Thing.NETWORK and len(by_session[one.session_id]) < _NETWORKS_MAX:
+            by_session[one.session_id].append(one)
     found = []
     for nat in records.values():
         if nat.thing is not Thing.NAT or nat.number in known:
             continue
-        networks = [one for one in records.values() if one.thing is Thing.NETWORK and one.session_id == nat.session_id]
+        networks = by_session[nat.session_id]
         prefix = nat.get("prefix")
         matches = [one for one in networks if prefix and prefix in one.all("subnets")]
         reason = "the NAT translates the network's subnet"

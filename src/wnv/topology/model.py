@@ -223,7 +223,10 @@ class Topology:
         return self._resolve(self.point_codes_by_key.get((session_id, point_id), 0), ts_ns)
 
     def resolve_nic(self, name: str, ts_ns: int | None = None, *, session_id: int = 0) -> Place:
-        """Where a NIC is, by the name that VmSwitch events and 1003 give it: `GUID`, `VM GUID--GUID`, or other text."""
+        """Where a NIC is, by the name that VmSwitch events and 1003 give it: `GUID`, `VM GUID--GUID`, or other text.
+
+        The name of a switch port gives the place of the NIC at it.
+        """
         return self._resolve(self.nic_codes_by_name.get((session_id, name.strip("{}").lower()), 0), ts_ns)
 
     def _resolve(self, code: int, ts_ns: int | None) -> Place:

@@ -88,14 +88,19 @@ class Things:
         self._parent: list[int] = []
         self._keys: list[list[FullKey]] = []
         self._own: dict[int, dict[str, str | int]] = {}
+        self._records: dict[int, Record] | None = None
         self.facts: list[tuple[int, int, Fact]] = []
         """Number of subject and target (-1 without), and the fact."""
         self.n_refused = 0
+        """Names beyond `KEYS_MAX`."""
+        self.n_beyond = 0
+        """Things beyond `THINGS_MAX`, as of the last `records`."""
         self.conflicts: list[tuple[int, int, Fact]] = []
         """Things that a fact says are one, and that have different names of a kind of which each has one."""
 
     def add(self, fact: Fact) -> None:
         """Take a fact."""
+        self._records = None
         subject = self.of(fact.subject, fact.session_id, fact)
         target = self.of(fact.target, fact.session_id, fact) if fact.target else -1
         if subject >= 0 and (fact.target is None or target >= 0):
@@ -146,6 +151,7 @@ class Things:
             return True
         if not self.can_unite(one, other):
             return False
+        self._records = None
         low, high = min(one, other), max(one, other)
         self._parent[high] = low
         self._keys[low] += self._keys[high]
@@ -154,12 +160,18 @@ class Things:
         return True
 
     def records(self) -> dict[int, Record]:
-        """All things by number, in order of first mention; their facts in order of time, an inventory's last."""
+        """All things by number, in order of first mention; their facts in order of time, an inventory's last.
+
+        They are as of now: what is added or united later makes new ones.
+        """
+        if self._records is not None:
+            return self._records
         found: dict[int, Record] = {}
+        self.n_beyond = 0
         for number in range(len(self._parent)):
             if self._parent[number] == number and self._keys[number]:
                 if len(found) >= THINGS_MAX:
-                    self.n_refused += 1
+                    self.n_beyond += 1
                     continue
                 session_id, thing, _ = self._keys[number][0]
                 found[number] = Record(number, session_id, thing, [key for _, _, key in self._keys[number]])
@@ -168,6 +180,7 @@ class Things:
             if record is not None:
                 record.facts.append(fact)
                 _gather(record, fact)
+        self._records = found
         return found
 
     def relations(self, name: str) -> Iterable[tuple[int, int, Fact]]:
