@@ -1,0 +1,77 @@
+"""What a recording could not see, told only where it holds."""
+
+from __future__ import annotations
+
+from wnv.packets.points import Point
+from wnv.providers import components, layers, nat_instances, vmswitch_control
+from wnv.providers.facts import Fact, Ref, Thing
+from wnv.topology.build import Builder
+from wnv.topology.coverage import Coverage, EventCounts, build_coverage
+
+SWITCH, NIC, VM = (
+    Ref(Thing.VSWITCH, (("name", "nat"),)), Ref(Thing.NIC, (("if_index", 4),)), Ref(Thing.VM, (("name", "web"),)),
+)  # fmt: skip
+POINT = Point(("ndiscap", 4 << 32 | 4), "eth:4", details={"miniport_if_index": 4, "if_index": 4})
+ONLY_ADAPTERS: EventCounts = {layers.GUID: {1001: 7}}
+ALL: EventCounts = {layers.GUID: {1001: 7, 1003: 7}, vmswitch_control.GUID: {56: 7}, nat_instances.GUID: {1001: 1}}
+
+
+def _coverage(facts: list[Fact], events: EventCounts, n_packets: int = 7) -> Coverage:
+    topology = Builder().finish(facts, [POINT])
+    return build_coverage(topology, {0: n_packets}, {0: "eth:4"}, events)
+
+
+def _codes(facts: list[Fact], events: EventCounts) -> set[str]:
+    return {one.code for one in _coverage(facts, events).blind}
+
+
+class TestBlindSpots:
+    def test_a_switch_behind_a_recording_of_adapters(self) -> None:
+        assert "switch_not_recorded" in _codes([Fact(SWITCH)], ONLY_ADAPTERS)
+        assert "switch_not_recorded" not in _codes([Fact(SWITCH)], ALL)
+        assert "switch_not_recorded" not in _codes([], ONLY_ADAPTERS)
+
+    def test_frames_of_a_switch_without_its_own_events(self) -> None:
+        assert "switch_events_missing" in _codes([Fact(SWITCH)], {layers.GUID: {1003: 7}})
+        assert "switch_events_missing" not in _codes([Fact(SWITCH)], ALL)
+
+    def test_a_nat_that_did_not_report(self) -> None:
+        nat = Fact(Ref(Thing.NAT, (("name", "nat1"),)))
+        assert "nat_not_recorded" in _codes([nat], ONLY_ADAPTERS)
+        assert "nat_not_recorded" not in _codes([nat], ALL)
+
+    def test_the_inside_of_vms_and_containers(self) -> None:
+        container = Fact(Ref(Thing.CONTAINER, (("id", "shop"),)), {"isolation": "hyper-v"})
+        assert _codes([Fact(VM), container], ALL) >= {"guest", "hyperv_container"}
+
+    def test_offload_filters_and_loopback(self) -> None:
+        assert _codes([Fact(NIC, {"sriov": "virtual function 3"})], ALL) >= {"sriov", "loopback"}
+        assert "capture_filter" in _codes([], {components.GUID: {160: 1, 100: 1}})
+        assert _codes([], {}) == set()
+
+    def test_each_has_a_text_and_names_its_nodes(self) -> None:
+        (found,) = [one for one in _coverage([Fact(SWITCH)], ONLY_ADAPTERS).blind if one.nodes]
+        assert found.text == "what happens inside vSwitch nat: only adapters were recorded"
+        assert found.nodes == ("vswitch:nat",)
+
+
+class TestSilent:
+    IDLE = Fact(Ref(Thing.NIC, (("if_index", 9),)), {"alias": "Ethernet 2", "mac": "02:00:00:00:00:01"})
+
+    def test_adapters_without_a_packet(self) -> None:
+        assert [(one.name, one.reason) for one in _coverage([self.IDLE], ALL).silent] == [
+            ("Ethernet 2", "no packet was seen at it")
+        ]
+
+    def test_why_an_adapter_is_silent(self) -> None:
+        down = Fact(self.IDLE.subject, {"is_up": False})
+        assert [one.reason for one in _coverage([self.IDLE, down], ALL).silent] == ["it is down"]
+
+    def test_nothing_is_silent_where_nothing_was_recorded(self) -> None:
+        assert _coverage([self.IDLE], ALL, n_packets=0).silent == ()
+
+
+def test_as_json() -> None:
+    said = _coverage([Fact(SWITCH)], ONLY_ADAPTERS).to_json()
+    assert said["seen"] == ["eth:4"]
+    assert {"code", "text", "advice", "nodes"} == set(said["blind_spots"][0])
