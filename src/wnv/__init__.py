@@ -3,7 +3,7 @@
 >>> import wnv
 >>> with wnv.open_trace(wnv.sample_path()) as trace:
 ...     print(trace.sql("SELECT dst, count(*) AS n FROM frames GROUP BY dst ORDER BY dst").to_pylist())
-[{'dst': '10.9.1.14', 'n': 57}, {'dst': '10.9.1.22', 'n': 57}]
+[{'dst': '10.9.1.14', 'n': 76}, {'dst': '10.9.1.22', 'n': 38}]
 
 The names below are loaded when they are first used, so that `import wnv` costs next to nothing.
 """

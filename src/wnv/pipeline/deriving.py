@@ -10,9 +10,12 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from wnv import __version__
+from wnv.clock import NO_TIME
 from wnv.decode.catalog import Catalog
 from wnv.errors import UsageError
 from wnv.etl.reader import Progress
+from wnv.journeys.collect import Limits
+from wnv.journeys.stitch import Stitcher
 from wnv.pipeline.network import build_topology
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.stages import Stage, Tables
@@ -62,11 +65,10 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
         topology = build_topology(stored)
         _write(writer, topology.tables())
         stages = _stages(topology, stored)
-        if stages:
-            for stretch in stored.stretches(progress):
-                for stage in stages:
-                    _write(writer, stage.add(stretch))
-                writer.end_slice()
+        for stretch in stored.stretches(progress):
+            for stage in stages:
+                _write(writer, stage.add(stretch))
+            writer.end_slice()
         for stage in stages:
             _write(writer, stage.finish())
         writer.finish({"derived_format": DERIVED_FORMAT, "wnv_version": __version__, "made_of": made_of(stored)})
@@ -74,7 +76,12 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
 
 def _stages(topology: Topology, stored: StoredTrace) -> Sequence[Stage]:
     """The stages of pass 2, in the order in which they see each stretch."""
-    return ()
+    overview = stored.overview
+    ends = [row["last_event_ns"] for row in (one.row for one in overview.sessions) if row["last_event_ns"] is not None]
+    limits = Limits(
+        is_complete=overview.is_complete, why_incomplete="; ".join(overview.losses()), end_ns=max(ends, default=NO_TIME)
+    )
+    return (Stitcher(topology, stored.capture.points, limits=limits, build=stored.capture.build),)
 
 
 def _write(writer: TablesWriter, tables: Tables) -> None:

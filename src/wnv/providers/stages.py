@@ -108,8 +108,9 @@ class Stretch:
 class Stage(Protocol):
     """A stage of pass 2 (`journeys.stitch.Stitcher`)."""
 
-    tables: tuple[Table, ...]
-    """Those it makes; a table without rows is written empty."""
+    @property
+    def tables(self) -> Sequence[Table]:
+        """Those it makes; a table without rows is written empty."""
 
     def add(self, stretch: Stretch) -> Tables:
         """Take the next stretch; rows that are complete, which need not be of this stretch. May be empty."""
@@ -121,8 +122,9 @@ class Stage(Protocol):
 class LearningStage(Protocol):
     """A stage of pass 1 (`topology.build.Builder`); its `finish` takes the inventory and gives the topology."""
 
-    providers: frozenset[str]
-    """GUIDs, lower case, of all providers whose events it reads: `learn` sees no others."""
+    @property
+    def providers(self) -> Collection[str]:
+        """GUIDs, lower case, of all providers whose events it reads: `learn` sees no others."""
 
     def learn(self, stretch: Stretch) -> None:
         """Take the next stretch; without packets."""
