@@ -65,11 +65,11 @@ def u32_at(data: U8, at: int) -> int:
 
 
 @njit
-def unpack_xpress(packed: U8, out: U8) -> int:
-    """Unpack plain XPRESS until `out` is full; len(out) or `BROKEN` (docs/formats/etl-format.md, section 4).
+def unpack_xpress_part(packed: U8, out: U8) -> int:
+    """Unpack plain XPRESS until `out` is full, or the stream ends or makes no sense; returns the bytes unpacked.
 
-    Format: MS-XCA 2.4. Input behind the last needed byte is not looked at. After `BROKEN` the content of
-    `out` is undefined.
+    Format: MS-XCA 2.4 (docs/formats/etl-format.md, section 4). Input behind the last needed byte is not looked at.
+    What a stream that was cut off yields is right up to there.
     """
     n_in = packed.size
     n_out = out.size
@@ -81,20 +81,20 @@ def unpack_xpress(packed: U8, out: U8) -> int:
     while o < n_out:
         if n_flags == 0:
             if i + 4 > n_in:
-                return BROKEN
+                return o
             flags = u32_at(packed, i)
             i += 4
             n_flags = 32
         n_flags -= 1
         if (flags >> n_flags) & 1 == 0:
             if i >= n_in:
-                return BROKEN
+                return o
             out[o] = packed[i]
             i += 1
             o += 1
             continue
         if i + 2 > n_in:
-            return BROKEN
+            return o
         pair = u16_at(packed, i)
         i += 2
         distance = (pair >> 3) + 1
@@ -102,7 +102,7 @@ def unpack_xpress(packed: U8, out: U8) -> int:
         if length == 7:
             if half < 0:
                 if i >= n_in:
-                    return BROKEN
+                    return o
                 length = _u8_at(packed, i) & 15
                 half = i
                 i += 1
@@ -111,31 +111,37 @@ def unpack_xpress(packed: U8, out: U8) -> int:
                 half = -1
             if length == 15:
                 if i >= n_in:
-                    return BROKEN
+                    return o
                 length = _u8_at(packed, i)
                 i += 1
                 if length == 255:
                     if i + 2 > n_in:
-                        return BROKEN
+                        return o
                     length = u16_at(packed, i)
                     i += 2
                     if length == 0:
                         if i + 4 > n_in:
-                            return BROKEN
+                            return o
                         length = u32_at(packed, i)
                         i += 4
                     if length < 22:
-                        return BROKEN
+                        return o
                     length -= 22
                 length += 15
             length += 7
         length += 3
         if distance > o or length > n_out - o:
-            return BROKEN
+            return o
         for k in range(o, o + length):
             out[k] = out[k - distance]
         o += length
     return n_out
+
+
+@njit
+def unpack_xpress(packed: U8, out: U8) -> int:
+    """Unpack plain XPRESS until `out` is full; len(out) or `BROKEN`, after which the content of `out` is undefined."""
+    return out.size if unpack_xpress_part(packed, out) == out.size else BROKEN
 
 
 HUFFMAN_TABLE_BYTES: Final = 256

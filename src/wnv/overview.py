@@ -308,6 +308,11 @@ class Overview:
                 "pktmon recorded headers only (its log level 0x4); start it with `pktmon start --capture --flags 0x10`"
             )
         if not recorded:
+            if self.is_damaged:
+                return (
+                    "nothing but the session's own header is left of it: the file is damaged or was cut short "
+                    "(`wnv info` says where); copy it again from the host, after the session was stopped"
+                )
             if any(session.loss.n_events or session.loss.n_buffers for session in self.sessions):
                 return "everything was lost; use more and larger buffers"
             return (
@@ -475,7 +480,7 @@ def _loss_lines(session: SessionOverview) -> list[str]:
     if loss.n_flagged:
         lines.append(f"Windows marked {counted(loss.n_flagged, 'buffer')}: something was lost before")
     if loss.n_cut:
-        lines.append(f"{counted(loss.n_cut, 'buffer')} that Windows wrote are not in the file: it was cut short")
+        lines.append(f"the file was cut short: it lacks {counted(loss.n_cut, 'buffer')} that Windows wrote")
     if loss.n_missing:
         shown = "; ".join(_gap_words(session, number) for number in range(min(_SHOWN_GAPS, len(loss.gaps))))
         more = "; …" if loss.n_gaps > _SHOWN_GAPS else ""

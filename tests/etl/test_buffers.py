@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import random
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import xca
 from etl_writer import (
@@ -214,6 +217,21 @@ def test_a_buffer_that_does_not_unpack_costs_itself_alone(
     seen = see_trace(tmp_path, spec, made)
     at = 1024 + 0x48 + len(packer(pad8(event(b"a").data)))
     assert (places(seen), seen.payloads()) == ({Code.UNPACK_FAILED: [at]}, [b"a", b"c"])
+
+
+@given(n_cut=st.integers(1, 4000))
+def test_of_a_packed_buffer_that_the_file_ends_in_what_is_there_is_read(
+    tmp_path_factory: pytest.TempPathFactory, n_cut: int
+) -> None:
+    payloads = [random.Random(n).randbytes(200) for n in range(20)]
+    data = build(*compressed(replace(SPEC, buffer_size=8192), [Buffer(events=[event(one) for one in payloads])]))
+    first = int.from_bytes(data[:4], "little")
+    seen = see_data(tmp_path_factory.mktemp("cut"), data[: max(first + 0x48, len(data) - n_cut)])
+    found = seen.payloads()
+    assert found == payloads[: len(found)]
+    n_packed = len(data) - first - 0x48
+    assert len(found) >= len(payloads) * (1 - n_cut / n_packed) - 3
+    assert set(places(seen)) <= {Code.BUFFER_CLIPPED, Code.EVENT_OVERRUN, Code.FILE_CUT, Code.EVENT_ZEROED}
 
 
 def test_plain_buffers_may_stand_among_compressed_ones(tmp_path: Path) -> None:

@@ -312,7 +312,7 @@ def _read_packed(
     file: IndexedFile, offset: I64, stored: I64, start: I64, end: I64, data: U8, arena: Arena, log: Log | None
 ) -> I64:
     """Fill `data` with compressed buffers, several unpacked at a time; returns where each really ends."""
-    from wnv.etl.compression import unpack_buffers
+    from wnv.etl.compression import unpack_buffers, unpack_start
 
     # No valid stream is longer than this; the rest of a larger one is not worth its memory.
     most = _PACKED_FACTOR * (end - start) + _PACKED_SPARE_BYTES
@@ -322,7 +322,21 @@ def _read_packed(
     scratch = arena.take_packed(int(packed_stop[-1]))
     got = _read_plain(file, offset + layout.BUFFER_HEADER_BYTES, packed_start, packed_stop, scratch, log) - packed_start
     body = start + layout.BUFFER_HEADER_BYTES
+    room = end - body
     worked = unpack_buffers(scratch, packed_start, got, data, body, end - body, file.header.pack_format)
+    end = np.where(worked == 0, body, end)
+    failed = np.flatnonzero(worked == 0)
+    for k in failed.tolist():
+        if offset[k] + stored[k] == file.source.size and _is_cut(file.source, int(offset[k]), int(stored[k])):
+            # The file ends inside it, which was said: what is before that place is whole.
+            start = packed_start[k]
+            end[k] += unpack_start(scratch[start : start + got[k]], data[body[k] : body[k] + room[k]])
+            failed = failed[failed != k]
     if log is not None:
-        log.record(Code.UNPACK_FAILED, file=file.source.name, byte_offset=offset[worked == 0])
-    return np.where(worked == 0, body, end)
+        log.record(Code.UNPACK_FAILED, file=file.source.name, byte_offset=offset[failed])
+    return end
+
+
+def _is_cut(source: Source, at: int, stored_bytes: int) -> bool:
+    """Whether the buffer at `at` states more bytes than the file has."""
+    return int.from_bytes(source.bytes_at(at, 4), "little") > stored_bytes

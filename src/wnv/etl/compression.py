@@ -76,6 +76,17 @@ def unpack_buffers(
     return worked
 
 
+def unpack_start(packed: U8, out: U8) -> int:
+    """Unpack what there is of a buffer whose end is missing; the bytes of `out` that are right, 0 if none are.
+
+    Only plain XPRESS, which all real files have, gives a start of any use.
+    """
+    from wnv import kernels
+
+    n_bytes = int(kernels.unpack_xpress_part(packed, out)) & ~7
+    return n_bytes if _starts_with_event(out[:n_bytes]) else 0
+
+
 def _unpack(source: U8, target: U8, attempts: Sequence[tuple[Format, Callable[[U8, U8], int]]]) -> int:
     """The first of `attempts` that fills `target` with events; 0 = none."""
     for kind, unpack in attempts:
