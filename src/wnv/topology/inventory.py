@@ -32,6 +32,8 @@ from wnv.providers.layers import layer_ref, nic_ref
 FORMAT: Final = "wnv-inventory/1"
 _ROWS_MAX: Final = 1 << 14
 """Rows of one section; no host has more."""
+_SWITCH_TYPES: Final = ("private", "internal", "external")
+"""As numbers, where PowerShell did not turn them to words."""
 _PORT_KINDS: Final = {"internal": "host_vnic", "synthetic": "vm_nic", "emulated": "vm_nic"}
 
 
@@ -100,10 +102,12 @@ def _adapter(row: Object, aliases: Mapping[str, str]) -> Facts:
         "alias": name_of(get(row, "Name")), "description": name_of(get(row, "InterfaceDescription")),
         "mac": mac_of(get(row, "MacAddress")), "mtu": _number(row, "MtuSize"), "vlan": _number(row, "VlanID"),
     }  # fmt: skip
-    if get(row, "Virtual") is False:
-        said["is_hardware"] = True
+    is_virtual = get(row, "Virtual")
+    if isinstance(is_virtual, bool):
+        said["is_hardware"] = not is_virtual
     status = name_of(get(row, "Status"))
-    yield Fact(nic, {**{name: value for name, value in said.items() if value}, **({"state": status} if status else {})})
+    said |= {"state": status} if status else {}
+    yield Fact(nic, {name: value for name, value in said.items() if value not in ("", 0) or value is False})
     filters = [one for one in objects(get(row, "Filters") or []) if _number(one, "ifIndex")]
     index = _number(row, "ifIndex", "InterfaceIndex")
     for order, one in enumerate(reversed(filters)):
@@ -145,7 +149,8 @@ def _switch(row: Object, aliases: Mapping[str, str]) -> Facts:
     if switch is None:
         return
     kind = get(row, "SwitchType")
-    yield Fact(switch, {"friendly_name": name_of(get(row, "Name")), "type": str(kind).lower() if kind else None})
+    word = _SWITCH_TYPES[kind] if isinstance(kind, int) and 0 <= kind < len(_SWITCH_TYPES) else name_of(kind).lower()
+    yield Fact(switch, {"friendly_name": name_of(get(row, "Name")), **({"type": word} if word else {})})
     is_team = bool(get(row, "EmbeddedTeamingEnabled"))
     for name in _names(row, "NetAdapterNames"):
         nic = _by_alias(name, aliases)
