@@ -316,6 +316,11 @@ class TestOptions:
         ("events", "kept"),
         [
             pytest.param([layer(lower=20), layer(), layer(lower=21)], ["eth:12"], id="layers: at the miniport"),
+            pytest.param(
+                [layer(lower=20), layer(lower=21), layer(miniport=13), layer(lower=20)],
+                ["eth:20", "eth:13", "eth:20"],
+                id="an adapter without that layer: at its first",
+            ),
             pytest.param([switch(VM), layer(), switch(VM, HOST)], ["eth:12"], id="a switch beside: at the miniport"),
             pytest.param([switch(VM), switch(VM, HOST, WIRE)], ["vNIC:Synthetic:vm:30"], id="a switch: on the way in"),
             pytest.param([switch(WIRE), switch(WIRE, VM)], ["vNIC:External:wire:30"], id="a switch, from the wire"),

@@ -176,6 +176,24 @@ class TestFragments:
         events = [layer(b"a", PACKET_START | SEND, ticks=at(1)), other, layer(b"b", PACKET_END | SEND, ticks=at(3))]
         assert convert(tmp_path, events).frames == [b"other", b"ab"]
 
+    def test_what_the_first_alone_says_holds_for_the_frame(self, tmp_path: Path) -> None:
+        def part(frame: bytes, keyword: int, oob: bytes, tick: int, port: Destination = VM) -> Event:
+            payload = ndis_1003(
+                frame, miniport=30, port_id=port[0], port_name=port[1], nic_name=port[2], nic_type=port[3], oob=oob
+            )
+            return ndiscap(1003, payload, keyword | SEND, ticks=at(tick))
+
+        events = [
+            part(FRAME[:20], PACKET_START, oob_data(vlan=5, priority=3), 1),
+            part(b"of another port", PACKET_START, b"", 2, HOST),
+            part(FRAME[20:], PACKET_END, b"", 3),
+            part(b"!", PACKET_END, b"", 4, HOST),
+        ]
+        got = convert(tmp_path, events)
+        assert [(one.frame, one.comment) for one in got.packets] == [
+            (FRAME, "VLAN 5 priority 3"), (b"of another port!", ""),
+        ]  # fmt: skip
+
     def test_orphans_are_counted(self, tmp_path: Path) -> None:
         events = [layer(b"x", PACKET_END), layer(FRAME, WHOLE, ticks=at(2)), layer(b"y", PACKET_START, ticks=at(3))]
         got = convert(tmp_path, events)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -80,6 +80,17 @@ class Fragments:
     def concatenate(cls, parts: Sequence[Fragments]) -> Fragments:
         return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FRAGMENT_COLUMNS})
 
+    def completed(self, rows: I64, first: I64) -> Fragments:
+        """`rows`, which are the last fragments of frames, with what only their `first` ones say."""
+        last, other = self.take(rows), self.take(first)
+        is_silent = last.vlan == NO_VLAN_RECORDED
+        return replace(
+            last, vlan=np.where(is_silent, other.vlan, last.vlan),
+            priority=np.where(is_silent, other.priority, last.priority),
+            is_large_send=last.is_large_send | other.is_large_send,
+            remark=np.where(last.remark < 0, other.remark, last.remark),
+        )  # fmt: skip
+
 
 _FRAGMENT_COLUMNS = tuple(column.name for column in fields(Fragments))
 
@@ -105,7 +116,9 @@ class Frames:
     """Whole frames, in the order of the slice (by their last fragment, whose time is the frame's)."""
 
     fragment: I64
-    """Row of the last fragment; all else that is known of the frame stands there."""
+    """Row of the last fragment; nearly all else that is known of the frame stands there."""
+    first: I64
+    """Row of its first fragment in this slice."""
     data: U8
     """The slice's memory, or a fresh buffer where fragments had to be joined."""
     start: I64
@@ -124,7 +137,8 @@ class FrameJoiner:
 
     def join(self, fragments: Fragments, data: U8) -> Frames:
         if not self._pending and bool((fragments.is_first & fragments.is_last).all()):
-            return Frames(np.arange(len(fragments)), data, fragments.start, fragments.n_bytes)
+            rows = np.arange(len(fragments))
+            return Frames(rows, rows, data, fragments.start, fragments.n_bytes)
         return self._join(fragments, data)
 
     def finish(self) -> None:
@@ -190,7 +204,7 @@ class FrameJoiner:
         for run, at in zip(runs.tolist(), start.tolist(), strict=True):
             if run in heads:
                 out[at : at + len(heads[run])] = np.frombuffer(heads[run], np.uint8)
-        return Frames(order[end[runs] - 1], out, start, length)
+        return Frames(order[end[runs] - 1], order[begin[runs]], out, start, length)
 
 
 _PADDING_BYTES = 256

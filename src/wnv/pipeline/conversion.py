@@ -124,8 +124,8 @@ class _FirstSight:
         is_miniport = np.array([point.kind is PointKind.MINIPORT for point in points], np.bool_)
         is_external = np.array([point.kind is PointKind.EXTERNAL_NIC for point in points], np.bool_)
         self._inward = np.where(is_external, IN, OUT)
-        has_miniport = bool((is_layer & is_miniport).any())
-        self._never = (is_layer & ~is_miniport) | (is_port & has_miniport)
+        has_layers = bool(is_layer.any())
+        self._never = (is_layer & ~is_miniport & ~_stands_in(points)) | (is_port & has_layers)
         self._by_ingress = is_port & ~self._never
 
     def of(self, rows: PacketRows) -> BOOL:
@@ -134,6 +134,18 @@ class _FirstSight:
         is_ingress = (rows.direction == self._inward[rows.point]) | (rows.direction == NO_DIRECTION)
         first &= ~self._by_ingress[rows.point] | is_ingress
         return first
+
+
+def _stands_in(points: Sequence[Point]) -> BOOL:
+    """For adapters of which no sighting at the miniport was recorded, the layer that was met first."""
+    layers = [(number, point) for number, point in enumerate(points) if point.key[0] == "ndiscap"]
+    seen = {point.details["miniport_if_index"] for _, point in layers if point.kind is PointKind.MINIPORT}
+    chosen = np.zeros(len(points), np.bool_)
+    for number, point in layers:
+        adapter = point.details["miniport_if_index"]
+        chosen[number] = adapter not in seen
+        seen.add(adapter)
+    return chosen
 
 
 def _wanted_points(points: Sequence[Point], names: tuple[str, ...]) -> BOOL:

@@ -186,9 +186,8 @@ class PacketReader:
         frame = frame_of[found.observations.fragment]
         seen = found.observations.take(frame >= 0)
         frame = frame[frame >= 0]
-        fragments = replace(
-            found.fragments.take(seen.fragment), start=frames.start[frame], n_bytes=frames.n_bytes[frame]
-        )
+        known = found.fragments.completed(seen.fragment, frames.first[frame])
+        fragments = replace(known, start=frames.start[frame], n_bytes=frames.n_bytes[frame])
         event = rows[fragments.event]
         events = piece.events
         return PacketRows(
