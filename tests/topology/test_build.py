@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab_recordings import START_NS
+from lab_recordings import START_NS, writer
 from networks import (
     HOST_NIC,
     NIC,
@@ -22,13 +22,14 @@ from networks import (
     named_edges,
     node,
     passage,
+    topology_at,
     topology_of,
 )  # fmt: skip
 from wnv.diagnostics import Code, Log
 from wnv.providers.facts import Fact, Ref, Thing
 from wnv.topology.build import Builder
 from wnv.topology.model import ALWAYS, FOREVER, EdgeKind, NodeKind
-from wnv_lab.events import hns, lbfo, synthnic, tcpip, vmswitch, winnat
+from wnv_lab.events import hns, lbfo, ndiscap, synthnic, tcpip, vmswitch, winnat
 from wnv_lab.events.fields import Named
 
 ENDPOINT = "5c2d5e1f-0000-4000-8000-0000000000e1"
@@ -119,6 +120,26 @@ class TestTime:
         assert (switch.from_ns, switch.to_ns) == (at(1), at(4))
         assert nic.to_ns == at(3)
         assert (node(topology, "nat").confidence, nic.confidence) == (1.0, 0.9)
+
+    def test_what_appears_in_between_was_not_there_before(self, tmp_path: Path) -> None:
+        topology = topology_of(tmp_path, [passage(HOST_NIC, seconds=1), connected(seconds=2), passage(seconds=3)])
+        assert node(topology, NIC.name.lower()).from_ns == at(2)
+        assert node(topology, PORT.name.lower()).from_ns == at(2)
+        assert (node(topology, "nat").from_ns, node(topology, HOST_NIC.name.lower()).from_ns) == (ALWAYS, ALWAYS)
+
+    def test_a_port_of_which_frames_have_no_time_begins_with_its_connection(self, tmp_path: Path) -> None:
+        frame = ndiscap.SwitchFrameTemplate(8, 8, 3, PORT.name, NIC.name, "Internal").fill(bytes(60))
+        whole = ndiscap.frame_keyword(ndiscap.KIND_1003, is_send=True)
+        path = tmp_path / "net.etl"
+        with writer(path) as etl:
+            seconds, kind, payload = connected(seconds=2)
+            etl.add(at(seconds), 0, 4, 8, kind, payload)
+            etl.add(at(3), 0, 4, 8, ndiscap.KIND_1003, frame, keyword=whole)
+        topology = topology_at(path)
+        assert [one.name for one in topology.nodes if one.kind is NodeKind.VSWITCH] == ["nat"]
+        (edge,) = [one for one in topology.edges if one.kind is EdgeKind.CONNECTS]
+        assert edge.from_ns == at(2)
+        assert topology.resolve_point(0).vswitch == "nat"
 
     def test_evidence_names_the_events(self, tmp_path: Path) -> None:
         topology = topology_of(tmp_path, [passage(seconds=1), connected(seconds=2)])
@@ -244,6 +265,14 @@ class TestInventory:
         assert nic.properties["mac"] == "00:15:5d:99:99:99"
         rows = dict(zip(*(topology.tables()["nodes"][name] for name in ("node_id", "properties")), strict=True))
         assert json.loads(str(rows[nic.node_id]))["contradictions"][0]["property"] == "mac"
+
+    def test_it_holds_from_when_the_recording_last_said_another_thing(self, tmp_path: Path) -> None:
+        lan = Named("7D2D5E1F-0000-4000-8000-000000000001", "LAN")
+        other = Named("7D2D5E1F-0000-4000-8000-000000000002")
+        events = [connected(port=other, switch=lan, seconds=1), disconnected(port=other, seconds=3)]
+        topology = topology_of(tmp_path, events, self.INVENTORY)
+        assert [topology.resolve_nic(NIC.name, at(seconds)).vswitch for seconds in (2, 4)] == ["LAN", "nat"]
+        assert topology.contradictions == []
 
     @pytest.mark.parametrize("content", [{"format": "other"}, [], "text", {"format": "wnv-inventory/1", "vms": 7}])
     def test_what_is_no_inventory_counts_and_changes_nothing(self, tmp_path: Path, content: object) -> None:

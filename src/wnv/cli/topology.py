@@ -131,8 +131,9 @@ def _contradictions(network: Topology) -> Iterator[str]:
     names = {(node.session_id, node.node_id): node.name for node in network.nodes}
     for one in network.contradictions[:_SHOWN]:
         name = names.get((one.session_id, one.node_id), one.node_id)
-        values = " or ".join(f"{value} ({source})" for value, source in zip(one.values, one.sources, strict=False))
-        yield from _wrapped(f"  {name}, {one.property.replace('_', ' ')}: {values or ', '.join(one.values)}")
+        said = [names.get((one.session_id, value), value) for value in one.values]
+        values = " or ".join(f"{value} ({source})" for value, source in zip(said, one.sources, strict=False))
+        yield from _wrapped(f"  {name}, {one.property.replace('_', ' ')}: {values or ', '.join(said)}")
     if len(network.contradictions) > _SHOWN:
         yield f"  … and {counted(len(network.contradictions) - _SHOWN, 'more', 'more')}"
 

@@ -35,6 +35,8 @@ _KEY_ORDER: Final = (
 )  # fmt: skip
 _ONE_TARGET: Final = frozenset({EdgeKind.CONNECTS, EdgeKind.ON_SWITCH, EdgeKind.UPLINK, EdgeKind.IN_COMPARTMENT})
 """A thing has one at a time: a new one ends the old."""
+_APPEARING: Final = frozenset({"connects", "has_port"})
+"""Relations that can be the first that is heard of their target."""
 _MAY_DIFFER: Final = frozenset({
     "kind", "driver", "component_name", "description", "order", "is_listed", "is_up", "media", "state", "nic_index",
     "nic_name", "learned_mac", "alias", "friendly_name", "isolation", "edges",
@@ -91,6 +93,7 @@ class Builder:
         built = _Builder(things, records, inferences)
         topology = Topology(built.nodes(), built.edges(), built.contradictions, inventory=inventory_name)
         _tell_isolation(topology)
+        _bound_owners(topology)
         built.name(topology)
         nodes_of_points = built.nodes_of_points(len(points))
         add_places(topology, points, nodes_of_points, built.nics_by_name())
@@ -136,6 +139,7 @@ class _Builder:
                 "stands_for",
             )
         }
+        self._appeared = _appeared(things)
         self._owners = _by_target(self._related["owns"])
         self._compartments = _by_subject(self._related["in_compartment"])
         self._uplinks = {nic for nic, _, _ in self._related["uplink"]}
@@ -171,6 +175,8 @@ class _Builder:
     def _node(self, record: Record) -> Node:
         kind, confidence, reason = self._kind(record)
         begun, ended = _life(record)
+        if begun == ALWAYS:
+            begun = self._appeared.get(record.number, ALWAYS)
         reasons = [text for text in (reason, self._inferences.get(record.number, "")) if text]
         if record.number in self._inferences:
             confidence = min(confidence, 0.9)
@@ -284,6 +290,7 @@ class _Builder:
         """Edges from one thing, in order of time: what begins, ends, or is seen."""
         source = self._node_of[subject]
         open_: dict[int, Edge] = {}
+        undated: set[int] = set()  # known from what has no time of its own: when it began is still open
         closed: list[Edge] = []
         has_ended = False
         for target, fact in said:
@@ -298,11 +305,16 @@ class _Builder:
             if node is None:
                 continue
             if target in open_:
-                if fact.change is Change.BEGUN and open_[target].from_ns == ALWAYS and fact.source == "recording":
-                    self._say_again(source, kind, open_[target], fact)
+                if fact.change is Change.BEGUN and target in undated:
+                    open_[target].from_ns = _time(fact, ALWAYS)
+                undated -= {target} if fact.ts_ns != NO_TIME else set()
                 _support(open_[target], fact)
                 continue
             starts = fact.change is Change.BEGUN or (has_ended and fact.source == "recording")
+            begun = _time(fact, ALWAYS) if starts else ALWAYS
+            if has_ended and fact.source != "recording":
+                # An inventory is taken at the end: what it says holds since the recording last said another thing.
+                begun = max((edge.to_ns for edge in closed if edge.to_ns != FOREVER), default=ALWAYS)
             if kind in _ONE_TARGET and open_:
                 if fact.change is Change.BEGUN:
                     for number, edge in list(open_.items()):
@@ -310,17 +322,13 @@ class _Builder:
                         closed.append(open_.pop(number))
                 else:
                     self._two_targets(source, kind, next(iter(open_)), target, fact)
+            undated |= {target} if fact.ts_ns == NO_TIME else set()
             open_[target] = Edge(
-                source.session_id, kind, source.node_id, node.node_id, _time(fact, ALWAYS) if starts else ALWAYS,
+                source.session_id, kind, source.node_id, node.node_id, begun,
                 confidence=fact.confidence, reason=fact.reason,
                 evidence=(fact.event_row,) if fact.event_row >= 0 else (),
             )  # fmt: skip
         return [*closed, *open_.values()]
-
-    def _say_again(self, source: Node, kind: EdgeKind, edge: Edge, fact: Fact) -> None:
-        """Seen before it began: the names in packets came first, so the connection is older than the event."""
-        if kind in _ONE_TARGET and fact.ts_ns != NO_TIME and not edge.evidence:
-            edge.from_ns = fact.ts_ns
 
     def _two_targets(self, source: Node, kind: EdgeKind, one: int, other: int, fact: Fact) -> None:
         names = tuple(self._node_of[number].node_id for number in (one, other))
@@ -500,6 +508,37 @@ def _fallback_name(record: Record, node: Node) -> str:
     mac = record.get("mac")
     index = record.key("if_index")
     return f"{word} ifIndex {index}" if index else f"{word} {mac or node.node_id.partition(':')[2]}"
+
+
+def _appeared(things: Things) -> dict[int, int]:
+    """When things appeared of which the first that is said is that something of them began, by number."""
+    first: dict[int, tuple[int, bool]] = {}
+    for subject, target, fact in things.facts:
+        if fact.ts_ns == NO_TIME or fact.source != "recording":
+            continue
+        is_begun = fact.change is Change.BEGUN
+        numbers = (subject, target) if target >= 0 and fact.relation in _APPEARING else (subject,)
+        for number in map(things.root, numbers):
+            known = first.get(number)
+            if known is None or fact.ts_ns < known[0]:
+                first[number] = fact.ts_ns, is_begun
+            elif fact.ts_ns == known[0] and is_begun:
+                first[number] = fact.ts_ns, True
+    return {number: ts_ns for number, (ts_ns, is_begun) in first.items() if is_begun}
+
+
+def _bound_owners(topology: Topology) -> None:
+    """A container is there while one of its NICs is."""
+    by_id = {(node.session_id, node.node_id): node for node in topology.nodes}
+    nics: dict[tuple[int, str], list[Node]] = {}
+    for edge in topology.edges:
+        nic = by_id.get((edge.session_id, edge.target_id))
+        if edge.kind is EdgeKind.OWNS and nic is not None:
+            nics.setdefault((edge.session_id, edge.source_id), []).append(nic)
+    for key, mine in nics.items():
+        owner = by_id.get(key)
+        if owner is not None and owner.kind is NodeKind.CONTAINER and (owner.from_ns, owner.to_ns) == (ALWAYS, FOREVER):
+            owner.from_ns, owner.to_ns = min(nic.from_ns for nic in mine), max(nic.to_ns for nic in mine)
 
 
 def _tell_isolation(topology: Topology) -> None:
