@@ -78,6 +78,20 @@ class TestTables:
         assert {(row["version"], row["high"]) for row in rows} == {(4, 0)}
         assert sorted(row["low"] for row in rows) == [0x0A09010E, 0x0A090116]
 
+    @pytest.mark.parametrize(
+        ("inventory", "host"),
+        [({"format": "wnv-inventory/1", "computer": {"Name": "HV01"}}, "HV01"), ({}, None), ("[", None)],
+    )
+    def test_an_inventory_names_the_host(self, tmp_path: Path, inventory: object, host: str | None) -> None:
+        path = record(tmp_path, every_kind())
+        text = inventory if isinstance(inventory, str) else json.dumps(inventory)
+        path.with_name("in.inventory.json").write_text(text)
+        with wnv.open_trace(path) as trace:
+            trace.save(tmp_path / "in.wnv")
+        with wnv.open_trace(tmp_path / "in.wnv") as trace:
+            assert trace.session["host"] == host
+            assert trace.table("session").column("host").to_pylist() == [host]
+
     @pytest.mark.parametrize("jobs", [1, 2, 5])
     def test_the_number_of_jobs_changes_nothing(self, tmp_path: Path, jobs: int) -> None:
         path = record(tmp_path, every_kind())

@@ -14,7 +14,7 @@ import numpy as np
 from wnv import __version__
 from wnv.bundle import Inventory
 from wnv.etl.reader import Progress, Slice
-from wnv.overview import diagnostic_row
+from wnv.overview import Overview, diagnostic_row
 from wnv.packets.headers import Texts
 from wnv.pipeline.scanning import Scanned, count_points
 from wnv.schema import (
@@ -34,6 +34,7 @@ from wnv.store.events import event_columns
 from wnv.store.folder import BASE_FORMAT, INVENTORY_FILE, TablesWriter
 from wnv.store.frames import find_frames, stored_frames, stored_observations
 from wnv.store.records import to_json
+from wnv.topology.inventory import host_name, parse_inventory
 
 _ADDRESSES_KNOWN_MAX: Final = 1 << 20  # beyond that some are written more than once
 _ADDRESS_COLUMNS: Final = ("ip_src", "ip_dst", "inner_ip_src", "inner_ip_dst")
@@ -53,6 +54,7 @@ def import_recording(
 
     `jobs`: how many threads to keep busy. Raises `WnvError` if it cannot be written, and leaves nothing then.
     """
+    overview = _with_host(scanned, inventory)
     with TablesWriter(path, BASE_TABLES, jobs=jobs, overwrite=overwrite) as writer:
         tables = _SliceTables(scanned, writer)
         scanned.packets.begin()
@@ -61,7 +63,7 @@ def import_recording(
             writer.end_slice()
         scanned.packets.finish()
         writer.add(BUFFERS, _buffer_columns(scanned))
-        _add_rows(writer, SESSION, [one.row for one in scanned.overview.sessions])
+        _add_rows(writer, SESSION, [one.row for one in overview.sessions])
         _add_rows(writer, POINTS, _point_rows(scanned))
         diagnostics = scanned.recording.log.rows()
         _add_rows(writer, DIAGNOSTICS, [diagnostic_row(row) for row in diagnostics])
@@ -69,9 +71,19 @@ def import_recording(
             writer.add_file(INVENTORY_FILE, inventory.content)
         writer.finish({
             "base_format": BASE_FORMAT, "wnv_version": __version__,
-            "overview": to_json(replace(scanned.overview, diagnostics=diagnostics)),
+            "overview": to_json(replace(overview, diagnostics=diagnostics)),
             "capture": to_json(scanned.capture), "inventory": inventory.name if inventory is not None else None,
         })  # fmt: skip
+
+
+def _with_host(scanned: Scanned, inventory: Inventory | None) -> Overview:
+    """What the recording holds, with the name of its host, which the inventory alone knows."""
+    overview, log = scanned.overview, scanned.recording.log
+    host = host_name(parse_inventory(inventory.content, log)) if inventory is not None else ""
+    if not host or not scanned.capture.is_one_boot:
+        return overview
+    sessions = [replace(one, row={**one.row, "host": host}) for one in overview.sessions]
+    return replace(overview, sessions=sessions)
 
 
 @dataclass(slots=True)
