@@ -432,7 +432,7 @@ def everything() -> Rows:
         ("journeys", "confidence < 1", [2]),
         ("hops", "tcp.port == 61000", [1]),
         ("hops", "drop || container == web", [1, 2]),
-        ("hops", "hop == 0 and outcome == delivered", [1]),
+        ("hops", "hop == 1 and outcome == delivered", [1]),
         ("drops", "udp.dstport == 53 && container == db", [1]),
         ("drops", "journey == 1", []),
         ("flows", "ip.src == 192.0.2.1", [1]),

@@ -19,12 +19,15 @@ FAILED, MISUSED, LOST, INTERRUPTED = 1, 2, 3, 130
 
 # Module, function and a line of help: the modules are imported when their command runs.
 COMMANDS = {
+    "explain": ("wnv.cli.explain", "explain", "What went wrong, in plain words, with evidence."),
     "info": ("wnv.cli.info", "info", "What a recording holds, what it lost, what to run next."),
     "events": ("wnv.cli.events", "events", "The events of a recording, in order of time."),
+    "packets": ("wnv.cli.packets", "packets", "The packets of a recording: when, where, what became of them."),
     "convert": ("wnv.cli.convert", "convert", "The packets of a recording as a pcapng file for Wireshark."),
     "import": ("wnv.cli.import_", "import_", "A recording as a trace folder: tables that all commands take."),
     "cache": ("wnv.cli.cache", "cache", "The recordings that commands have imported."),
     "topology": ("wnv.cli.topology", "topology", "The virtual network: NICs, switches, containers, VMs, NAT."),
+    "stats": ("wnv.cli.stats", "stats", "Packets, bytes and events over time, by point, protocol, address."),
     "sql": ("wnv.cli.sql", "sql", "The tables of a recording, asked in SQL."),
     "fields": ("wnv.cli.fields", "fields", "The fields that filters know."),
     "catalog": ("wnv.cli.catalog", "catalog", "The events whose fields wnv knows; add your own."),

@@ -137,10 +137,15 @@ def opened(
 
 @contextmanager
 def with_tables(
-    paths: Sequence[Path], *, inventory: Path | None = None, use_cache: bool = True, jobs: int | None = None
+    paths: Sequence[Path],
+    bar: ProgressBar | None = None,
+    *,
+    inventory: Path | None = None,
+    use_cache: bool = True,
+    jobs: int | None = None,
 ) -> Iterator[Trace]:
     """The recording at `paths` with its base tables; says so where it has to be imported for that."""
-    bar = ProgressBar()
+    bar = bar or ProgressBar()
     with opened(paths, bar, inventory=inventory, use_cache=use_cache, jobs=jobs) as trace:
         if trace.needs_import():
             say(f"importing {trace.overview.source} ({counted(trace.overview.n_events, 'event')})")
@@ -194,18 +199,22 @@ def time_formatter(session: SessionOverview, style: str) -> TimeFormatter:
     return TimeFormatter(TimeStyle(style), session.zone, session.row["start_ns"] or 0)
 
 
-def time_window(trace: Trace, style: str, from_text: str | None, to_text: str | None) -> tuple[int | None, int | None]:
-    """`--from` and `--to` in ns UTC."""
+def time_parser(trace: Trace, style: str) -> Callable[[str], int]:
+    """What reads a time that was typed, to ns UTC: in the zone of the recording's host, or as `style` says."""
     from wnv.clock import TimeStyle, parse_time
 
     session = trace.overview.sessions[0]
     start = session.row["start_ns"] or 0
     end = session.row["end_ns"] or session.row["last_event_ns"]
+    return lambda text: parse_time(text, zone=session.zone, start_ns=start, end_ns=end, style=TimeStyle(style))
+
+
+def time_window(trace: Trace, style: str, from_text: str | None, to_text: str | None) -> tuple[int | None, int | None]:
+    """`--from` and `--to` in ns UTC."""
+    read = time_parser(trace, style)
 
     def parse(text: str | None) -> int | None:
-        if text is None:
-            return None
-        return parse_time(text, zone=session.zone, start_ns=start, end_ns=end, style=TimeStyle(style))
+        return None if text is None else read(text)
 
     window = parse(from_text), parse(to_text)
     if window[0] is not None and window[1] is not None and window[0] >= window[1]:

@@ -39,8 +39,6 @@ class JsonWriter:
     def __init__(self, write: Write, schema: pa.Schema, *, is_lines: bool) -> None:
         self._write, self._names, self._is_lines = write, distinct_names(schema.names), is_lines
         self._is_first = True
-        if not is_lines:
-            write("[")
 
     def write(self, batch: pa.RecordBatch) -> None:
         rows = [
@@ -52,12 +50,12 @@ class JsonWriter:
         if self._is_lines:
             self._write("\n".join(rows) + "\n")
         else:
-            self._write(("\n" if self._is_first else ",\n") + ",\n".join(rows))
+            self._write(("[\n" if self._is_first else ",\n") + ",\n".join(rows))
         self._is_first = False
 
     def close(self) -> None:
         if not self._is_lines:
-            self._write("\n]\n")
+            self._write("[]\n" if self._is_first else "\n]\n")
 
 
 class CsvWriter:

@@ -460,7 +460,8 @@ def _journey_fields() -> Iterator[Field]:
                "drops.journey_id", bits=63)  # fmt: skip
     yield _own("outcome", text, "How the journey ended: delivered, answered, left_host, dropped, vanished, unknown.",
                "journeys.outcome")  # fmt: skip
-    yield _own("hop", integer, "Number of the hop in its journey, from 0.", "hops.seq", bits=32)
+    yield Field("hop", integer, "Which hop of its journey it is, from 1.", ((Source("hops", "(hops.seq + 1)"),),),
+                _bits(32))  # fmt: skip
     yield _own("hop.event", text, "What happened at the hop.", "hops.event")
     yield _own("hop.rewrite", text, "What was rewritten since the hop before.", "hops.rewrite")
     yield _own("hops", integer, "How many hops the journey has.", "journeys.n_hops", bits=32)
