@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import wnv.providers
 from conversion import at, ndiscap, pktmon, ras, record
 from etl_writer import Buffer, Event, event_header, pack
 from payloads import (
@@ -40,12 +45,14 @@ from payloads import (
     pktmon_200,
     ras_5001,
 )  # fmt: skip
+from plain import KERNELS
 from wnv import kernels
 from wnv.diagnostics import Log
 from wnv.etl.events import has_compiled
 from wnv.etl.reader import Recording
 from wnv.packets.sightings import PacketRows
 from wnv.pipeline import Scanned, scan
+from wnv.providers import plain_loops
 
 pytestmark = pytest.mark.skipif(not kernels.COMPILED, reason="no numba")
 
@@ -197,3 +204,65 @@ def test_the_quick_way_is_taken(tmp_path: Path) -> None:
             found = [one for _, one in recording.windows(scanned.packets.look)]
             assert all(isinstance(one, PacketRows) for one in found[-1:]) == is_quick
             assert scanned.packets.has_plain == is_quick
+
+
+def load_uncompiled() -> ModuleType:
+    """The loops as they are where numba is not installed."""
+    spec = importlib.util.spec_from_file_location("uncompiled_plain_loops", plain_loops.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "wnv.kernels", KERNELS)
+        spec.loader.exec_module(module)
+    return module
+
+
+class Ruled:
+    """An array of which every place that is read lies inside its bounds, or the test fails."""
+
+    def __init__(self, data: Any) -> None:  # Any: an array of any type
+        self._data = data
+
+    def __getitem__(self, at: Any) -> Any:  # Any: a place or a slice
+        first, last = (at.start, at.stop) if isinstance(at, slice) else (at, at + 1)
+        assert 0 <= first <= last <= self._data.size
+        return self._data[at]
+
+
+@given(events=st.lists(st.one_of(usual, usual, rare), min_size=1, max_size=20), changes=changes)
+def test_the_uncompiled_loop_sees_the_same_and_nothing_outside(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Event], changes: list[tuple[int, int, int]]
+) -> None:
+    plain = load_uncompiled()
+    looked: list[tuple[Any, ...]] = []
+
+    compiled_loop: Any = plain_loops.read_plain_packets  # Any: called with a list of arguments
+
+    def both_ways(words: Any, data: Any, *rest: Any) -> int:  # Any: as the loop takes them
+        *given, numbers, is_unusual = rest
+        other, unusual = np.zeros_like(numbers), np.zeros_like(is_unusual)
+        n = int(compiled_loop(words, data, *given, numbers, is_unusual))
+        again = plain.read_plain_packets(Ruled(words), Ruled(data), *given, other, unusual)
+        looked.append(((n, is_unusual.tolist()), (again, unusual.tolist())))
+        looked.append((numbers[:, : max(n, 0)].tolist(), other[:, : max(n, 0)].tolist()))
+        return n
+
+    path = record(tmp_path_factory.mktemp("plain"), pack(damaged(events, changes), 2048))
+    with pytest.MonkeyPatch.context() as patch:
+        loops = SimpleNamespace(**{**vars(plain_loops), "read_plain_packets": both_ways})
+        patch.setattr(wnv.providers, "plain_loops", loops)
+        seen_in(path, 4096)
+    assert all(compiled == uncompiled for compiled, uncompiled in looked)
+
+
+def test_kinds_are_numbered_alike_uncompiled() -> None:
+    plain = load_uncompiled()
+    kinds = np.array([[0, 7 << 8], [1, 160 << 8 | 1], [2, 1001 << 8]], np.int64)
+    found = []
+    for module in (plain_loops, plain):
+        slots = np.full(8, -1, np.int32)
+        module.index_kinds(kinds, 5, slots)
+        found.append(slots.tolist())
+    assert found[0] == found[1]
+    assert sorted(found[0]) == [-1] * 5 + [0, 1, 2]

@@ -147,11 +147,11 @@ class Recording:
         except BaseException:
             self.close()
             raise
-        if self.n_bytes > _WORTH_COMPILED_BYTES:
-            from wnv import kernels  # noqa: F401 - that it is loaded is what the walk asks
         self.clocks = self._shared_clocks()
         self._by_ticks = all(clock == self.clocks[0] for clock in self.clocks)
         self.buffers = _join([file.index for file in self.files])
+        if self.buffers.is_packed.any() or int(self.buffers.used_bytes.sum()) > _WORTH_COMPILED_BYTES:
+            from wnv import kernels  # noqa: F401 - that it is loaded is what the walk asks
         self._first_row = np.cumsum([0, *(len(file.index) for file in self.files)])
         n = len(self.buffers)
         self.spans = Spans(np.zeros(n, np.int32), np.zeros(n, np.int64), np.zeros(n, np.int64))
