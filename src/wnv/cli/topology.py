@@ -21,7 +21,7 @@ from wnv.cli.output import (
     warn_of_losses,
     with_tables,
 )  # fmt: skip
-from wnv.errors import WnvError
+from wnv.errors import UsageError, WnvError
 from wnv.text import counted, visible
 
 if TYPE_CHECKING:
@@ -50,12 +50,13 @@ _SHOWN = 12
 )
 @click.option("-w", "out", metavar="FILE", default="-", help="Write to a file; - is standard output.")
 @click.option("--at", "at_text", metavar="TIME", help="As it was at this time; all that ever was without it.")
+@click.option("--journey", type=int, metavar="ID", help="Draw the way of this journey into the picture (svg).")
 @click.option("--guids", "with_guids", is_flag=True, help="Show the GUIDs beside the names.")
 @click.option("-v", "--verbose", is_flag=True, help="Say why where something is inferred, and by which events.")
 @inventory_option
 @strict_option
 def topology(
-    trace: Path, form: str, out: str, at_text: str | None, with_guids: bool, verbose: bool,
+    trace: Path, form: str, out: str, at_text: str | None, journey: int | None, with_guids: bool, verbose: bool,
     inventory: Path | None, strict: bool,
 ) -> int:  # fmt: skip
     """Show the virtual network: NICs, teams, switches, containers, VMs, NAT, and what was not visible.
@@ -63,6 +64,8 @@ def topology(
     It is put together from what the recording itself says, and from an inventory of the host, if there is one beside
     it (NAME.inventory.json) or given with --inventory.
     """
+    if journey is not None and form != "svg":
+        raise UsageError("a journey can only be drawn into a picture", advice="Add --format svg -w FILE.")
     with with_tables([trace], inventory=inventory) as opened:
         from wnv.diagnostics import Log
         from wnv.pipeline.network import build_topology, coverage
@@ -82,7 +85,8 @@ def topology(
             lines = _tree(opened, network, seen, ts_ns, with_guids=with_guids, verbose=verbose)
             _write(out, lines)
         else:
-            _write(out, _picture(network, form, opened.overview.source, ts_ns))
+            hops = _hops(opened, journey) if journey is not None else []
+            _write(out, _picture(network, form, opened.overview.source, ts_ns, hops))
         return exit_code(opened, strict=strict)
 
 
@@ -196,8 +200,23 @@ def _rows(columns: Any, ts_ns: int | None) -> list[dict[str, Any]]:  # Any: valu
     ]
 
 
-def _picture(network: Topology, form: str, source: str, ts_ns: int | None) -> Iterator[str]:
-    from wnv.export.graph import drawing_of, render_mermaid, render_svg
+def _hops(opened: Trace, journey: int) -> list[dict[str, Any]]:  # Any: values of all kinds
+    """The hops of a journey, in order."""
+    import pyarrow.compute as pc
+
+    rows = opened.dataset("hops").to_table(filter=pc.field("journey_id") == journey).to_pylist()
+    if not rows:
+        raise UsageError(f"there is no journey {journey}", advice="`wnv journeys` lists them.")
+    return sorted(rows, key=lambda row: int(row["seq"]))
+
+
+def _picture(
+    network: Topology, form: str, source: str, ts_ns: int | None, hops: list[dict[str, Any]]
+) -> Iterator[str]:  # Any: values of all kinds
+    from wnv.export.graph import drawing_of, render_mermaid, render_svg, way_of
 
     drawing = drawing_of(network, ts_ns=ts_ns)
-    yield from render_mermaid(drawing) if form == "mermaid" else render_svg(drawing, f"Virtual network of {source}")
+    if form == "mermaid":
+        yield from render_mermaid(drawing)
+    else:
+        yield from render_svg(drawing, f"Virtual network of {source}", way_of(drawing, hops))

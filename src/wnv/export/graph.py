@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 from wnv.text import visible
 from wnv.topology.model import NIC_KINDS, Edge, EdgeKind, Node, NodeKind, Topology
@@ -87,12 +87,40 @@ def _lines(topology: Topology, nodes: Mapping[NodeKey, Node], ts_ns: int | None)
                 yield from line(edge, edge.target_id, edge.source_id)
             case EdgeKind.TRANSLATES:
                 yield from line(edge, edge.source_id, edge.target_id, "translates")
+            case EdgeKind.OUTSIDE:
+                yield from line(edge, edge.target_id, edge.source_id, "outside")
             case EdgeKind.CARRIED_BY:
                 yield from line(edge, edge.source_id, edge.target_id)
             case EdgeKind.VIRTUAL_FUNCTION:
                 yield from line(edge, edge.target_id, edge.source_id, "SR-IOV")
             case _:
                 continue
+
+
+def way_of(drawing: Drawing, hops: Iterable[Mapping[str, Any]]) -> list[NodeKey]:
+    """The nodes that a journey passes, in order, by the names in its `hops`: NICs, and the switch between two of them.
+
+    A container or VM in which it begins or ends is part of it.
+    """
+    by_name = {(node.session_id, node.kind in NIC_KINDS, node.name): node for node in drawing.nodes}
+    switches = {(node.session_id, node.name): node for node in drawing.nodes if node.kind is NodeKind.VSWITCH}
+    owners = {(n.session_id, n.name): n for n in drawing.nodes if n.kind in (NodeKind.CONTAINER, NodeKind.VM)}
+    found: list[NodeKey] = []
+    last: Mapping[str, Any] | None = None
+    seen = [hop for hop in hops if (hop["session_id"], True, hop["nic"]) in by_name]
+    for hop in seen:
+        nic = by_name[hop["session_id"], True, hop["nic"]]
+        switch = switches.get((hop["session_id"], hop["vswitch"]))
+        if last is not None and last["nic"] != hop["nic"] and switch is not None and last["vswitch"] == hop["vswitch"]:
+            found.append(_key(switch))
+        if not found or found[-1] != _key(nic):
+            found.append(_key(nic))
+        last = hop
+    for hop, place in ((seen[0], 0), (seen[-1], len(found) + 1)) if seen else ():
+        owner = owners.get((hop["session_id"], hop["container"] or hop["vm"]))
+        if owner is not None and _key(owner) not in found:
+            found.insert(place, _key(owner))
+    return found
 
 
 def label_of(node: Node) -> tuple[str, str]:
@@ -137,12 +165,14 @@ def _mermaid_text(text: str) -> str:
 # --- SVG -----------------------------------------------------------------------------------------------
 
 _BOX_WIDTH, _BOX_HEIGHT, _GAP_X, _GAP_Y, _MARGIN, _FOOT = 210, 46, 70, 16, 20, 26
-_CHARACTERS: Final = 30
 _COLUMN: Final = {
-    NodeKind.PHYSICAL_NIC: 0, NodeKind.NIC: 0, NodeKind.TEAM: 1, NodeKind.NAT: 1, NodeKind.NETWORK: 2,
-    NodeKind.VSWITCH: 3, NodeKind.HOST_VNIC: 4, NodeKind.CONTAINER_NIC: 4, NodeKind.VM_NIC: 4,
-    NodeKind.CONTAINER: 5, NodeKind.VM: 5,
+    NodeKind.PHYSICAL_NIC: 0, NodeKind.NIC: 0, NodeKind.TEAM: 1, NodeKind.NAT: 2, NodeKind.NETWORK: 2,
+    NodeKind.VSWITCH: 2, NodeKind.HOST_VNIC: 3, NodeKind.CONTAINER_NIC: 3, NodeKind.VM_NIC: 3,
+    NodeKind.CONTAINER: 4, NodeKind.VM: 4,
 }  # fmt: skip
+_ABOVE: Final = {NodeKind.NAT: 0, NodeKind.NETWORK: 1, NodeKind.VSWITCH: 2}
+"""What belongs to a switch stands right above it."""
+_BESIDE: Final = (NodeKind.NAT, NodeKind.NETWORK)
 _COLOURS: Final = {
     NodeKind.PHYSICAL_NIC: "#d9e8f6", NodeKind.NIC: "#eceff1", NodeKind.TEAM: "#d9e8f6", NodeKind.NAT: "#fde9d0",
     NodeKind.NETWORK: "#fff6d6", NodeKind.VSWITCH: "#dff0dd", NodeKind.HOST_VNIC: "#e9e3f5",
@@ -190,6 +220,8 @@ def _layout(drawing: Drawing) -> _Layout:
     for source, target, _ in drawing.lines:
         neighbours.setdefault(_key(source), []).append(_key(target))
         neighbours.setdefault(_key(target), []).append(_key(source))
+    anchor = {_key(source): _key(target) for source, target, _ in drawing.lines if source.kind in _BESIDE}
+    anchor = {key: anchor.get(target, target) for key, target in anchor.items()}  # NAT → network → switch
     layout = _Layout()
     rank: dict[NodeKey, float] = {}
     for _ in range(4):  # each round pulls what is connected together
@@ -198,6 +230,8 @@ def _layout(drawing: Drawing) -> _Layout:
                 column.sort(
                     key=lambda node: _mean([rank[one] for one in neighbours.get(_key(node), []) if one in rank])
                 )
+            if any(node.kind in _ABOVE for node in column):
+                _gather(column, anchor)
             rank.update({_key(node): place / max(1, len(column)) for place, node in enumerate(column)})
     tallest = max((len(column) for column in columns.values()), default=1)
     layout.height = 2 * _MARGIN + tallest * (_BOX_HEIGHT + _GAP_Y) + _FOOT
@@ -211,16 +245,29 @@ def _layout(drawing: Drawing) -> _Layout:
     return layout
 
 
+def _gather(column: list[Node], anchor: Mapping[NodeKey, NodeKey]) -> None:
+    """Put networks and NAT of a switch right above it."""
+    place = {_key(node): number for number, node in enumerate(column)}
+
+    def order(node: Node) -> tuple[int, int, int]:
+        switch = anchor.get(_key(node), _key(node)) if node.kind is not NodeKind.VSWITCH else _key(node)
+        return place.get(switch, len(column)), _ABOVE.get(node.kind, 3), place[_key(node)]
+
+    column.sort(key=order)
+
+
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.5
 
 
 def _svg_line(layout: _Layout, source: Node, target: Node, words: str) -> Iterator[str]:
     left, right = sorted((layout.place[_key(source)], layout.place[_key(target)]))
+    if left[0] == right[0]:
+        x, y1, y2 = left[0] + _BOX_WIDTH // 2, left[1] + _BOX_HEIGHT, right[1]
+        yield f'<path d="M{x} {y1} L{x} {y2}" fill="none" stroke="#8a97a3" stroke-width="1.5"/>'
+        return
     y1, y2 = left[1] + _BOX_HEIGHT // 2, right[1] + _BOX_HEIGHT // 2
     x1, x2 = left[0] + _BOX_WIDTH, right[0]
-    if left[0] == right[0]:  # in one column
-        x1 = x2 = left[0] + _BOX_WIDTH
     bend = max(20, (x2 - x1) // 2)
     yield (
         f'<path d="M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}" fill="none" stroke="#8a97a3" '
@@ -253,12 +300,18 @@ def _svg_box(layout: _Layout, node: Node, *, is_marked: bool) -> Iterator[str]:
         f'<rect x="{x}" y="{y}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="6" '
         f'fill="{_COLOURS[node.kind]}" {edge}/>'
     )
-    yield f'<text x="{x + 10}" y="{y + 19}" font-weight="600" fill="#1d2733">{_svg_text(_cut(name))}</text>'
-    yield f'<text x="{x + 10}" y="{y + 35}" fill="#46525e" font-size="11">{_svg_text(_cut(details))}</text></g>'
+    yield f'<text x="{x + 10}" y="{y + 19}" font-weight="600" fill="#1d2733">{_svg_text(_cut(name, 12.5))}</text>'
+    yield f'<text x="{x + 10}" y="{y + 35}" fill="#46525e" font-size="11">{_svg_text(_cut(details, 11))}</text></g>'
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
+def _cut(text: str, size: float) -> str:
+    """As much of a text as fits into a box; `size`: of its letters, in pixels."""
+    room, width = _BOX_WIDTH - 20.0, 0.0
+    for place, character in enumerate(text):
+        width += size * (0.75 if character.isupper() or ord(character) > 0x2FF else 0.56)
+        if width > room:
+            return f"{text[: max(0, place - 1)]}…"
+    return text
 
 
 def _svg_text(text: str) -> str:

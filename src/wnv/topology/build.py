@@ -134,6 +134,7 @@ class _Builder:
                 "on_network",
                 "carried_by",
                 "translates",
+                "outside",
                 "stacked_on",
                 "virtual_function",
                 "stands_for",

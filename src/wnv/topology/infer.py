@@ -189,10 +189,12 @@ def _team_nics(things: Things) -> list[tuple[int, str]]:
     records = things.records()
     teams = [one for one in records.values() if one.thing is Thing.TEAM]
     has_nic = {team for _, team, _ in things.relations("stands_for")}
-    members = {nic: team for nic, team, _ in things.relations("member") if team >= 0}
+    members: dict[int, set[int]] = defaultdict(set)
+    for nic, number, _ in things.relations("member"):
+        members[nic].add(number)
     uplinks = {nic for nic, _, _ in things.relations("uplink")}
     for team in teams:
-        mine = [records[nic] for nic, number in members.items() if number == team.number and nic in records]
+        mine = [records[nic] for nic, numbers in members.items() if team.number in numbers and nic in records]
         if team.number in has_nic or not mine:
             continue
         others = [
@@ -257,7 +259,8 @@ def _unite_unique(
 def inferred_relations(things: Things, records: dict[int, Record]) -> list[Fact]:
     """Relations between networks, switches and NAT that no event states."""
     return [
-        *_networks_on_switches(things, records), *_nats_of_networks(things, records), *_bound_members(things, records),
+        *_networks_on_switches(things, records), *_nats_of_networks(things, records),
+        *_bound_members(things, records), *_outsides_of_nats(records),
     ]  # fmt: skip
 
 
@@ -345,5 +348,33 @@ def _nats_of_networks(things: Things, records: dict[int, Record]) -> list[Fact]:
                     reason=reason,
                     session_id=nat.session_id,
                 )
+            )
+    return found
+
+
+def _outsides_of_nats(records: dict[int, Record]) -> list[Fact]:
+    """The NIC by which a NAT leads out: the one it names by its index, else the one that has its outside address."""
+    by_index: dict[tuple[int, object], Record] = {}
+    by_address: dict[tuple[int, str], list[Record]] = defaultdict(list)
+    for record in records.values():
+        if record.thing is Thing.NIC:
+            by_index[record.session_id, record.key("if_index")] = record
+            for address in record.all("addresses"):
+                by_address[record.session_id, str(address)].append(record)
+    found = []
+    for nat in records.values():
+        if nat.thing is not Thing.NAT:
+            continue
+        named = by_index.get((nat.session_id, nat.get("external_if_index") or -1))
+        matches = {
+            one.number: one
+            for address in nat.all("external_addresses")
+            for one in by_address.get((nat.session_id, str(address)), ())
+        }
+        nic = named or (next(iter(matches.values())) if len(matches) == 1 else None)
+        if nic is not None:
+            how = {} if named else {"confidence": 0.9, "reason": "the NIC has the NAT's outside address"}
+            found.append(
+                Fact(_ref(nat), relation="outside", target=_ref(nic), session_id=nat.session_id, **how)  # type: ignore[arg-type] # by name
             )
     return found

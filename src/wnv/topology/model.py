@@ -70,6 +70,8 @@ class EdgeKind(StrEnum):
     """Network → vSwitch."""
     TRANSLATES = "translates"
     """NAT → network."""
+    OUTSIDE = "outside"
+    """NAT → NIC by which it leads out."""
     STACKED_ON = "stacked_on"
     """Layer → NIC."""
     VIRTUAL_FUNCTION = "virtual_function"

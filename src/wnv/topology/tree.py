@@ -248,6 +248,7 @@ class _Tree:
         elif node.kind is NodeKind.NAT:
             details += [str(said["prefix"])] if said.get("prefix") else []
             details += _listed(said.get("external_addresses"), "outside ")
+            details += [f"by {nic.name}" for nic in self._targets(node, EdgeKind.OUTSIDE)]
             details += _listed(said.get("mappings"), "")
         if self._with_reasons:
             details += [f"inferred: {node.reason}"] if node.reason else []
