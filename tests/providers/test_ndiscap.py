@@ -102,6 +102,11 @@ class TestLayers:
             "Ethernet 2, WFP filter, above layer ifIndex 20 of miniport ifIndex 12"
         )
 
+    def test_a_name_that_is_there_twice_is_said_once(self, tmp_path: Path) -> None:
+        named = ndiscap(5101, ndis_5101(1, "Ethernet 2", 12, [(12, "Ethernet 2")]), ticks=at(9))
+        got = convert(tmp_path, [layer(miniport=12), named])
+        assert got.capture.interfaces[0].description == "Ethernet 2, ifIndex 12"
+
     @pytest.mark.parametrize(("keyword", "direction"), [(SEND, "out"), (RECEIVE, "in"), (0, ""), (SEND | RECEIVE, "")])
     def test_direction_is_the_path(self, tmp_path: Path, keyword: int, direction: str) -> None:
         assert where(convert(tmp_path, [layer(keyword=WHOLE | keyword)])) == [("eth:12", direction)]

@@ -183,7 +183,7 @@ class Ndiscap:
         where = (
             f"ifIndex {lower}" if lower == miniport else f"above layer ifIndex {lower} of miniport ifIndex {miniport}"
         )
-        point.description = ", ".join(part for part in (source, layer, where) if part)
+        point.description = ", ".join(part for part in dict.fromkeys((source, layer, where)) if part)
         point.details = {"miniport_if_index": miniport, "if_index": lower}
         if source:
             point.details["nic"] = source

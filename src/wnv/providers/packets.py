@@ -127,7 +127,8 @@ class PacketReader:
         adapter = next((one for one in known if one is not None and one.alias), None)
         if adapter is not None:
             point.details.setdefault("nic", adapter.alias)
-            point.description = f"{adapter.alias}, {point.description}"
+            if not point.description.startswith(f"{adapter.alias}, "):
+                point.description = f"{adapter.alias}, {point.description}"
             is_port = point.key[0] == "ndiscap.port"  # its index is that of the switch
             if len(adapter.mac) == _MAC_BYTES and not is_port:
                 point.mac = point.mac or adapter.mac
