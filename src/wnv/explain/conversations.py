@@ -18,18 +18,11 @@ _HURT = f"""
            count(*) FILTER (j.outcome = 'unknown') AS n_unknown,
            count(*) FILTER (j.outcome = 'answered') AS n_answered
     FROM flows f LEFT JOIN journeys j ON j.flow_id = f.flow_id
-    WHERE f.protocol IN ('TCP', 'UDP', 'ICMP', 'ICMPv6', 'DNS', 'HTTP', 'TLS', 'DHCP')
+    WHERE f.protocol IN ('TCP', 'UDP', 'ICMP', 'ICMPv6')
     GROUP BY ALL
     HAVING f.n_packets_back = 0 OR n_dropped > 0 OR n_vanished > 0
     ORDER BY f.first_ns, f.flow_id
     LIMIT {HURT_MAX}
-"""
-
-_NAMES = """
-    SELECT j.journey_id, h.container, h.vm, h.src, h.dst, h.direction, h.seq
-    FROM hops h JOIN journeys j USING (journey_id)
-    WHERE j.flow_id = ? AND (h.container IS NOT NULL OR h.vm IS NOT NULL)
-    ORDER BY h.journey_id, h.seq LIMIT 64
 """
 
 _JOURNEYS = """
@@ -44,8 +37,8 @@ class Hurt:
     flow: Row
     journeys: Sequence[Row]
     """In order of time, the first 1,000."""
-    names: Sequence[str]
-    """Containers and VMs on its way."""
+    who: str
+    """Its two ends by name, as far as they are known."""
 
     @property
     def flow_id(self) -> int:
@@ -63,7 +56,7 @@ class Hurt:
 
     def failing(self) -> Failing:
         return Failing(
-            self.flow_id, label_of(self.flow, self.names), outside_of(self.flow), self.flow["first_ns"],
+            self.flow_id, label_of(self.flow), self.who, outside_of(self.flow), self.flow["first_ns"],
             int(self.flow["n_packets"]) + int(self.flow["n_packets_back"]),
         )  # fmt: skip
 
@@ -76,10 +69,9 @@ def hurt_conversations(case: Case) -> list[Hurt]:
 
 def conversation(case: Case, flow: Row) -> Hurt:
     """A row of `flows` with its journeys and the names of its ends."""
-    flow_id = int(flow["flow_id"])
-    seen = case.ask(_NAMES, flow_id)
-    names = dict.fromkeys(str(one["container"] or one["vm"]) for one in seen)
-    return Hurt(flow, case.ask(_JOURNEYS, flow_id), tuple(names))
+    ends = case.names.owner(flow["src"]), case.names.owner(flow["outside_dst"]) or case.names.owner(flow["dst"])
+    who = f"{ends[0] or flow['src']} → {ends[1] or flow['dst']}" if any(ends) else ""
+    return Hurt(flow, case.ask(_JOURNEYS, int(flow["flow_id"])), who)
 
 
 def is_to_many(address: object) -> bool:
@@ -93,11 +85,9 @@ def is_to_many(address: object) -> bool:
     return text.endswith(".255") or (first.isdigit() and 224 <= int(first) <= 239)
 
 
-def label_of(flow: Row, names: Sequence[str]) -> str:
-    """`TCP web 172.20.1.5:49200 → 10.0.0.10:80`."""
-    ends = f"{end_of(flow['src'], flow['sport'])} → {end_of(flow['dst'], flow['dport'])}"
-    who = f"{', '.join(names)}: " if names else ""
-    return f"{who}{flow['protocol']} {ends}"
+def label_of(flow: Row) -> str:
+    """`TCP 172.20.1.5:49200 → 10.0.0.10:80`."""
+    return f"{flow['protocol']} {end_of(flow['src'], flow['sport'])} → {end_of(flow['dst'], flow['dport'])}"
 
 
 def outside_of(flow: Row) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from wnv.explain.naming import Ask, Names
+
 Row = Mapping[str, Any]  # Any: a value of a table
-Ask = Callable[..., list[dict[str, Any]]]
-"""Runs our own SQL over the tables: query, then bound values; a dictionary a row."""
 
 
 class Weight(IntEnum):
@@ -30,6 +30,7 @@ class Case:
     """A recording to explain."""
 
     ask: Ask
+    names: Names = field(default_factory=Names)
     flows: frozenset[int] | None = None
     """Only these conversations; None = all."""
     lost: tuple[str, ...] = ()
@@ -45,7 +46,9 @@ class Failing:
 
     flow_id: int
     label: str
-    """`TCP web 172.20.1.5:49200 → 10.0.0.10:80`, with names of containers and VMs."""
+    """`TCP 172.20.1.5:49200 → 10.0.0.10:80`."""
+    who: str
+    """`container web → VM db`, as far as their names are known; empty where neither is."""
     outside: str
     """The same on the other side of a NAT; empty where there is none."""
     first_ns: int | None
@@ -64,7 +67,9 @@ class Finding:
     flows: Sequence[Failing] = ()
     """The conversations it hurt, the first first."""
     last_point: str = ""
-    """Where the packet was last proven to be."""
+    """Name of the point where the packet was last proven to be."""
+    place: str = ""
+    """The same in words."""
     reason: str = ""
     """Why, in words."""
     decided_by: str = ""

@@ -67,15 +67,17 @@ def judge(case: Case, *, blind: Sequence[str] = ()) -> Verdict:
 def _answer(case: Case, findings: Sequence[Finding], blind: Sequence[str], n_journeys: int) -> tuple[Answer, str]:
     if findings:
         worst = findings[0]
+        if case.lost and all(one.rule in ("unanswered", "retransmitted") for one in findings):
+            n = sum(len(one.flows) for one in findings if one.rule == "unanswered")
+            what = (
+                f"{n:,} {'conversation has' if n == 1 else 'conversations have'} no answer in it" if n else worst.title
+            )
+            return Answer.CANNOT_TELL, f"the recording lost data: {what}, which may be all that is missing"
         answer = {Weight.FAILED: Answer.CAUSE, Weight.UNCERTAIN: Answer.UNCERTAIN, Weight.SLOW: Answer.SLOW}
         return answer[worst.weight], worst.title
     if not n_journeys:
-        return Answer.CANNOT_TELL, "cannot tell: the recording has no packets that could be followed"
+        return Answer.CANNOT_TELL, "the recording has no packets that could be followed"
     if case.lost:
         return Answer.CANNOT_TELL, "no failure is recorded, but the recording lost data in which one may be"
-    if blind:
-        return Answer.NOTHING_WRONG, "nothing went wrong where the recording could see"
-    return (
-        Answer.NOTHING_WRONG,
-        "nothing went wrong: no packet was dropped or vanished, and every question had an answer",
-    )
+    where = ", where the recording could see" if blind else ""
+    return Answer.NOTHING_WRONG, f"no packet was dropped or vanished, and every question had an answer{where}"

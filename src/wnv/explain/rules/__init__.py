@@ -7,11 +7,22 @@ from typing import Final
 
 from wnv.explain.conversations import Hurt
 from wnv.explain.finding import Case, Finding
-from wnv.explain.rules import dropped, names, refused, retransmitted, slow, unanswered, vanished
+from wnv.explain.rules import (
+    dropped,
+    names,
+    nat_ports,
+    not_published,
+    refused,
+    retransmitted,
+    slow,
+    unanswered,
+    vanished,
+)  # fmt: skip
 
 Rule = Callable[[Case, Sequence[Hurt]], list[Finding]]
 
 RULES: Final[tuple[Rule, ...]] = (
-    dropped.find, vanished.find, refused.find, unanswered.find, names.find, retransmitted.find, slow.find,
+    nat_ports.find, not_published.find, dropped.find, vanished.find, refused.find, unanswered.find, names.find,
+    retransmitted.find, slow.find,
 )  # fmt: skip
 """In the order in which they claim conversations: what a drop explains is not also "without an answer"."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from wnv.explain.conversations import Hurt, is_to_many
@@ -10,13 +9,18 @@ from wnv.explain.finding import Case, Finding, Row, Weight
 
 _FLOWS_SHOWN = 50
 _GROUPS_MAX = 100
+_REFUSALS = frozenset({"guard", "spoofing", "acl", "block", "inspection", "policy"})
+"""Words of reasons that somebody has set: broadcasts dropped for them are not the usual floods."""
+_SHORT_WORDS = frozenset(
+    {"acl", "arp", "dhcp", "dns", "icmp", "ip", "mac", "mtu", "nat", "nic", "tcp", "udp", "vfp", "vlan", "vm", "wfp"}
+)
 
 _CAUSES = f"""
     SELECT drop_reason, point, coalesce(vswitch, '') AS vswitch, coalesce(port, '') AS port, coalesce(nic, '') AS nic,
            coalesce(rule, '') AS rule, drop_location, any_value(drop_reason_code) AS drop_reason_code,
            any_value(advice) AS advice, count(*) AS n, min(confidence) AS confidence,
-           arg_min(journey_id, ts_ns) AS journey_id, arg_min(d.evidence, ts_ns) AS evidence, arg_min(dst, ts_ns) AS dst,
-           list(DISTINCT flow_id) FILTER (flow_id IS NOT NULL) AS flow_ids
+           arg_min(d.journey_id, ts_ns) AS journey_id, arg_min(d.evidence, ts_ns) AS evidence,
+           arg_min(dst, ts_ns) AS dst, list(DISTINCT flow_id) FILTER (flow_id IS NOT NULL) AS flow_ids
     FROM drops d LEFT JOIN (SELECT journey_id, flow_id FROM journeys) USING (journey_id)
     GROUP BY drop_reason, point, vswitch, port, nic, rule, drop_location
     ORDER BY n DESC
@@ -37,28 +41,34 @@ def _concerns(case: Case, row: Row) -> bool:
 def _finding(case: Case, row: Row, by_flow: dict[int, Hurt]) -> Finding:
     flows = [by_flow[flow] for flow in sorted(row["flow_ids"] or ()) if flow in by_flow and case.has(flow)]
     hit = [one for one in flows if not one.is_to_many]
-    is_background = not hit and (bool(flows) or is_to_many(row["dst"]))
-    place = _place(row)
-    words = str(row["drop_reason"]).replace("_", " ")
+    is_refused = any(word in _REFUSALS for word in str(row["drop_reason"]).split("_")) or bool(row["rule"])
+    is_background = not hit and not is_refused and (bool(flows) or is_to_many(row["dst"]))
+    words, place, rule = reason_words(row["drop_reason"]), _place(case, row), str(row["rule"])
     n = int(row["n"])
+    code = "" if row["drop_reason_code"] is None else f" (code {row['drop_reason_code']})"
+    where = f" at {row['drop_location']}" if row["drop_location"] else ""
     return Finding(
         rule="dropped", weight=Weight.BACKGROUND if is_background else Weight.FAILED,
-        title=f"{n:,} {'packet' if n == 1 else 'packets'} dropped {place}: {words}",
+        title=f"{n:,} {'packet' if n == 1 else 'packets'} dropped at {place}: {words}"
+        + (f", rule {rule}" if rule else ""),
         flows=[one.failing() for one in (hit or flows)[:_FLOWS_SHOWN]],
-        last_point=str(row["point"] or ""),
-        reason=f"{words} (code {row['drop_reason_code']}{_location(row)})", decided_by=str(row["rule"]),
+        last_point=str(row["point"] or ""), place=place,
+        reason=f"{words}{code}{where}", decided_by=rule,
         journey_id=row["journey_id"], evidence=row["evidence"] or (), confidence=float(row["confidence"]),
         advice=str(row["advice"] or ""), n=n,
     )  # fmt: skip
 
 
-def _location(row: Row) -> str:
-    return f", {row['drop_location']}" if row["drop_location"] else ""
+def reason_words(name: object) -> str:
+    """`port ACL` for `port_acl`."""
+    return " ".join(word.upper() if word in _SHORT_WORDS else word for word in str(name).split("_"))
 
 
-def _place(row: Row) -> str:
-    """Where, from what is known: switch and port, NIC, or the point."""
-    parts = defaultdict(str, {name: str(row[name] or "") for name in ("vswitch", "port", "nic", "point")})
-    if parts["vswitch"] and (parts["nic"] or parts["port"]):
-        return f"at {parts['nic'] or parts['port']} on switch {parts['vswitch']}"
-    return f"at {parts['nic'] or parts['port'] or parts['point'] or 'a place not recorded'}"
+def _place(case: Case, row: Row) -> str:
+    """Where, from what is known: the point, or else switch, port and NIC."""
+    known = case.names.places.get(str(row["point"]))
+    if known is not None:
+        return known
+    if row["vswitch"] and (row["nic"] or row["port"]):
+        return f"{row['nic'] or row['port']} on switch {row['vswitch']}"
+    return str(row["nic"] or row["port"] or row["point"] or "a place not recorded")

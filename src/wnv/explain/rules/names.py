@@ -8,12 +8,12 @@ from wnv.explain.conversations import Hurt, conversation
 from wnv.explain.finding import Case, Finding, Weight
 
 _ERRORS = """
-    SELECT j.flow_id, min(j.journey_id) AS journey_id, arg_min(f.info, f.ts_ns) AS info,
+    SELECT j.flow_id, min(j.journey_id) AS journey_id, arg_min(f.info, h.ts_ns) AS info,
            count(DISTINCT j.journey_id) AS n,
            arg_min(j.first_point, j.first_ns) AS first_point, arg_min(j.src, j.first_ns) AS server
     FROM frames f JOIN hops h USING (frame_id) JOIN journeys j USING (journey_id)
-    WHERE f.protocol = 'DNS' AND j.flow_id IS NOT NULL
-      AND (f.info LIKE '%No such name%' OR f.info LIKE '%Server failure%' OR f.info LIKE '%Refused%')
+    WHERE j.flow_id IS NOT NULL
+      AND f.dns_is_response = 1 AND f.dns_rcode > 0
     GROUP BY j.flow_id ORDER BY j.flow_id LIMIT 100
 """
 
@@ -28,6 +28,7 @@ def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
                 Finding(
                     rule="names", weight=Weight.UNCERTAIN, title=f"{row['server']} answered: {row['info']}",
                     flows=[conversation(case, flow[0]).failing()], last_point=str(row["first_point"] or ""),
+                    place=case.names.place(row["first_point"]),
                     reason="the name server answered with an error; packets went and came",
                     journey_id=row["journey_id"],
                     advice="Check the name, the search suffixes, and which server the container or VM asks "

@@ -20,9 +20,43 @@ _REFUSED = """
     GROUP BY flow_id ORDER BY flow_id LIMIT 100
 """
 
+_UNREACHABLE = """
+    SELECT any_value(f.info) AS info, min(h.journey_id) AS journey_id, any_value(h.point) AS point,
+           any_value(h.evidence) AS evidence
+    FROM frames f JOIN hops h USING (frame_id)
+    WHERE f.icmp_type = 3 AND f.ip_src = ? AND f.ip_dst IN (?, ?)
+"""
+
 
 def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
-    """A finding for each point from which a reset came as one of the first three packets."""
+    """A finding for each point from which a reset came as one of the first three packets, or ICMP said no."""
+    return _resets(case) + _unreachable(case, hurt)
+
+
+def _unreachable(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
+    found: dict[str, list[tuple[Hurt, Row]]] = {}
+    for one in hurt:
+        flow = one.flow
+        if flow["protocol"] != "UDP" or flow["n_packets_back"]:
+            continue
+        ends = flow["outside_dst"] or flow["dst"], flow["src"], flow["outside_src"] or flow["src"]
+        row = case.ask(_UNREACHABLE, *ends)[0]
+        if row["info"] is not None:
+            found.setdefault(str(flow["dst"]), []).append((one, row))
+    return [
+        Finding(
+            rule="refused", weight=Weight.FAILED, title=f"{address} refuses: {rows[0][1]['info']}",
+            flows=[one.failing() for one, _ in rows], last_point=str(rows[0][1]["point"] or ""),
+            place=case.names.place(rows[0][1]["point"]),
+            reason="ICMP errors came back from where the packets were sent to", journey_id=rows[0][1]["journey_id"],
+            evidence=rows[0][1]["evidence"] or (), confidence=0.8,
+            advice="Look there which process should listen on that port (Get-NetUDPEndpoint).", n=len(rows),
+        )
+        for address, rows in found.items()
+    ]  # fmt: skip
+
+
+def _resets(case: Case) -> list[Finding]:
     found: dict[str, list[tuple[Hurt, Row]]] = {}
     for row in case.ask(_REFUSED):
         if not case.has(row["flow_id"]):
@@ -33,8 +67,8 @@ def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
     return [
         Finding(
             rule="refused", weight=Weight.FAILED,
-            title=f"{rows[0][1]['src']} refused the connection (TCP reset, first seen at {point})",
-            flows=[one.failing() for one, _ in rows], last_point=point,
+            title=f"{rows[0][1]['src']} refused the connection: TCP reset, first seen at {case.names.place(point)}",
+            flows=[one.failing() for one, _ in rows], last_point=point, place=case.names.place(point),
             reason="a reset answered the SYN: nothing listens on that port there, or a firewall rejects it",
             journey_id=rows[0][1]["journey_id"], confidence=min(float(row["confidence"]) for _, row in rows),
             advice="Look on the machine that answered which process should listen on that port "

@@ -35,9 +35,9 @@ def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
     return [
         Finding(
             rule="slow", weight=Weight.SLOW,
-            title=f"slow from {row['before']} to {row['point']}: p99 {row['p99'] / 1e6:,.1f} ms, "
-            f"median {row['p50'] / 1e6:,.3f} ms",
-            last_point=str(row["before"]),
+            title=f"slow from {case.names.place(row['before'])} to {case.names.place(row['point'])}: "
+            f"p99 {row['p99'] / 1e6:,.1f} ms, median {row['p50'] / 1e6:,.3f} ms",
+            last_point=str(row["before"]), place=case.names.place(row["before"]),
             reason=f"the median step in this recording takes {row['host_ns'] / 1e3:,.1f} µs",
             journey_id=row["journey_id"], evidence=row["evidence"] or (), confidence=0.8,
             advice="Look at what runs between these points: queues (VMQ, RSS), a filter driver, a busy processor.",
