@@ -126,6 +126,12 @@ export interface Fields {
   is_whole: boolean | null;
   /** 1 = described for this version of Windows; less is a guess. */
   confidence: number | null;
+  /** What is doubtful: another version, inferred fields, bytes left; or why it stays raw. */
+  remark: string | null;
+  /** Name of the process `pid` at that time, where the recording says it. */
+  process: string | null;
+  /** Container that this process was in, where its events say so. */
+  process_container_id: string | null;
   /** The fields by name. */
   fields: unknown | null;
 }
