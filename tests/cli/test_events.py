@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import struct
 import zlib
 from collections import Counter
 from dataclasses import replace
@@ -33,6 +34,7 @@ from wnv.schema import EVENTS, FIELDS
 SAMPLE = sample_path()
 PKTMON = "4d4f80d9-c8bd-4d73-bb5b-19c90402c5ac"
 TCPIP = "2f07e2ee-15db-40f1-90ef-9d7ba282188a"
+WINNAT = "66c07ecd-6667-43fc-93f8-05cf07f446ec"
 UNKNOWN = "12345678-1234-1234-1234-123456789abc"
 ACTIVITY = "aaaaaaaa-0000-0000-0000-000000000001"
 CONTAINER = "cccccccc-0000-0000-0000-000000000001"
@@ -136,10 +138,10 @@ def test_the_table_names_classic_events_by_opcode_and_kernel_events_by_hook(kind
     assert [" ".join(line.split()) for line in lines] == [
         "No. seconds since start cpu pid tid provider event bytes container what it says",
         "0 0.0000000 0 4 8 EventTrace 0x0000 310",
-        f"1 0.0000001 1 100 200 Microsoft-Windows-TCPIP 7 2 {CONTAINER}",
-        f"2 0.0000002 0 5 6 {UNKNOWN} op 35 7",
-        "3 0.0000003 0 7 8 TcpIp 0x0601 6",
-        f"4 0.0000004 0 {UNKNOWN} 10 3",
+        f"1 0.0000001 1 100 200 Microsoft-Windows-TCPIP 7 2 {CONTAINER} not described: 2 bytes 01ff",
+        f"2 0.0000002 0 5 6 {UNKNOWN} op 35 7 not described: 7 bytes 636c6173736963",
+        "3 0.0000003 0 7 8 TcpIp 0x0601 6 not described: 6 bytes 6b65726e656c",
+        f"4 0.0000004 0 {UNKNOWN} 10 3 WPP message: 3 bytes 777070",
     ]
 
 
@@ -255,7 +257,36 @@ def test_an_unknown_provider_is_misuse_with_a_suggestion(name: str, told: str) -
 def test_losses_are_told_beside_the_rows(tmp_path: Path) -> None:
     ran = done("events", record(tmp_path, [tcpip(1, at(1))], replace(SPEC, events_lost=5)), "--format", "csv")
     assert len(ran.lines) == 3
-    assert ran.err == "lost: 5 events could not be recorded (Windows does not say when)\n"
+    assert ran.err.splitlines() == [
+        "not wholly decoded: 1 of these events",
+        "  1 Microsoft-Windows-TCPIP id 1 version 0: no description",
+        "lost: 5 events could not be recorded (Windows does not say when)",
+    ]
+
+
+def test_a_pid_has_the_name_of_its_process(tmp_path: Path) -> None:
+    started = system(0x0301, ticks=at(1), payload=struct.pack("<Q4I", 1, 100, 4, 1, 0) + bytes(4) + b"nginx.exe\0\0\0")
+    path = record(tmp_path, [started, event_header(provider=TCPIP, id=1002, pid=100, ticks=at(2))])
+    assert [(row["pid"], row["process"]) for row in jsonl(path)[1:]] == [(4, None), (100, "nginx.exe")]
+    lines = done("events", path, "--time", "relative").lines
+    assert lines[0].split()[4:8] == ["cpu", "pid", "process", "tid"]
+    assert "100  nginx.exe" in lines[3]
+
+
+def test_what_is_doubtful_is_marked_and_explained(tmp_path: Path) -> None:
+    path = record(tmp_path, [event_header(provider=WINNAT, id=1031, version=9, ticks=at(1), payload=bytes(8) + b"xyz")])
+    ran = done("events", path)
+    assert ran.lines[2].endswith("(?)")
+    assert "(?) 1 event: 3 bytes behind the last field; version 9 is not known: read as version 0" in ran.err
+    (row,) = jsonl(path)[1:]
+    assert (row["confidence"], row["is_whole"]) == (0.6, True)
+
+
+def test_an_event_that_does_not_fit_shows_its_bytes(tmp_path: Path) -> None:
+    path = record(tmp_path, [event_header(provider=WINNAT, id=1031, ticks=at(1), payload=b"\1\0\0\0\2")])
+    ran = done("events", path)
+    assert ran.lines[2].split("  ")[-1].endswith("CompartmentId=1 | 5 bytes 0100000002 (?)")
+    assert "1 Microsoft-Windows-WinNat id 1031 version 0: its payload is shorter than its description" in ran.err
 
 
 # -------------------------------------------------------------------------------- text from a recording is only text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ from wnv.cli.output import (
     write_jsonl,
 )  # fmt: skip
 from wnv.errors import UsageError
+from wnv.text import visible
 
 if TYPE_CHECKING:
     from wnv.clock import TimeFormatter
@@ -34,11 +36,14 @@ if TYPE_CHECKING:
 
 _BATCH = 20_000
 _PROVIDERS_SHOWN = 12
+_UNDECODED_SHOWN = 6
+_DOUBTS_SHOWN = 4
 _SHOWN = (
     "event_row",
     "ts_ns",
     "cpu",
     "pid",
+    "process",
     "tid",
     "provider",
     "event",
@@ -46,8 +51,8 @@ _SHOWN = (
     "container_id",
     "summary",
 )
-_HEADINGS = ("No.", "", "cpu", "pid", "tid", "provider", "event", "bytes", "container", "what it says")
-_RIGHT = (True, False, True, True, True, False, True, True, False, False)
+_HEADINGS = ("No.", "", "cpu", "pid", "process", "tid", "provider", "event", "bytes", "container", "what it says")
+_RIGHT = (True, False, True, True, False, True, False, True, True, False, False)
 
 
 @click.command(
@@ -93,6 +98,7 @@ def events(
     with opened([trace]) as recording:
         guids = {guid for name, found in known.items() for guid in found or _find(recording, name)}
         window = time_window(recording, time_style, from_text, to_text)
+        recording.scanned().decoder.begin()
         batches = _batches(recording, guids, set(ids), window, count, fields=fields, payload=payload)
         if form == "table":
             n = _write_table(recording, batches, time_style)
@@ -100,6 +106,8 @@ def events(
             n = _write(batches, form, _headings(fields=fields, payload=payload), raw=raw)
         if form == "table":
             say(time_formatter(recording.overview.sessions[0], time_style).note)
+        if fields:
+            _tell_undecoded(recording)
         if not n:
             _explain_nothing(recording, providers, ids)
         warn_of_losses(recording)
@@ -164,23 +172,57 @@ def _write(batches: Iterator[dict[str, list[Any]]], form: str, headings: Sequenc
 
 def _write_table(trace: Trace, batches: Iterator[dict[str, list[Any]]], time_style: str) -> int:
     clock = time_formatter(trace.overview.sessions[0], time_style)
-    right = [*_RIGHT]
-    right[_SHOWN.index("ts_ns")] = time_style in ("relative", "delta")
-    table = TextTable([heading or clock.header for heading in _HEADINGS], right=right)
+    # A recording without starts and ends of processes names none.
+    shown = [name for name in _SHOWN if name != "process" or trace.scanned().decoder.processes.processes]
+    right = {**dict(zip(_SHOWN, _RIGHT, strict=True)), "ts_ns": time_style in ("relative", "delta")}
+    headings = {**dict(zip(_SHOWN, _HEADINGS, strict=True)), "ts_ns": clock.header}
+    table = TextTable([headings[name] for name in shown], right=[right[name] for name in shown])
+    doubts: Counter[str] = Counter()
     n = 0
     for columns in batches:
-        rows = _cells(columns, clock)
+        rows = _cells(columns, clock, shown)
         click.echo("\n".join(table.lines(rows)))
+        doubts.update(_doubts(columns))
         n += len(rows)
+    for remark, n_events in doubts.most_common(_DOUBTS_SHOWN):
+        say(f"(?) {n_events:,} {'event' if n_events == 1 else 'events'}: {remark}")
+    if len(doubts) > _DOUBTS_SHOWN:
+        say(f"(?) {len(doubts) - _DOUBTS_SHOWN} more kinds of doubt; --format jsonl has a `remark` for each event")
     return n
 
 
-def _cells(columns: dict[str, list[Any]], clock: TimeFormatter) -> list[tuple[str, ...]]:
+def _doubts(columns: dict[str, list[Any]]) -> list[str]:
+    """What is doubtful about the events that are described."""
+    if "remark" not in columns:
+        return []
+    return [remark for remark, source in zip(columns["remark"], columns["source"], strict=True) if remark and source]
+
+
+def _tell_undecoded(trace: Trace) -> None:
+    """How many of the events listed are not wholly decoded, and why."""
+    found = trace.scanned().decoder.undecoded()
+    if not found:
+        return
+    names = {one.guid: one.name for one in trace.overview.providers if one.guid and one.name}
+    say(f"not wholly decoded: {sum(one.count for one in found):,} of these events")
+    for one in found[:_UNDECODED_SHOWN]:
+        who = one.provider_name or names.get(one.provider) or one.provider
+        what = {"kernel": f"kernel hook {one.event_id:#06x}", "wpp": f"{who} message {one.event_id}"}.get(
+            one.form, f"{who} {'opcode' if one.form == 'classic' else 'id'} {one.event_id}"
+        )
+        say(f"  {one.count:,} {visible(what)} version {one.version}: {one.reason.value}")
+    if len(found) > _UNDECODED_SHOWN:
+        left = found[_UNDECODED_SHOWN:]
+        say(f"  {sum(one.count for one in left):,} of {len(left):,} more kinds")
+
+
+def _cells(columns: dict[str, list[Any]], clock: TimeFormatter, names: Sequence[str]) -> list[tuple[str, ...]]:
     import numpy as np
 
     from wnv.clock import NO_TIME
 
-    shown = {"summary": [""] * len(columns["event_row"]), **columns}
+    nothing: list[Any] = [None] * len(columns["event_row"])
+    shown = {"summary": nothing, "process": nothing, "remark": nothing, "source": nothing, **columns}
     times = np.array([NO_TIME if ts is None else ts for ts in columns["ts_ns"]], np.int64)
     shown["ts_ns"] = clock.format(times)
     shown["provider"] = [
@@ -190,9 +232,13 @@ def _cells(columns: dict[str, list[Any]], clock: TimeFormatter) -> list[tuple[st
         f"{hook:#06x}" if hook is not None else f"op {opcode}" if event is None else str(event)
         for event, opcode, hook in zip(columns["event_id"], columns["opcode"], columns["hook_id"], strict=True)
     ]
+    shown["summary"] = [
+        f"{summary} (?)" if remark and source else summary
+        for summary, remark, source in zip(shown["summary"], shown["remark"], shown["source"], strict=True)
+    ]
     return [
         tuple("" if cell is None else str(cell) for cell in row)
-        for row in zip(*(shown[name] for name in _SHOWN), strict=True)
+        for row in zip(*(shown[name] for name in names), strict=True)
     ]
 
 

@@ -19,6 +19,7 @@ from wnv.decode.columns import Decoded, Fit, decode_kind
 from wnv.decode.description import EventDescription, Source
 from wnv.decode.manifest import join_chunks, parse_manifest
 from wnv.decode.metadata import Metadata
+from wnv.decode.processes import ProcessNotes, ProcessTable
 from wnv.decode.program import ELEMENTS_MORE, ELEMENTS_PER_BYTE, Program, build_program
 from wnv.decode.provider import Descriptions
 from wnv.decode.tracelogging import Schemas
@@ -96,8 +97,10 @@ class _Kind:
 class Decoder:
     """`learn` from every slice of the first pass, then take the `kinds` of every slice of the second."""
 
-    def __init__(self, build: int, catalog: DescribesEvents | None, log: Log) -> None:
-        """`build`: of Windows, 0 = not known."""
+    def __init__(
+        self, build: int, catalog: DescribesEvents | None, log: Log, session_of_buffer: I64 | None = None
+    ) -> None:
+        """`build`: of Windows, 0 = not known; `session_of_buffer`: number of each buffer's session, None = one."""
         self._build, self._catalog, self._log = build, catalog, log
         self._schemas = Schemas()
         self._metadata = Metadata()
@@ -107,12 +110,14 @@ class Decoder:
         self._descriptions: dict[_Kind, EventDescription | None] = {}
         self._programs: dict[int, tuple[EventDescription, Program]] = {}
         self._undecoded: dict[tuple[_Kind, Reason], tuple[str, int]] = {}
+        self._notes = ProcessNotes(session_of_buffer)
 
     # --- pass 1 ---------------------------------------------------------------------------------------
 
     def learn(self, piece: Slice) -> None:
-        """Take the descriptions that the events carry for others."""
+        """Take the descriptions that the events carry for others, and what they say of processes."""
         events = piece.events
+        self._notes.learn(piece)
         texts = events.guids.texts
         if metadata.CLASS in texts:
             mine = events.provider == texts.index(metadata.CLASS)
@@ -147,6 +152,19 @@ class Decoder:
             self._log.record(Code.DESCRIPTION_INVALID, detail="EventSource manifests", count=n_bad)
             self._log.record(Code.DESCRIPTION_INVALID, detail="event metadata", count=self._metadata.n_bad)
         return self._manifests
+
+    @property
+    def processes(self) -> ProcessTable:
+        """Which process a pid was at a time, after the first pass."""
+        counted = dict(self._undecoded)
+        try:
+            return self._notes.table(self.kinds)
+        finally:
+            self._undecoded = counted  # these events come again in the second pass
+
+    def sessions(self, events: Events) -> I64:
+        """The session of each event."""
+        return self._notes.sessions(events)
 
     # --- descriptions -----------------------------------------------------------------------------------
 
@@ -311,6 +329,15 @@ class Decoder:
             events.data, events.payload_start[rows], events.payload_bytes[rows].astype(np.int64),
             np.where(_is_narrow(events, rows) != 0, 4, 8), description, self._program(description),
         )  # fmt: skip
+
+    def why_raw(self, piece: Slice, row: int) -> Reason | None:
+        """Why an event has no description; None for those about the recording itself."""
+        if (piece.items.of_type(layout.ITEM_SCHEMA).event == row).any():
+            return Reason.SCHEMA_INVALID
+        kind = _kind_of(piece.events, row)
+        if kind.form is Form.WPP:
+            return Reason.WPP
+        return None if _is_read_elsewhere(kind) else Reason.NO_DESCRIPTION
 
     # --- what was not decoded ---------------------------------------------------------------------------
 

@@ -84,6 +84,12 @@ class Program:
     def __len__(self) -> int:
         return len(self.table)
 
+    def is_readable(self, node: Node) -> bool:
+        """Whether the layout of a field is known or inferred; if not, decoding stops there."""
+        from wnv import kernels
+
+        return int(self.table[node.row, kernels.FIELD_OP]) != kernels.OP_UNKNOWN
+
     def prefix(self, pointer_bytes: int) -> Prefix:
         """`pointer_bytes`: 4 or 8, or 0 where events differ."""
         known = self._prefixes.get(pointer_bytes)

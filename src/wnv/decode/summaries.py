@@ -2,6 +2,9 @@
 
 They stand in data/summaries.txt: a provider a section, `ID template` a line. A template fits an event that has
 all fields it names; where builds and versions differ, an id has several lines, and the first that fits counts.
+
+In a template `{A}` is the text of a field and `{A|B}` that of the first of several that says something. What stands
+in `[…]` is left out where its first field says nothing: is missing, empty or zero. `sentences` fills them.
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-_FIELD = re.compile(r"\{([^{}]*)\}")
+FIELD = re.compile(r"\{([^{}]*)\}")
+"""A place of a template: a name, or several."""
 
 
 def summary_template(provider: str, event_id: int, fields: Iterable[str]) -> str:
     """The template for this event of a provider (GUID), given its fields; empty if there is none.
 
-    Each `{Field}` in it is one of `fields`, to be replaced by that field's text.
+    All fields that it names are among `fields`.
     """
     templates = _templates().get(provider, {}).get(event_id)
     if templates is None:
@@ -28,7 +32,7 @@ def summary_template(provider: str, event_id: int, fields: Iterable[str]) -> str
 
 def fields_of(template: str) -> list[str]:
     """The fields that a template names, in order."""
-    return _FIELD.findall(template)
+    return [name for names in FIELD.findall(template) for name in names.split("|")]
 
 
 def all_templates() -> dict[str, dict[int, tuple[str, ...]]]:

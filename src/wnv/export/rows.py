@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import numpy as np
 
 from wnv.arrays import BOOL, I32, I64, Rows
 from wnv.clock import NO_TIME
-from wnv.decode.columns import Decoded
-from wnv.decode.decoder import Decoder
-from wnv.decode.description import EventDescription
+from wnv.decode.columns import Decoded, Fit
+from wnv.decode.decoder import Decoder, Reason
+from wnv.decode.sentences import raw_text, render_sentences
 from wnv.etl import layout
-from wnv.etl.events import NO_HOOK, NULL_ID, Guids
+from wnv.etl.events import NO_HOOK, NULL_ID, Events, Guids
 from wnv.etl.extended import Items, sid_text
 from wnv.etl.reader import Slice
 from wnv.providers import registry
 from wnv.schema import FIELDS
 
 _GUID = np.dtype("V16")
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_SHOWN_MAX = 48  # characters of a field in a summary; packets would fill the screen
 _HAS_LEVEL = (layout.EVENT32, layout.EVENT64, layout.FULL32, layout.FULL64, layout.INSTANCE32, layout.INSTANCE64)
 
 
@@ -114,46 +111,67 @@ def event_columns(
 def field_columns(decoder: Decoder, piece: Slice, rows: I64) -> dict[str, list[Any]]:
     """The columns of `schema.FIELDS` for the events `rows` (increasing) of `piece`; None is null."""
     columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in FIELDS.names}
-    for description, places, decoded in decoder.kinds(piece.take(rows)):
+    part = piece.take(rows)
+    events, sessions = part.events, decoder.sessions(part.events)
+    pids = events.pid.astype(np.int64)
+    columns["process"] = decoder.processes.names(sessions, pids, events.ts_ns)
+    columns["process_container_id"] = decoder.processes.containers(sessions, pids, events.ts_ns)
+    for description, places, decoded in decoder.kinds(part):
         if description is None or decoded is None:
+            reason = decoder.why_raw(part, int(places[0]))
+            for place in places.tolist():
+                if reason is None:
+                    continue
+                columns["remark"][place] = reason.value
+                columns["summary"][place] = f"{_RAW_WORDS[reason]}: {raw_text(_payload(events, place))}"
             continue
+
+        def names_of(ids: I64, places: I64 = places) -> list[str | None]:
+            return decoder.processes.names(sessions[places], ids, events.ts_ns[places])
+
         values = zip(
-            decoded.to_pylist(), render_summaries(description, decoded), decoded.is_whole.tolist(), places.tolist(),
-            strict=True,
+            decoded.to_pylist(), render_sentences(decoded, names_of), decoded.is_whole.tolist(), _remarks(decoded),
+            places.tolist(), strict=True,
         )  # fmt: skip
-        for fields, summary, is_whole, place in values:
+        for fields, summary, is_whole, remark, place in values:
             columns["name"][place] = description.name or None
             columns["summary"][place] = summary
+            if not is_whole:
+                columns["summary"][place] = f"{summary} | {raw_text(_payload(events, place))}"
             columns["source"][place] = description.source.value
             columns["is_whole"][place] = is_whole
             columns["confidence"][place] = description.confidence
+            columns["remark"][place] = remark
             columns["fields"][place] = fields
     return columns
 
 
-def render_summaries(description: EventDescription, decoded: Decoded) -> list[str]:
-    """A line an event: the description's template with the fields' texts, or name and fields one after the other."""
-    shown = {name: column.shown() for name, column in zip(decoded.fields.names, decoded.fields.columns, strict=True)}
-    names = [name for name in _PLACEHOLDER.findall(description.summary) if name in shown]
-    if not description.summary:
-        names = list(shown)
-    cells = zip(*([_short(text) for text in shown[name]] for name in names), strict=True) if names else iter(())
-    rows = list(cells) if names else [()] * len(decoded)
-    if description.summary:
-        parts = _PLACEHOLDER.split(description.summary)
-        return [_fill(parts, dict(zip(names, row, strict=True))) for row in rows]
-    title = f"{description.name}: " if description.name else ""
-    return [title + ", ".join(f"{name}={text}" for name, text in zip(names, row, strict=True) if text) for row in rows]
+_RAW_WORDS: Final = {
+    Reason.NO_DESCRIPTION: "not described", Reason.WPP: "WPP message", Reason.SCHEMA_INVALID: "schema cannot be read",
+}  # fmt: skip
 
 
-def _fill(parts: list[str], texts: dict[str, str]) -> str:
-    """Every second part is the name of a field."""
-    return "".join(texts.get(part, "?") if number % 2 else part for number, part in enumerate(parts))
+def _remarks(decoded: Decoded) -> list[str | None]:
+    """What is doubtful about each event, None = nothing."""
+    sure = [decoded.description.reason] if decoded.description.reason else []
+    if decoded.unsure:
+        sure.append(f"inferred: {', '.join(decoded.unsure)}")
+    found: list[str | None] = []
+    for fit, n_left in zip(decoded.fit.tolist(), decoded.n_left.tolist(), strict=True):
+        more = []
+        if fit == Fit.CUT:
+            more.append("the payload is shorter than its description, or does not fit it")
+        elif fit == Fit.UNKNOWN:
+            more.append(f"{n_left} bytes of unknown layout")
+        elif n_left:
+            more.append(f"{n_left} {'byte' if n_left == 1 else 'bytes'} behind the last field")
+        found.append("; ".join([*more, *sure]) or None)
+    return found
 
 
-def _short(text: str | None) -> str:
-    text = text or ""
-    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
+def _payload(events: Events, row: int) -> bytes:
+    start = int(events.payload_start[row])
+    return events.data[start : start + int(events.payload_bytes[row])].tobytes()
 
 
 def _nullable(values: np.ndarray[Any, Any], known: BOOL) -> list[Any]:  # Any: any number

@@ -118,7 +118,7 @@ def scan(recording: Recording, progress: Progress | None = None, *, slice_bytes:
     """
     packets = PacketReader(recording)
     census = Census(recording.session_of_buffer)
-    decoder = Decoder(recording.files[0].header.build, Catalog(), recording.log)
+    decoder = Decoder(recording.files[0].header.build, Catalog(), recording.log, recording.session_of_buffer)
 
     def visit(piece: Slice) -> None:
         census.add(piece)

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from wnv.arrays import BOOL, I64
-from wnv.decode import metadata
+from wnv.decode import classic, metadata
 from wnv.decode.catalog import Catalog
 from wnv.decode.decoder import MANIFEST_ID, Decoder
+from wnv.decode.processes import KERNEL_PROCESS, PROCESS_HOOKS
 from wnv.diagnostics import Log
 from wnv.errors import WnvError
 from wnv.etl.events import Guids
@@ -71,8 +72,8 @@ class StoredTrace:
     @cached_property
     def decoder(self) -> Decoder:
         """What describes its events, with what the recording says of its own."""
-        decoder = Decoder(self.capture.build, Catalog(), Log())
-        for found in self._read(_describes_others):
+        decoder = Decoder(self.capture.build, Catalog(), Log(), self.session_of_buffer)
+        for found in self._read(_tells_of_others):
             decoder.learn(found.stored.piece)
         return decoder
 
@@ -126,10 +127,14 @@ class StoredTrace:
                     progress(int(found.stored.event_row[-1]) + 1, n_events)
 
 
-def _describes_others(rows: pa.RecordBatch) -> BOOL:
-    """Events that describe others: metadata that merging added, EventSource manifests."""
-    is_metadata = pc.equal(rows.column("provider_guid"), metadata.CLASS)
-    return _mask(pc.or_kleene(is_metadata, pc.equal(rows.column("event_id"), MANIFEST_ID)))
+def _tells_of_others(rows: pa.RecordBatch) -> BOOL:
+    """Events that `Decoder.learn` takes: descriptions of others, starts and ends of processes, ids of containers."""
+    provider = rows.column("provider_guid")
+    described = pc.is_in(provider, pa.array([metadata.CLASS, classic.PROCESS, KERNEL_PROCESS], pa.string()))
+    hook = pc.bit_wise_and(rows.column("hook_id"), 0xFF00)
+    process = pc.equal(hook, PROCESS_HOOKS)
+    wanted = pc.or_kleene(described, pc.equal(rows.column("event_id"), MANIFEST_ID))
+    return _mask(wanted) | _mask(process) | _mask(pc.is_valid(rows.column("container_id")))
 
 
 def _mask(flags: pa.Array) -> BOOL:

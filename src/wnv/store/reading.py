@@ -25,7 +25,7 @@ from wnv.store.tables import READ_ERRORS, damaged, file_name
 
 Wanted = Callable[[pa.RecordBatch], BOOL]
 """Of rows with `KEY_COLUMNS`, which to read."""
-KEY_COLUMNS: Final = ["provider_guid", "event_id", "event_row"]
+KEY_COLUMNS: Final = ["provider_guid", "event_id", "event_row", "hook_id", "container_id"]
 _FRAME_COLUMNS: Final = ["bytes", "original_bytes", "link_type"]
 
 
@@ -70,6 +70,15 @@ class FolderReader:
                     found = self._with_packets(stored, left.until(int(stored.event_row[-1])))
                 yield found
 
+    def sightings(self) -> Iterator[PacketRows]:
+        """All sightings, a row group at a time, without reading events."""
+        for group in range(self._observations.n_groups):
+            rows = self._observations.group(group)
+            with _told(self._path):
+                event = numbers_of(rows, "event_row", -1)
+                found = self._packets(rows, event - event.min(initial=0))
+            yield found
+
     def _wanted_rows(self, group: int, wanted: Wanted | None) -> pa.RecordBatch | None:
         """The events of a row group that are wanted; None if there are none."""
         if wanted is None:
@@ -106,13 +115,16 @@ class FolderReader:
         none = np.zeros(0, np.int64)
         if rows is None or not rows.num_rows:
             return Read(stored, None, none, none)
-        event = numbers_of(rows, "event_row", -1) - stored.piece.first_row
+        packets = self._packets(rows, numbers_of(rows, "event_row", -1) - stored.piece.first_row)
+        return Read(stored, packets, numbers_of(rows, "observation_id", -1), numbers_of(rows, "frame_id", -1))
+
+    def _packets(self, rows: pa.RecordBatch, event: I64) -> PacketRows:
+        """The sightings of rows of `observations`; `event` is the row of each in its slice."""
         point, frame_id = numbers_of(rows, "point_id", -1), numbers_of(rows, "frame_id", -1)
         if (event < 0).any() or (point < 0).any() or (point >= self._n_points).any():
             raise contradiction()
         ids = np.unique(frame_id)
-        packets = packets_of(rows, self._frames_at(frame_id), np.searchsorted(ids, frame_id), event, self._remarks)
-        return Read(stored, packets, numbers_of(rows, "observation_id", -1), frame_id)
+        return packets_of(rows, self._frames_at(frame_id), np.searchsorted(ids, frame_id), event, self._remarks)
 
     def close(self) -> None:
         for one in (self._events, self._frames, self._observations):

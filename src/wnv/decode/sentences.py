@@ -1,0 +1,106 @@
+"""Events in a line: a template of ours (`summaries`) with the fields' texts, or the fields one after the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+
+from wnv.arrays import I64
+from wnv.decode.columns import Decoded
+from wnv.decode.description import FieldDescription, OutType
+from wnv.decode.summaries import FIELD, fields_of
+from wnv.decode.values import Column, Fixed
+
+NamesOf = Callable[[I64], list[str | None]]
+"""The names of processes by their ids, one an event."""
+
+_PART: Final = re.compile(r"(\[[^\[\]]*\])")
+_SHOWN_MAX: Final = 48  # characters of a field; packets would fill the screen
+_NOTHING: Final = frozenset({"", "0", "0x0", "0.0.0.0", "::", "00000000-0000-0000-0000-000000000000"})
+_RAW_BYTES: Final = 24
+
+_Texts = dict[str, str]
+
+
+def render_sentences(decoded: Decoded, process_names: NamesOf | None = None) -> list[str]:
+    """A line an event. `process_names` are put behind the ids of processes."""
+    shown = {
+        name: _shown(column, field, process_names)
+        for name, column, field in zip(
+            decoded.fields.names, decoded.fields.columns, decoded.description.fields, strict=True
+        )
+    }
+    template = decoded.description.summary
+    names = [name for name in dict.fromkeys(fields_of(template)) if name in shown] if template else list(shown)
+    rows = _rows({name: shown[name] for name in names}, len(decoded))
+    title = f"{decoded.description.name}: " if decoded.description.name else ""
+    if not template:
+        return [title + _listed(row) for row in rows]
+    fill = _compiled(template)
+    # A sentence would hide that the fields it misses are not there.
+    return [
+        fill(row) if is_whole else title + _listed(row)
+        for row, is_whole in zip(rows, _says(decoded, names), strict=True)
+    ]
+
+
+def raw_text(data: bytes) -> str:
+    """Bytes as they are: their number, and the first in hexadecimal digits."""
+    if not data:
+        return "no bytes"
+    shown = data[:_RAW_BYTES].hex() + ("…" if len(data) > _RAW_BYTES else "")
+    return f"{len(data)} {'byte' if len(data) == 1 else 'bytes'} {shown}"
+
+
+def _says(decoded: Decoded, names: list[str]) -> list[bool]:
+    """Whether each event has the fields `names`, which the whole ones have."""
+    if decoded.is_whole.all():
+        return [True] * len(decoded)
+    there = decoded.is_whole.copy()
+    texts = [decoded.fields[name].shown() for name in names]
+    for row in np.flatnonzero(~there).tolist():
+        there[row] = all(column[row] is not None for column in texts)
+    return [bool(one) for one in there]
+
+
+def _shown(column: Column, field: FieldDescription, process_names: NamesOf | None) -> list[str | None]:
+    texts = column.shown()
+    if process_names is None or field.out_type is not OutType.PID or not isinstance(column, Fixed):
+        return texts
+    names = process_names(column.values.astype(np.int64))
+    return [f"{text} ({name})" if text is not None and name else text for text, name in zip(texts, names, strict=True)]
+
+
+def _rows(columns: dict[str, list[str | None]], n: int) -> Iterator[_Texts]:
+    for row in range(n):
+        yield {name: _short(column[row]) for name, column in columns.items()}
+
+
+def _listed(texts: _Texts) -> str:
+    return ", ".join(f"{name}={text}" for name, text in texts.items() if text)
+
+
+def _short(text: str | None) -> str:
+    text = text or ""
+    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
+
+
+def _compiled(template: str) -> Callable[[_Texts], str]:
+    parts = [(part.strip("[]"), part[0] == "[") for part in _PART.split(template) if part]
+
+    def one(texts: _Texts, match: re.Match[str]) -> str:
+        said = [texts.get(name, "?") for name in match[1].split("|")]
+        return next((text for text in said if text not in _NOTHING), said[0])
+
+    def fill(texts: _Texts) -> str:
+        line = ""
+        for part, is_optional in parts:
+            first = FIELD.search(part)
+            if not is_optional or first is None or one(texts, first) not in _NOTHING:
+                line += FIELD.sub(lambda match: one(texts, match), part)
+        return line
+
+    return fill
