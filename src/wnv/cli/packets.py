@@ -113,12 +113,13 @@ def _cells(clock: TimeFormatter, *, with_hops: bool) -> Cells:
             return ["" if value is None else str(value) for value in batch.column(name).to_pylist()]
 
         times = clock.format(batch.column("ts_ns").fill_null(NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64))
-        is_drop, reasons = batch.column("is_drop").to_pylist(), texts("drop_reason")
-        outcomes = texts("outcome") if with_hops else [""] * len(times)
         verdicts = [
-            f"dropped: {reason}" if dropped else outcome
-            for dropped, reason, outcome in zip(is_drop, reasons, outcomes, strict=True)
+            f"dropped: {reason}" if dropped else ""
+            for dropped, reason in zip(batch.column("is_drop").to_pylist(), texts("drop_reason"), strict=True)
         ]
+        if with_hops:
+            ends = zip(verdicts, texts("outcome"), texts("outcome_reason"), strict=True)
+            verdicts = [here or (f"{outcome}: {reason}" if reason else outcome) for here, outcome, reason in ends]
         columns = [
             texts("number"), times, texts("src"), texts("dst"), texts("protocol"), texts("original_bytes"),
             texts("info"), texts("point"), texts("direction"),

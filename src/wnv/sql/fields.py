@@ -59,6 +59,8 @@ class Field:
     """Of whole numbers."""
     words: tuple[tuple[str, int], ...] = ()
     """Words that stand for numbers."""
+    is_first_best: bool = False
+    """Whether the first of `variants` counts wherever it can be reached."""
 
 
 def fields() -> tuple[Field, ...]:
@@ -471,18 +473,19 @@ def _journey_fields() -> Iterator[Field]:
     yield _own("nat.kind", text, "dynamic, or mapping.", "nat_sessions.kind")
     yield _own("confidence", Type.NUMBER, "How sure the row is: 1 = stated by Windows.", "journeys.confidence",
                "hops.confidence", "drops.confidence", "flows.confidence", "nat_sessions.confidence")  # fmt: skip
-    seen = Source("observations", "observations.is_drop")
-    yield Field("drop", Type.PROTOCOL, "The packet was dropped.", (
-        (seen,), (Source("drops", "TRUE"),), (Source("journeys", "(journeys.outcome = 'dropped')"),),
-        (Source("hops", "hops.drop_id IS NOT NULL"),),
-    ))  # fmt: skip
-    tables = ("observations", "drops", "journeys", "hops")
-    yield _own("drop.reason", text, "Why it was dropped, in a stable word.",
-               *(f"{table}.drop_reason" for table in tables))  # fmt: skip
-    yield _own("drop.code", integer, "The reason as Windows numbers it.",
-               *(f"{table}.drop_reason_code" for table in tables[:3]), bits=32)  # fmt: skip
-    yield _own("drop.location", text, "Where in Windows' code it was dropped.",
-               *(f"{table}.drop_location" for table in tables[:3]))  # fmt: skip
+    # Of a sighting: dropped there, or later on its journey.
+    seen, ended = Source("observations", "observations.is_drop"), Source("journeys", "(journeys.outcome = 'dropped')")
+    yield Field("drop", Type.PROTOCOL, "The packet was dropped, here or later on its journey.", (
+        (seen, ended), (seen,), (Source("drops", "TRUE"),), (ended,), (Source("hops", "hops.drop_id IS NOT NULL"),),
+    ), is_first_best=True)  # fmt: skip
+    for name, kind, meaning, column, bits in (
+        ("drop.reason", text, "Why it was dropped, in a stable word.", "drop_reason", 0),
+        ("drop.code", integer, "The reason as Windows numbers it.", "drop_reason_code", 32),
+        ("drop.location", text, "Where in Windows' code it was dropped.", "drop_location", 0),
+    ):
+        seen, ended = Source("observations", f"observations.{column}"), Source("journeys", f"journeys.{column}")
+        places = ((seen, ended), (seen,), (Source("drops", f"drops.{column}"),), (ended,))
+        yield Field(name, kind, meaning, places, _bits(bits) if bits else None, is_first_best=True)
     yield _own("drop.rule", text, "The rule that dropped it, where known.", "drops.rule")
 
 

@@ -201,6 +201,8 @@ class _Compiler:
                 away = max(len(self._paths[place]) for place in places)
                 if away < distance:
                     best, distance = variant, away
+                if field.is_first_best and variant is field.variants[0]:
+                    break
         if best is None:
             self._fail_unreachable(field, at)
         return best
@@ -486,7 +488,7 @@ _EDGES: Final = (
     _key("hops", "frames", "frame_id", is_one=True),
     _key("hops", "points", "point", "name", is_one=True),
     _key("hops", "journeys", "journey_id", is_one=True),
-    _key("hops", "drops", "drop_id", is_one=True),
+    _key("hops", "drops", "journey_id", is_one=False),
     _key("journeys", "hops", "journey_id", is_one=False),
     _key("journeys", "drops", "journey_id", is_one=False),
     _key("journeys", "flows", "flow_id", is_one=True),

@@ -36,8 +36,9 @@ COLUMNS: Final = {
 """Columns of the rows, and where they stand. `number` counts from 1, as in a capture of all packets."""
 HOP_COLUMNS: Final = {
     "journey_id": "hop.journey_id", "hop": "hop.seq + 1", "n_hops": "way.n_hops", "outcome": "way.outcome",
+    "outcome_reason": "way.drop_reason",
 }  # fmt: skip
-"""More of them, where journeys are known: which hop of how many, from 1, and how the journey ended."""
+"""More of them, where journeys are known: which hop of how many, from 1, how the journey ended, why it was a drop."""
 _FROM: Final = """
 FROM observations
 LEFT JOIN points ON points.point_id = observations.point_id
@@ -88,7 +89,7 @@ def packet_batches(tables: Mapping[str, Source], wanted: Wanted) -> Iterator[pa.
     with connect(tables) as connection:
         has_hops = all(name in tables for name in DERIVED)
         if has_hops:
-            connection.execute("CREATE TEMP TABLE way AS SELECT journey_id, n_hops, outcome FROM journeys")
+            connection.execute("CREATE TEMP TABLE way AS SELECT journey_id, n_hops, outcome, drop_reason FROM journeys")
         chosen = _choose(connection, wanted)
         for start in range(0, len(chosen), _CHUNK_ROWS):
             yield from _chunk(connection, chosen.slice(start, _CHUNK_ROWS), has_hops=has_hops)
