@@ -82,7 +82,7 @@ class PlainTally:
         if len(packets) and known.plain is None:
             is_left[packets] = True
         elif known.plain is not None and len(packets):
-            seen = known.plain.read(found, packets)
+            seen = known.plain.read(found, packets, measures=False)
             is_left[packets[seen.is_unusual]] = True
             point = seen.column(loops.SEEN_POINT)
             link = np.searchsorted(_LINKS, seen.column(loops.SEEN_LINK))

@@ -96,8 +96,8 @@ class PlainPackets:
             case _:
                 return None
 
-    def read(self, found: Found, order: I64) -> Seen:
-        """The sightings in the events `order` of `found`."""
+    def read(self, found: Found, order: I64, *, measures: bool = True) -> Seen:
+        """The sightings in the events `order` of `found`; their original length only if `measures`."""
         from wnv.providers import plain_loops as loops
 
         is_unusual = np.zeros(len(order), np.bool_)
@@ -106,7 +106,7 @@ class PlainPackets:
             numbers = np.empty((loops.SEEN_COLUMNS, factor * len(order) + _ROOM_MORE), np.int64)
             n = loops.read_plain_packets(
                 words, data, found.position, order, found.kind, layout.EVENT32, layout.EVENT64, _GUIDS, self._entries,
-                self._slots, self._seed, self._pool, numbers, is_unusual,
+                self._slots, self._seed, self._pool, measures, numbers, is_unusual,
             )  # fmt: skip
             if n >= 0:
                 return Seen(numbers[:, :n], is_unusual)

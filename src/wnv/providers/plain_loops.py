@@ -80,8 +80,10 @@ def index_plain(entries: I64, seed: int, slots: I32) -> None:
 
 
 @njit
-def _length_by_ip(data: U8, start: int, n_bytes: int, is_raw: bool) -> int:
-    """Bytes of the packet by its IP header; 0 where it says none (see `packets.headers.original_bytes`)."""
+def _length_by_ip(data: U8, start: int, n_bytes: int, is_raw: bool, measures: bool) -> int:
+    """Bytes of the packet by its IP header (see `packets.headers.original_bytes`); 0 where it says none or nobody asks."""
+    if not measures:
+        return 0
     stop = start + n_bytes
     at = start
     kind = 0
@@ -109,14 +111,14 @@ def _length_by_ip(data: U8, start: int, n_bytes: int, is_raw: bool) -> int:
 @njit
 def read_plain_packets(
     words: I64, data: U8, position: I64, order: I64, kind: U8, kind32: int, kind64: int, guids: I64, entries: I64,
-    slots: I32, seed: int, pool: U8, seen: I64, is_unusual: BOOL,
+    slots: I32, seed: int, pool: U8, measures: bool, seen: I64, is_unusual: BOOL,
 ) -> int:  # fmt: skip
     """Sightings of the packet events among `order` whose layout is the usual one and whose points are known.
 
     `guids`: two words each of NDIS-PacketCapture, PktMon and the RAS provider. `seen` has a row for each of
     SEEN_COLUMNS and a column a sighting; `SEEN_EVENT` is a place in `order`. What another reader has to look at is
-    marked in `is_unusual`, a flag for each of `order`, and has no sighting. Returns how many there are, or -1 if
-    `seen` has no room.
+    marked in `is_unusual`, a flag for each of `order`, and has no sighting. `measures`: the original length is
+    wanted, for which frames are looked into. Returns how many sightings there are, or -1 if `seen` has no room.
     """
     n = 0
     room = seen.shape[1]
@@ -206,7 +208,7 @@ def read_plain_packets(
             seen[SEEN_DIRECTION, n] = direction
             if packet_type == _PKTMON_IP:
                 seen[SEEN_LINK, n] = LINK_RAW
-            wire = stated if stated > 0 else _length_by_ip(data, frame, n_bytes, packet_type == _PKTMON_IP)
+            wire = stated if stated > 0 else _length_by_ip(data, frame, n_bytes, packet_type == _PKTMON_IP, measures)
             seen[SEEN_START, n] = frame
             seen[SEEN_BYTES, n] = n_bytes
             seen[SEEN_ORIGINAL, n] = max(n_bytes, wire)
@@ -236,7 +238,7 @@ def read_plain_packets(
             seen[SEEN_DIRECTION, n] = direction
             seen[SEEN_START, n] = frame
             seen[SEEN_BYTES, n] = n_bytes
-            seen[SEEN_ORIGINAL, n] = max(n_bytes, _length_by_ip(data, frame, n_bytes, is_raw))
+            seen[SEEN_ORIGINAL, n] = max(n_bytes, _length_by_ip(data, frame, n_bytes, is_raw, measures))
             is_unusual[k] = False
             n += 1
             continue
@@ -289,7 +291,7 @@ def read_plain_packets(
             seen[SEEN_PRIORITY, n] = tag & 7
         seen[SEEN_START, n] = frame
         seen[SEEN_BYTES, n] = n_bytes
-        seen[SEEN_ORIGINAL, n] = max(n_bytes, _length_by_ip(data, frame, n_bytes, False))
+        seen[SEEN_ORIGINAL, n] = max(n_bytes, _length_by_ip(data, frame, n_bytes, False, measures))
         is_unusual[k] = False
         for copy in range(n + 1, n + count):
             point, direction = seen[SEEN_POINT, copy], seen[SEEN_DIRECTION, copy]
