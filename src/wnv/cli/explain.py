@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _WIDTH_MAX = 80, 100
 _LABEL = 10
-_MORE_SHOWN, _BLIND_SHOWN, _CAPTURES_SHOWN, _EVENTS_SHOWN = 4, 4, 1, 3
+_MORE_SHOWN, _BLIND_SHOWN, _OPEN_SHOWN, _CAPTURES_SHOWN, _EVENTS_SHOWN = 4, 4, 2, 1, 3
 _ANSWERS = {
     "cause": "CAUSE", "uncertain": "FAILED, CAUSE NOT RECORDED", "slow": "SLOW", "nothing_wrong": "NOTHING WENT WRONG",
     "cannot_tell": "CANNOT TELL",
@@ -136,6 +136,8 @@ def _head(opened: Trace, found: Explanation, when: When) -> Iterator[str]:
     blind = sorted(seen.blind, key=lambda spot: spot.code in ("loopback", "guest", "hyperv_container"))
     for spot in blind[:_BLIND_SHOWN]:
         yield from _entry("not seen", spot.text)
+    for why, n in verdict.open[:_OPEN_SHOWN]:
+        yield from _entry("open", f"{counted(n, 'packet')}: {why}")
     yield from _entry("lost", "; ".join(found.lost) if found.lost else "nothing that is known of")
 
 
@@ -157,7 +159,8 @@ def _finding_lines(one: Finding, found: Explanation, path: Path, when: When) -> 
     if one.advice:
         yield from _entry("do", one.advice)
     if one.journey_id is not None:
-        yield from _entry("look", f"wnv follow {shlex.quote(str(path))} {one.journey_id}")
+        # A command stays on one line, however long the path: it is there to be copied.
+        yield visible(f"  {'look':{_LABEL}}wnv follow {shlex.quote(str(path))} {one.journey_id}")
 
 
 def _flow_lines(flows: Sequence[Failing], when: When) -> Iterator[str]:
@@ -219,6 +222,7 @@ def _json(found: Explanation) -> dict[str, Any]:  # Any: JSON
         "n_flows": verdict.n_flows, "n_selected": found.n_selected, "lost": list(found.lost),
         "findings": [_finding_json(one) for one in verdict.findings],
         "background": [_finding_json(one) for one in verdict.background],
+        "open": [{"why": why, "n": n} for why, n in verdict.open],
         "captures": [
             {"name": name, "why": CAPTURES[name].why, "commands": list(CAPTURES[name].commands)}
             for name in verdict.captures

@@ -10,6 +10,10 @@ from wnv.explain.conversations import hurt_conversations
 from wnv.explain.finding import Case, Finding, Weight
 from wnv.explain.rules import RULES
 
+_OPEN = """
+    SELECT reason, count(*) AS n FROM journeys WHERE outcome = 'unknown' GROUP BY reason ORDER BY n DESC LIMIT 8
+"""
+
 
 class Answer(StrEnum):
     """What can be said."""
@@ -36,6 +40,8 @@ class Verdict:
     """What happens on healthy hosts, too."""
     n_journeys: int
     n_flows: int
+    open: Sequence[tuple[str, int]] = ()
+    """Why packets end where the recording could not have shown more, and how many."""
 
     @property
     def captures(self) -> tuple[str, ...]:
@@ -60,8 +66,9 @@ def judge(case: Case, *, blind: Sequence[str] = ()) -> Verdict:
     findings = [one for one in found if one.weight is not Weight.BACKGROUND]
     background = [one for one in found if one.weight is Weight.BACKGROUND]
     counts = case.ask("SELECT (SELECT count(*) FROM journeys) AS journeys, (SELECT count(*) FROM flows) AS flows")[0]
-    answer, text = _answer(case, findings, blind, int(counts["journeys"]))
-    return Verdict(answer, text, findings, background, int(counts["journeys"]), int(counts["flows"]))
+    ends = tuple((str(row["reason"] or "not seen beyond it"), int(row["n"])) for row in case.ask(_OPEN))
+    answer, text = _answer(case, findings, [*blind, *(why for why, _ in ends)], int(counts["journeys"]))
+    return Verdict(answer, text, findings, background, int(counts["journeys"]), int(counts["flows"]), ends)
 
 
 def _answer(case: Case, findings: Sequence[Finding], blind: Sequence[str], n_journeys: int) -> tuple[Answer, str]:
@@ -69,9 +76,8 @@ def _answer(case: Case, findings: Sequence[Finding], blind: Sequence[str], n_jou
         worst = findings[0]
         if case.lost and all(one.rule in ("unanswered", "retransmitted") for one in findings):
             n = sum(len(one.flows) for one in findings if one.rule == "unanswered")
-            what = (
-                f"{n:,} {'conversation has' if n == 1 else 'conversations have'} no answer in it" if n else worst.title
-            )
+            have = "conversation has" if n == 1 else "conversations have"
+            what = f"{n:,} {have} no answer in it" if n else worst.title
             return Answer.CANNOT_TELL, f"the recording lost data: {what}, which may be all that is missing"
         answer = {Weight.FAILED: Answer.CAUSE, Weight.UNCERTAIN: Answer.UNCERTAIN, Weight.SLOW: Answer.SLOW}
         return answer[worst.weight], worst.title
