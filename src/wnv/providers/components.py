@@ -98,7 +98,8 @@ class Rundown:
             return
         component = self._components.setdefault(key, _Component())
         if event_id in (_COMPONENT, _REGISTERED, _UNREGISTERED):
-            component.kind = fields.get("Type") or 0
+            kind = fields.get("Type")
+            component.kind = kind if isinstance(kind, int) else 0
             component.file, component.description = name_of(fields.get("Name")), name_of(fields.get("Description"))
             if event_id == _COMPONENT or component.event_row < 0:
                 component.event_row = event_row
@@ -107,11 +108,13 @@ class Rundown:
             elif event_id == _UNREGISTERED:
                 component.ended_ns, component.ended_row = ts_ns, event_row
         elif event_id == _EDGE:
-            if len(component.edges) < _VALUES_MAX:
-                component.edges[fields.get("EdgeId") or 0] = name_of(fields.get("EdgeName"))
+            edge = fields.get("EdgeId")
+            if isinstance(edge, int) and len(component.edges) < _VALUES_MAX:
+                component.edges[edge] = name_of(fields.get("EdgeName"))
         else:
             value = fields.get(_VALUES[event_id])
-            known = component.values.setdefault(fields.get("Type") or 0, [])
+            kind = fields.get("Type")
+            known = component.values.setdefault(kind if isinstance(kind, int) else 0, [])
             if value is not None and value not in known and len(known) < _VALUES_MAX:
                 known.append(value[:1024] if isinstance(value, str) else value)
 

@@ -62,14 +62,23 @@ def _source(raw: bytes) -> Facts:
     if is_switch and named_keys(name)[:1] and named_keys(name)[0][0] == "guid":
         subject = Ref(Thing.VSWITCH, (*subject.keys, *named_keys(name)))
     yield Fact(subject, said)
-    for order in range(n_layers):
+    found: list[tuple[int, str]] = []
+    for _ in range(n_layers):
         layer, behind = wide_text(raw, at + 4)
         if behind < 0:
             raise ValueError("no end of a layer's name")
-        number = int.from_bytes(raw[at : at + 4], "little")
+        found.append((int.from_bytes(raw[at : at + 4], "little"), name_of(layer)))
         at = behind
-        if not is_switch and number != if_index:
-            yield Fact(
-                layer_ref(number), {"description": name_of(layer), "order": order, "miniport_if_index": if_index}
-            )
+    if not is_switch:
+        yield from _layers(if_index, found)
+
+
+def _layers(if_index: int, found: list[tuple[int, str]]) -> Facts:
+    """Nobody says whether the list runs up or down; the miniport, which is the lowest, tells if it is at an end."""
+    is_down = len(found) > 1 and found[-1][0] == if_index
+    is_known = is_down or (bool(found) and found[0][0] == if_index)
+    for place, (number, layer) in enumerate(reversed(found) if is_down else found):
+        if number != if_index:
+            order: dict[str, Any] = {"order": place} if is_known else {}
+            yield Fact(layer_ref(number), {"description": layer, "miniport_if_index": if_index, **order})
             yield Fact(layer_ref(number), relation="stacked_on", target=nic_ref(if_index))
