@@ -295,8 +295,13 @@ OTHER_TYPES = {
     ("NDIS-PacketCapture", 5100): {"Param1": "UInt32", "Param2": "UInt32"},
     ("NDIS-PacketCapture", 1016): {"Length": "UInt32"},
     ("NDIS-PacketCapture", 2003): {"Length": "UInt32"},
+    # The manifest says UInt32; Windows 7 writes a pointer (8,923 events of a real recording, 64 bits).
+    **{
+        ("Kernel-Network", base + opcode): {"connid": "Pointer"} for base in (0, 16, 32, 48) for opcode in range(10, 19)
+    },
 }
-"""Events of which Wireshark reads some fields otherwise than the manifest says (ndis-packetcapture.md)."""
+"""Events that have some fields otherwise than the manifest says; of NDIS-PacketCapture as Wireshark reads them
+(ndis-packetcapture.md)."""
 
 
 def _fix_field(provider: str, event_id: int, field: Row, fields: list[Row]) -> None:
@@ -340,7 +345,7 @@ def _fix_event(provider: str, event: Row) -> Iterator[Row]:
         event["task"] = event["task"].removesuffix("(SLP)")
     yield event
     others = OTHER_TYPES.get((provider, event["id"]))
-    if others:
+    if others and any(field["name"] in others for field in fields):
         yield _retyped(event, others)
 
 

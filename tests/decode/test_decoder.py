@@ -266,8 +266,6 @@ REAL = [
 ]  # fmt: skip
 SAMPLED = 200  # events of each kind of the largest that the slow decoder is asked about
 LEFT_BEHIND = {
-    # CLRStackWalk: the manifest says 2 addresses, FrameCount says how many there are
-    ("Microsoft-Windows-DotNETRuntime", 82): 14983,
     # the manifest says UInt32 and the provider writes 8 bytes
     ("PerfView", 13): 2,
 }
@@ -317,7 +315,7 @@ def test_real_recordings_decode_to_the_last_byte_and_as_the_slow_decoder_does(tr
 
 @pytest.mark.parametrize(
     ("name", "build", "n"),
-    [("pktmon-demikernel", 20348, 403), ("pktmon-vpn-a", 19042, 3651), ("kernel-network-win7", 7601, 8923)],
+    [("pktmon-demikernel", 20348, 443), ("pktmon-vpn-a", 19042, 3724), ("kernel-network-win7", 7601, 8923)],
 )
 def test_the_catalog_alone_describes_the_network_recordings(
     traces_dir: Path, tmp_path: Path, name: str, build: int, n: int
@@ -332,7 +330,6 @@ def test_the_catalog_alone_describes_the_network_recordings(
                     continue
                 n_listed += len(rows)
                 assert decoded.is_whole.all()
-                if name != "kernel-network-win7":  # its connid has 8 bytes there, and 4 in newer manifests
-                    assert decoded.is_exact.all()
+                assert decoded.is_exact.all()
                 agrees(piece.events, rows, decoded, np.arange(len(rows)))
     assert n_listed == n

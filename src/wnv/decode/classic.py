@@ -6,11 +6,12 @@ by its opcode and version; events with a hook id belong to the class of its grou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from wnv.decode.description import EventDescription, FieldDescription, InType, OutType, Source, ValueMap
+from wnv.decode.summaries import summary_template
 
 PROCESS: Final = "3d6fa8d0-fe05-11d0-9dda-00c04fd7ba7c"
 THREAD: Final = "3d6fa8d1-fe05-11d0-9dda-00c04fd7ba7c"
@@ -18,11 +19,13 @@ IMAGE: Final = "2cb15d1d-5fc1-11d2-abe1-00a0c911f518"
 TCPIP: Final = "9a280ac0-c8e0-11d1-84e2-00c04fb998a2"
 UDPIP: Final = "bf3a50c5-a9c9-4988-a005-2df0b7c80f80"
 IMAGE_ID: Final = "b3e675d7-2554-4f18-830b-2762732560de"
+SYSTEM_CONFIG: Final = "9b79ee91-b5fd-41c0-a243-4248e266e9d0"
 
 _CLASS_OF_GROUP: Final = {0x03: PROCESS, 0x05: THREAD, 0x06: TCPIP, 0x08: UDPIP, 0x14: IMAGE}
 _IMAGE_LOAD_HOOK: Final = 0x030A
 _NAMES: Final = {
     PROCESS: "Process", THREAD: "Thread", IMAGE: "Image", TCPIP: "TcpIp", UDPIP: "UdpIp", IMAGE_ID: "ImageId",
+    SYSTEM_CONFIG: "SystemConfigEx",
 }  # fmt: skip
 
 _U8, _I8, _U16, _I16, _U32, _I32 = (
@@ -133,6 +136,58 @@ _UDP_OPCODES: Final = {10: "Send", 11: "Recv"}
 _IPV6_FROM: Final = 16
 """An opcode of IPv6 is that of IPv4 and 16."""
 
+_FILE_VERSION: Final = (
+    *_all(_U32, "ImageSize TimeDateStamp"),
+    *_all(
+        _WIDE,
+        "OriginalFileName FileDescription FileVersion BinFileVersion VerLanguage ProductName CompanyName ProductVersion"
+        " FileId ProgramId",
+    ),
+)  # fmt: skip
+
+
+def _bytes(name: str, n: int) -> FieldDescription:
+    return FieldDescription(name, InType.BINARY, length=n)
+
+
+def _text(name: str, n: int) -> FieldDescription:
+    return FieldDescription(name, InType.UNICODE_STRING, length=n)
+
+
+# MIB_IF_ROW2 (netioapi.h), with the bytes that align it.
+_INTERFACE: Final = (
+    _field("InterfaceLuid", InType.HEX_INT64), _field("InterfaceIndex", _U32), _field("InterfaceGuid", _GUID),
+    _text("Alias", 257), _text("Description", 257), _field("PhysicalAddressLength", _U32),
+    _bytes("PhysicalAddress", 32), _bytes("PermanentPhysicalAddress", 32),
+    *_all(_U32, "Mtu Type TunnelType MediaType PhysicalMediumType AccessType DirectionType"),
+    _field("InterfaceAndOperStatusFlags", _U8, OutType.HEX_INT8), _bytes("Padding1", 3),
+    FieldDescription("OperStatus", _U32, map=ValueMap("IF_OPER_STATUS", {
+        1: "Up", 2: "Down", 3: "Testing", 4: "Unknown", 5: "Dormant", 6: "NotPresent", 7: "LowerLayerDown",
+    })),
+    FieldDescription("AdminStatus", _U32, map=ValueMap("NET_IF_ADMIN_STATUS", {1: "Up", 2: "Down", 3: "Testing"})),
+    FieldDescription("MediaConnectState", _U32, map=ValueMap("NET_IF_MEDIA_CONNECT_STATE", {
+        0: "Unknown", 1: "Connected", 2: "Disconnected",
+    })),
+    _field("NetworkGuid", _GUID), _field("ConnectionType", _U32), _bytes("Padding2", 4),
+    *_all(
+        InType.UINT64,
+        "TransmitLinkSpeed ReceiveLinkSpeed InOctets InUcastPkts InNUcastPkts InDiscards InErrors InUnknownProtos"
+        " InUcastOctets InMulticastOctets InBroadcastOctets OutOctets OutUcastPkts OutNUcastPkts OutDiscards OutErrors"
+        " OutUcastOctets OutMulticastOctets OutBroadcastOctets OutQLen",
+    ),
+)  # fmt: skip
+_SYSTEM: Final[Mapping[int, tuple[str, _Fields]]] = {
+    32: ("Build", (_field("InstallDate", _FILETIME), *_all(_WIDE, "BuildLab ProductName"))),
+    33: ("Paths", _all(_WIDE, "SystemDirectory SystemWindowsDirectory")),
+    34: ("Volume", _all(_WIDE, "Volume")),
+    35: ("VolumeMapping", _all(_WIDE, "NtPath DosPath")),
+    36: ("Interface", _INTERFACE),
+    37: ("Version", (
+        *_all(_U16, "Revision Build Minor Major"),
+        FieldDescription("Unknown", InType.BINARY, length=8, is_unsure=True),
+    )),
+}  # fmt: skip
+
 _Row = tuple[str, int, int, str, tuple[_Fields, ...]]
 
 
@@ -181,6 +236,10 @@ def _rows() -> Iterable[_Row]:
     pdb = (*base_pid, _field("Signature", _GUID), _field("Age", _U32), _field("PdbFileName", _NARROW))
     image = (_field("ImageBase", _POINTER), _field("ImageSize", _SIZE), _PID, _field("TimeDateStamp", _U32))
     yield IMAGE_ID, 0, 2, "Info", ((*image, _field("OriginalFileName", _WIDE)),)
+    yield IMAGE_ID, 32, 2, "DbgID_None", (base_pid,)
+    yield IMAGE_ID, 64, 0, "FileVersion", (_FILE_VERSION,)
+    for opcode, (word, fields) in _SYSTEM.items():
+        yield SYSTEM_CONFIG, opcode, 0, word, (fields,)
     yield IMAGE_ID, 36, 2, "DbgID_RSDS", (pdb,)
     yield IMAGE_ID, 37, 2, "DbgID_ILRSDS", (pdb,)
 
@@ -191,6 +250,7 @@ def _build(row: _Row) -> EventDescription:
         EventDescription(
             guid, opcode, version, f"{_NAMES[guid]}/{word}", fields, Source.CATALOG,
             provider_name=_NAMES[guid], task=_NAMES[guid], opcode=word,
+            summary=summary_template(guid, opcode, (field.name for field in fields)),
         )
         for fields in layouts
     )  # fmt: skip

@@ -36,6 +36,8 @@ _MAP_HEAD: Final = struct.Struct("<4I")
 _MAP_ENTRY: Final = struct.Struct("<2I")
 # evntcons.h, MAP_FLAGS: of a manifest 1 value map, 2 bit map, 4 pattern map; of WMI 8 value map, 16 bit map.
 _BIT_MAPS, _PATTERN_MAP = 0x02 | 0x10, 0x04
+_CORRECTED_COUNTS: Final = {("e13c0d23-ccbc-4e12-931b-d9cc2eee27e4", 82): ("Stack", "FrameCount")}
+"""Of arrays whose count a provider's own manifest states wrongly: of .NET's stacks it says 2."""
 _HAS_LENGTH: Final = frozenset({InType.UNICODE_STRING, InType.ANSI_STRING, InType.BINARY})
 
 
@@ -168,6 +170,9 @@ def _parse(info: _Info, find_map: _FindMap) -> EventDescription | None:
     if fields is None:
         return None
     guid, event_id, version = info.key
+    wrong, right = _CORRECTED_COUNTS.get((guid, event_id), ("", ""))
+    if any(one.name == right for one in fields):
+        fields = tuple(replace(one, count=right) if one.name == wrong else one for one in fields)
     level = _DESCRIPTOR.unpack_from(raw, _DESCRIPTOR_AT)[3]
     task, opcode = info.text(task_at), info.text(opcode_at)
     return EventDescription(
