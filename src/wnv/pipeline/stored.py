@@ -82,10 +82,15 @@ class StoredTrace:
         for found in self._read(progress=progress, packets=False):
             yield found.stored.piece
 
-    def sightings(self, progress: Progress | None = None) -> Iterator[PacketRows | None]:
-        """The sightings of each slice, in order of time; None where there are none."""
-        for found in self._read(progress=progress):
-            yield found.packets
+    def sightings(self, progress: Progress | None = None) -> Iterator[PacketRows]:
+        """All sightings, in order of time; reads no events."""
+        n_done, n_rows = 0, self.folder.rows["observations"]
+        with self._reader() as reader:
+            for rows in reader.sightings():
+                yield rows
+                n_done += len(rows)
+                if progress is not None:
+                    progress(n_done, n_rows)
 
     def stretches(self, progress: Progress | None = None) -> Iterator[Stretch]:
         """The whole recording for the stages that derive tables: pass 2."""
@@ -117,14 +122,17 @@ class StoredTrace:
         self, wanted: Wanted | None = None, *, progress: Progress | None = None, packets: bool = True
     ) -> Iterator[Read]:
         n_events = self.folder.rows["events"]
-        with FolderReader(
-            self.folder, self._guids, n_buffers=len(self.session_of_buffer), n_points=len(self.capture.points),
-            remarks=self.capture.remarks,
-        ) as reader:  # fmt: skip
+        with self._reader() as reader:
             for found in reader.read(wanted, packets=packets):
                 yield found
                 if progress is not None:
                     progress(int(found.stored.event_row[-1]) + 1, n_events)
+
+    def _reader(self) -> FolderReader:
+        return FolderReader(
+            self.folder, self._guids, n_buffers=len(self.session_of_buffer), n_points=len(self.capture.points),
+            remarks=self.capture.remarks,
+        )  # fmt: skip
 
 
 def _tells_of_others(rows: pa.RecordBatch) -> BOOL:

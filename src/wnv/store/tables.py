@@ -46,7 +46,7 @@ class TableWriter:
         self._writer = pq.ParquetWriter(
             folder / file_name(table), written_schema(table), compression="zstd", compression_level=_LEVEL,
             use_dictionary=coded, column_encoding=rising, store_schema=False,
-            write_statistics=[one.name for one in table.columns if one.kind not in (Kind.BYTES, Kind.JSON, Kind.ROWS)],
+            write_statistics=list(rising),
         )  # fmt: skip
 
     def add(self, columns: Mapping[str, StoredData]) -> None:
