@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wnv_lab.winnat import WinNat
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Layer:
     """A lightweight filter or protocol over a NIC: one more place where a packet of it is seen."""
 
@@ -24,7 +24,7 @@ class Layer:
     if_index: int
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Nic:
     """A network adapter. `is_visible`: the recorded host sees packets on it, so not one of a VM."""
 
@@ -63,7 +63,7 @@ class Nic:
         return self.name
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Port:
     """A port of a switch, with its policies."""
 
@@ -91,7 +91,7 @@ class Port:
         return f"{self.switch.name}/{nic.owner if nic.kind in ('container', 'vm') else nic.name}"
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class VSwitch:
     """A virtual switch."""
 
@@ -111,7 +111,7 @@ class VSwitch:
         return next((port for port in self.ports if port.nic.mac == mac and port.kind != "External"), None)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Network:
     """An HNS network."""
 
@@ -131,7 +131,7 @@ class Network:
         return (int.from_bytes(address, "big") ^ self.subnet) >> (32 - self.prefix) == 0
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Endpoint:
     """The attachment of a container to a network."""
 
@@ -142,7 +142,7 @@ class Endpoint:
     container: Container | None = None
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Container:
     """A container; compartment 0: it has a kernel of its own."""
 
@@ -161,7 +161,7 @@ class Container:
     pod: str = ""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Vm:
     """A virtual machine, a utility VM among them."""
 
@@ -172,7 +172,7 @@ class Vm:
     is_utility: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Host:
     """A Windows host that is recorded."""
 

@@ -190,7 +190,6 @@ class TrafficSpec:
     n: int = 1
     interval_ms: float = 10.0
     n_bytes: int = 1000
-    timeout_ms: float = 3000.0
     chain: int = 1
     nbs: int = 1
     flows: int = 1
@@ -262,11 +261,8 @@ class EngineSpec:
     has_packet_direct: bool = False
     clones_on_rewrite: bool = False
     """VFP copies what it rewrites, so that the NBL is another from there on."""
-    nbl_pool: int = 0
-    """Addresses to begin with: few are reused soon."""
     services: str = "quick"
     """Named set of service times: quick, steady, slow."""
-    lan_vlans: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ ARP_TRIES = 3
 ARP_WAIT_NS = 1_000_000_000
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Iface:
     """An interface of a stack."""
 
@@ -53,7 +53,7 @@ class Iface:
         return int.from_bytes(address, "big") >> shift == int.from_bytes(self.address, "big") >> shift
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Stack:
     """Interfaces, neighbours, sockets and rules. `host` is None for a machine outside."""
 

@@ -67,7 +67,7 @@ class Reason:
     rule: str = ""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Stage:
     """One step."""
 
@@ -110,7 +110,7 @@ Sink = Callable[[Stage, "Trip", int, int], None]
 """Takes the stage, the trip, the time of the first packet (or NBL) and the time between two."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Route:
     """The way of a flow's packets through one host."""
 

@@ -20,7 +20,7 @@ MAX_TRIES = 5
 LARGE_SEND_BYTES = 32_768
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Connection:
     """One end of a connection."""
 

@@ -22,7 +22,7 @@ Tuple = tuple[int, bytes, int, bytes, int]
 """Protocol, source, source port, destination, destination port; for ICMP the identifier as source port."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Session:
     """An inside tuple and its outside one."""
 
@@ -44,7 +44,7 @@ class Session:
     is_new_binding: bool = True
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class WinNat:
     """A NAT instance. One-to-one while sessions live: a binding holds its outside port alone."""
 

@@ -36,7 +36,7 @@ STACK_NS = 2_500
 TICK_NS = 100
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Trip:
     """A chain of NBLs on its way through one host. Lists run over packets, except `nbls`."""
 
@@ -54,9 +54,9 @@ class Trip:
     """Transport checksums are for the NIC to finish."""
     mss: int
     branch: int = 0
-    group: int = 0
-    """PktMon's group of the first NBL of the trip; for the recorders."""
+    """0, or the number of the copy for one of several ports."""
     groups: list[int] = field(default_factory=list)
+    """PktMon's group of each NBL; empty until pktmon sees them."""
     appearances: int = 0
 
     def nbl_of_packets(self) -> list[int]:
@@ -99,7 +99,7 @@ class Truth(Protocol):
     def session(self, host: Host, session: Session) -> None: ...
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class _Arriving:
     frames: list[bytes]
     vlan: int
@@ -388,7 +388,7 @@ class World:
             0,
             trip.branch,
         )
-        if self.truth is not None:
+        if self.truth is not None and not trip.branch:  # the loss of one copy is not that of the packet
             self.truth.end(route, gone, "vanished")
         missing = set(lost)
         trip.keep([i for i in range(len(trip.frames)) if i not in missing])
@@ -408,8 +408,7 @@ class World:
             return "delivered"
         if end == "split":
             outcomes = set()
-            is_first = True
-            for number, branch in enumerate(route.branches):
+            for number, branch in enumerate(route.branches, 1):
                 copy = Trip(
                     trip.host,
                     trip.now_ns,
@@ -423,13 +422,12 @@ class World:
                     trip.is_open,
                     trip.mss,
                     number,
-                    trip.group,
                     list(trip.groups),
                     trip.appearances,
                 )
-                outcomes.add(self._carry(branch, copy, is_first))
+                outcomes.add(self._carry(branch, copy, False))
                 trip.now_ns = copy.now_ns
-            return next((o for o in ("delivered", "left_host", "dropped") if o in outcomes), "unknown")
+            return next((o for o in ("delivered", "left_host", "dropped") if o in outcomes), "vanished")
         return "dropped" if end == "drop" else "delivered"
 
     def _to_wire(self, nic: Nic, trip: Trip, vlan: int) -> None:

@@ -33,7 +33,7 @@ REASONS_OF_2018 = 38
 """Up to this number the reasons of 2018 are those of today; the others of today did not exist."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Component:
     """A driver at one place, with what it counted."""
 
