@@ -331,7 +331,7 @@ class World:
 
     def _carry(self, route: Route, trip: Trip, is_first: bool) -> str:
         pool = self.pools[trip.host.name]
-        held = trip.nbls
+        held = [] if trip.branch else trip.nbls  # a copy's first NBL is the original's until it is cloned
         services = self._services
         for stage in route.stages:
             if stage.is_first_only and not is_first:

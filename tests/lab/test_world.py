@@ -94,21 +94,26 @@ def check(world: World, witness: Witness) -> None:
             assert owners.setdefault(key, inside) == inside, "an outside port has two owners"
 
 
+def check_nbls(witness: Witness) -> None:
+    for spans in witness.lives.values():
+        for (_, last), (first, _) in pairwise(sorted(spans.values())):
+            assert first > last, "an NBL address is live twice"
+
+
 @given(small_worlds(), st.integers(0, 3))
 @settings(max_examples=25)
 def test_packets_are_neither_made_nor_lost_except_by_a_reason(scenario: Scenario, seed: int) -> None:
     world, witness = watched(scenario, seed)
     check(world, witness)
     if not scenario.fault:
+        check_nbls(witness)
         assert "vanished" not in {outcome for _, outcome in witness.ended}
 
 
 def test_no_nbl_address_is_live_twice_and_all_come_back() -> None:
     _, witness = watched(read_scenario("address-reuse"))
     assert max(len(spans) for spans in witness.lives.values()) > 20
-    for spans in witness.lives.values():
-        for (_, last), (first, _) in pairwise(sorted(spans.values())):
-            assert first > last
+    check_nbls(witness)
 
 
 def test_a_chain_is_logged_stage_by_stage() -> None:
