@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -139,15 +140,14 @@ def index_buffers(source: Source, header: SessionHeader, log: Log) -> BufferInde
         if any(source.bytes_at(at, layout.BUFFER_HEADER_BYTES)):
             log.record(Code.BUFFER_CLIPPED, file=source.name, byte_offset=at, detail="inside its header")
     return BufferIndex(
-        offset=np.array(offsets, np.int64),
-        stored_bytes=np.array(stored, np.uint32),
-        used_bytes=np.array(used_all, np.uint32),
-        cpu=np.array(cpus, np.uint16),
-        sequence=np.array(sequences, np.int64),
-        timestamp=np.array(stamps, np.int64),
-        flags=np.array(flags_all, np.uint16),
-        kind=np.array(kinds, np.uint8),
-    )
+        offset=_column(offsets), stored_bytes=_column(stored), used_bytes=_column(used_all), cpu=_column(cpus),
+        sequence=_column(sequences), timestamp=_column(stamps), flags=_column(flags_all), kind=_column(kinds),
+    )  # fmt: skip
+
+
+def _column(values: array[int]) -> Any:  # Any: the dtype is that of the values
+    """The same memory as an array of NumPy."""
+    return np.frombuffer(values, values.typecode) if values else np.zeros(0, values.typecode)
 
 
 def _next_place(at: int, origin: int, step: int) -> int:

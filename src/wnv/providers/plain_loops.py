@@ -81,7 +81,7 @@ def index_plain(entries: I64, seed: int, slots: I32) -> None:
 
 @njit
 def _length_by_ip(data: U8, start: int, n_bytes: int, is_raw: bool, measures: bool) -> int:
-    """Bytes of the packet by its IP header (see `packets.headers.original_bytes`); 0 where it says none or nobody asks."""
+    """Bytes of the packet by its IP header; 0 where it says none or nobody asks (see `headers.original_bytes`)."""
     if not measures:
         return 0
     stop = start + n_bytes
