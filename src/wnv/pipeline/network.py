@@ -19,7 +19,7 @@ def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
     """The virtual network; what cannot be read, or is too much, goes to `log`."""
     log = Log() if log is None else log
     builder = Builder(log)
-    for stretch in stored.stretches_of(builder.providers):
+    for stretch in stored.stretches_of(builder.providers, builder.event_ids):
         builder.learn(stretch)
     n_sessions = len(stored.overview.sessions)
     content = stored.folder.inventory()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -97,12 +97,23 @@ class StoredTrace:
         for found in self._read(progress=progress):
             yield self._stretch(found)
 
-    def stretches_of(self, providers: Collection[str]) -> Iterator[Stretch]:
-        """Its events of some providers (GUIDs, lower case), without packets: pass 1."""
-        wanted = pa.array(sorted(providers), pa.string())
+    def stretches_of(
+        self, providers: Collection[str], ids: Mapping[str, Collection[int]] | None = None
+    ) -> Iterator[Stretch]:
+        """Its events of some providers (GUIDs, lower case), without packets: pass 1.
+
+        Of a provider in `ids`, only the events with these ids.
+        """
+        ids = ids or {}
+        whole = pa.array(sorted(set(providers) - set(ids)), pa.string())
 
         def is_wanted(rows: pa.RecordBatch) -> BOOL:
-            return _mask(pc.is_in(rows.column("provider_guid"), wanted))
+            provider, event_id = rows.column("provider_guid"), rows.column("event_id")
+            mask = _mask(pc.is_in(provider, whole))
+            for guid in sorted(set(providers) & set(ids)):
+                of_id = pc.is_in(event_id, pa.array(sorted(ids[guid]), event_id.type))
+                mask |= _mask(pc.and_kleene(pc.equal(provider, guid), of_id))
+            return mask
 
         for found in self._read(is_wanted):
             yield self._stretch(found)

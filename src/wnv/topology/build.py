@@ -26,7 +26,7 @@ from wnv.topology.model import (
 )  # fmt: skip
 from wnv.topology.points import point_facts
 from wnv.topology.resolve import add_places
-from wnv.topology.sources import PROVIDERS, FactReader
+from wnv.topology.sources import EVENT_IDS, PROVIDERS, FactReader
 from wnv.topology.things import LISTS, Record, Said, Things
 from wnv.topology.ways import add_expectations
 
@@ -61,6 +61,8 @@ class Builder:
     """Learns from the events of a recording, stretch by stretch in order of time; see `stages.LearningStage`."""
 
     providers = PROVIDERS
+    event_ids = EVENT_IDS
+    """Of these providers, it reads only events with these ids."""
 
     def __init__(self, log: Log | None = None) -> None:
         self.log = Log() if log is None else log

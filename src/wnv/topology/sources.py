@@ -59,6 +59,12 @@ SOURCES: Final = (
 )
 PROVIDERS: Final = frozenset({*(one.provider for one in SOURCES), components.GUID, layers.GUID, sysconfig.GUID})
 """GUIDs of all providers that are read."""
+EVENT_IDS: Final[Mapping[str, frozenset[int]]] = {
+    **{one.provider: one.ids | frozenset(one.naming) for one in SOURCES},
+    components.GUID: components.IDS,
+    layers.GUID: layers.IDS,
+}
+"""Of these providers, only events with these ids are read."""
 
 
 class FactReader:
