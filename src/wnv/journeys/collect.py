@@ -11,7 +11,6 @@ from wnv.arrays import I64
 from wnv.clock import NO_TIME
 from wnv.decode.columns import Decoded
 from wnv.decode.values import Blobs
-from wnv.etl.events import NULL_ID
 from wnv.journeys import layout as c
 from wnv.journeys.places import Places
 from wnv.journeys.sights import Keys, Packets, empty_sights, fill_ends, fill_keys
@@ -26,6 +25,8 @@ from wnv.providers.stages import Stretch
 _LOOSE_WAITS_NS = 1_000_000
 _PADDING_BYTES = 256
 _PKTMON_FILTERS = (100, 110)
+_HEADERS_BYTES = 118  # Ethernet, IPv4, UDP, VXLAN, Ethernet, IPv6, and of TCP what tells packets apart
+_ICMP, _TCP, _UDP = 1, 6, 17
 _RULE_TRUNCATE, _RULE_MULTI_LAYER = 0x11, 0x3
 
 
@@ -81,6 +82,8 @@ class Limits:
     """Nothing was lost, and nothing overwritten."""
     why_incomplete: str = "whether anything was lost is not known"
     has_filter: bool = False
+    is_truncated: bool = False
+    """Frames were cut so short that headers behind a carrier's can be missing."""
     end_ns: int = NO_TIME
 
 
@@ -169,6 +172,8 @@ class Collector:
         sights[c.DROP_LOCATION] = fragments.drop_location
         sights[c.DROP_KIND] = np.where(fragments.is_drop, KIND_PKTMON, 0)
         sights[c.VLAN] = fragments.vlan
+        is_cut = (fragments.n_bytes < _HEADERS_BYTES) & (packets.original_bytes > fragments.n_bytes)
+        self.limits.is_truncated |= bool(is_cut.any())
         sights[c.FLAGS] = np.where(fragments.is_large_send | (fragments.n_coalesced > 1), c.IS_LARGE, 0)
         self._fill_frames(sights, packets)
         none = np.zeros(n, np.int64)
@@ -206,9 +211,8 @@ class Collector:
         sights[c.ROW] = stretch.event_row[event]
         sights[c.TS] = sights[c.ORDER] = events.ts_ns[event]
         sights[c.SESSION] = stretch.session_id[event]
-        tid = events.tid[event].astype(np.int64)
-        # DPCs run on the idle thread, which every processor has: there the processor tells them apart.
-        sights[c.THREAD] = np.where((tid == 0) | (tid == NULL_ID), -1 - events.cpu[event].astype(np.int64), tid)
+        # DPCs run on the idle thread, which every processor has, so the processor is part of it.
+        sights[c.THREAD] = events.cpu[event].astype(np.int64) << 32 | events.tid[event]
 
     def _stations(self, place: I64) -> I64:
         """What tells NICs apart: the topology's station, else the place itself."""
@@ -415,16 +419,20 @@ class Collector:
         n = len(found.event)
         sights = empty_sights(n)
         self._fill_events(sights, stretch, found.event)
-        fill_ends(sights, self._keys, found.protocol, found.src, found.dst)
-        is_whole = (found.src.port >= 0) & (found.protocol >= 0)
-        for column in (c.TUPLE, c.TUPLE_BACK):
-            sights[column] = np.where(is_whole, sights[column], 0)
+        # Where no protocol is stated it is TCP or UDP, or ICMP where there are no ports.
+        is_open = found.protocol < 0
+        has_ports = (found.src.port > 0) | (found.dst.port > 0)
+        guess = np.where(is_open, np.where(has_ports, _TCP, _ICMP), found.protocol)
+        other = empty_sights(n)
+        fill_ends(other, self._keys, np.where(is_open & has_ports, _UDP, guess), found.src, found.dst)
+        fill_ends(sights, self._keys, guess, found.src, found.dst)
+        sights[c.TUPLE_AFTER] = other[c.TUPLE]
+        sights[c.TUPLE] = np.where(has_ports, sights[c.TUPLE], 0)
+        sights[c.WHAT] = np.where(is_open & has_ports, -1, sights[c.WHAT])
         sights[c.PLACE] = [self._places.of_part(part, "ip", one) for one in sights[c.SESSION].tolist()]
         self._fill_loose(sights, found.reason, kind)
-        sights[c.DROP_LOCATION] = found.event_id
-        sights[c.DROP_RULE] = [
-            self.texts.number(rule or word) for rule, word in zip(found.rule, found.reason_word, strict=True)
-        ]
+        sights[c.DROP_LOCATION] = [self.texts.number(word) for word in found.reason_word]
+        sights[c.DROP_RULE] = [self.texts.number(rule) for rule in found.rule]
         nothing = np.zeros(n, np.int64)
         return Sighted(sights, nothing, nothing)
 

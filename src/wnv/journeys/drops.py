@@ -23,16 +23,16 @@ from wnv.journeys.columns import addresses, as_lists, listed, port_numbers, text
 from wnv.journeys.places import Places
 from wnv.journeys.protocols import protocol_name
 from wnv.packets import headers
-from wnv.providers import vfp, winnat, words
+from wnv.providers import vfp, words
 from wnv.providers.stages import Columns
 from wnv.topology.model import Place, Topology
 
 _SWITCH_EVENTS = {
-    33: "vm_nic_not_ready", 36: "port_acl", 45: "port_dropped", 59: "extension_dropped", 60: "extension_dropped",
-    131: "extended_acl",
+    33: "vm_nic_not_ready", 36: "filtered", 45: "port_dropped", 59: "extension_dropped", 60: "extension_dropped",
+    131: "filtered",
 }  # fmt: skip
 _ANY_BUILD = 0
-_NTSTATUS_MAX = 0xFFFFFFFF
+_FIRST_SLBMUX = 1301
 
 
 class DropRows:
@@ -98,7 +98,7 @@ class DropRows:
             "drop_reason": reason,
             "drop_reason_code": self.codes(sights),
             "drop_location": self.locations(sights),
-            "rule": listed(np.where(sights[c.DROP_KIND] == KIND_TCPIP, -1, sights[c.DROP_RULE]), self._texts.values),
+            "rule": listed(sights[c.DROP_RULE], self._texts.values),
             "frame_id": sights[c.FRAME_ID],
             "confidence": np.where(is_tied, out[c.O_CONFIDENCE] / 1000, 1.0),
             "reason": listed(np.where(is_tied, out[c.O_WHY], 0), c.WHY_WORDS),
@@ -116,18 +116,21 @@ class DropRows:
 
     def reasons(self, sights: I64) -> headers.Texts:
         """Stable name of the reason of each drop."""
-        return self.names(*(sights[column] for column in (c.DROP_KIND, c.DROP_CODE, c.DROP_LOCATION, c.DROP_RULE)))
+        return self.names(*(sights[column] for column in (c.DROP_KIND, c.DROP_CODE, c.DROP_LOCATION)))
 
-    def names(self, kind: I64, code: I64, location: I64, rule: I64) -> headers.Texts:
-        """Stable names of reasons, by whose number it is, the number, the location or event, and the rule."""
-        key = np.stack([kind, code, location, rule], axis=1)
+    def names(self, kind: I64, code: I64, location: I64) -> headers.Texts:
+        """Stable names of reasons, by whose number it is, the number, and the location, event or word beside it."""
+        key = np.stack([kind, code, location], axis=1)
         distinct, inverse = np.unique(key, axis=0, return_inverse=True)
         names = [self.reason(*row) for row in distinct.tolist()]
         return listed(inverse.reshape(-1).astype(np.int64), names)
 
-    def reason(self, kind: int, code: int, location: int, rule: int) -> str:
+    def reason(self, kind: int, code: int, location: int) -> str:
         """Stable name of one reason."""
-        return reason_name(kind, code, location, self._texts.values[rule] if rule >= 0 else "", self._build)
+        said = ""
+        if kind in (KIND_WFP, KIND_TCPIP) and 0 <= location < len(self._texts.values):
+            said = self._texts.values[location]
+        return reason_name(kind, code, location, said, self._build)
 
     def codes(self, sights: I64) -> I64:
         """The reason as Windows numbers it; -1 where no number is stated."""
@@ -147,8 +150,11 @@ def location_name(code: int, build: int) -> str | None:
     return words.drop_location(code, build).name if code >= 0 else None
 
 
-def reason_name(kind: int, code: int, location: int, rule: str, build: int) -> str:
-    """Stable snake_case name of a reason; `kind` says whose number it is, `location` which event where that matters."""
+def reason_name(kind: int, code: int, location: int, said: str, build: int) -> str:
+    """Stable snake_case name of a reason, that of pktmon's list where Windows has the same reason there.
+
+    `kind` says whose number `code` is, `location` which event where that matters; `said`: the provider's own word.
+    """
     if kind == KIND_PKTMON:
         return words.drop_reason(code, build).slug
     if kind == KIND_SWITCH:
@@ -156,12 +162,13 @@ def reason_name(kind: int, code: int, location: int, rule: str, build: int) -> s
     if kind == KIND_SWITCH_EVENT:
         return _SWITCH_EVENTS.get(code, f"vmswitch_{code}")
     if kind == KIND_WINNAT:
-        return f"nat_{winnat.ACTION_REASONS.get(code, f'reason_{code}')}"
+        # WinNat's reasons are those of SLBMUX, whose names pktmon has from 1301 on.
+        return words.drop_reason(_FIRST_SLBMUX + code - 1, _ANY_BUILD).slug if code > 0 else "unknown"
     if kind == KIND_VFP:
-        return "vfp_guard" if location in vfp.GUARD_IDS else "vfp_rule_block"
+        return "intercept" if location in vfp.GUARD_IDS else "intercept_block"
     if kind == KIND_WFP:
-        return "wfp_filter"
-    return f"tcpip_{rule or f'reason_{code}'}"
+        return said or "wfp_filter"
+    return f"tcpip_{said}" if said else f"tcpip_reason_{code}"
 
 
 @cache

@@ -87,6 +87,12 @@ class HeldHops:
             out[c.O_JOURNEY], out[c.O_PLACE], out[c.O_DIR], sights[c.EVENT], out[c.O_DROP], hop_of, first
         )
         first = first[:n]
+        loops.date_copies(out[c.O_JOURNEY], sights[c.EVENT], hop_of, n, first)
+        if (np.diff(first) < 0).any():
+            by_first = np.argsort(first, kind="stable")
+            place = np.empty(n, np.int64)
+            place[by_first] = np.arange(n)
+            hop_of, first = place[hop_of], first[by_first]
         journey = out[c.O_JOURNEY, first]
         merged = self._merge(sights, out, hop_of, first)
         columns = hop_columns(*merged, self._places, self._drops)

@@ -139,8 +139,9 @@ UNCLEAR, ENTRY, EXIT, WIRE = range(4)
     J_FIRST_TUPLE, J_FIRST_TUPLE_BACK, J_FIRST_DIR, J_LAST_ROW,
     J_NEXT_SEEN, J_NEXT_ACTIVE, J_LOCAL, J_DROP_RULE,
     J_CONTENT_NEXT, J_CONTENT_PREV, J_TUPLE_NEXT, J_TUPLE_PREV, J_LRU_NEXT, J_LRU_PREV, J_KEYS, J_IS_OPEN,
+    J_RING,  # where it stands in its thread's ring
     N_JOURNEY,
-) = range(72)  # fmt: skip
+) = range(73)  # fmt: skip
 J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED = (
     1, 2, 4, 8, 16, 32, 64, 128, 256,
 )  # fmt: skip

@@ -17,9 +17,14 @@ _THREAD_NS = 2_000_000
 _RIGHT_AFTER_NS = 50_000
 _TUPLE_NS = 50_000_000
 _CANDIDATES_MAX = 64
-_THREAD_SLOTS = 8
+_THREAD_SLOTS = 64
+# Columns of what a thread did lately: the journey it touched last, and a ring of others, each with its id.
+T_THREAD, T_LAST, T_LAST_ID, T_HEAD, T_FIRST = range(5)
+N_THREAD = T_FIRST + 2 * _THREAD_SLOTS
 _BUCKET_BITS = 26  # activity is kept in buckets of 67 ms
 _BUCKETS = 64
+N_ACTIVITY = _BUCKETS + 1
+"""Of a place in a direction: buckets with sightings, and the time of the last."""
 _NEAR_BUCKETS = 7
 
 
@@ -54,13 +59,15 @@ def _slot(value: int, mask: int) -> int:
 # --- NBLs -------------------------------------------------------------------------------------------------
 
 # Columns of a thread's run, and of a lifetime.
-R_THREAD, R_PHASE, R_N_NBLS, R_N_FRAMES, R_LAST_ROW, R_LAST_TS, R_STATION, R_SWITCH, R_FIRST = range(9)
+R_THREAD, R_PHASE, R_N_NBLS, R_N_FRAMES, R_LAST_ROW, R_LAST_TS, R_STATION, R_RUN, R_N_ROUTED, R_FIRST = range(10)
 RUN_MAX = 256
-N_RUN = R_FIRST + 2 * RUN_MAX
+N_RUN = R_FIRST + 3 * RUN_MAX
+"""The run's NBLs, its frames, and the NBLs routed last, which are still to be delivered."""
 (
     L_NBL, L_SWITCH, L_SESSION, L_TS, L_N_FRAMES, L_FIRST_FRAME, L_LAST_FRAME, L_TIE, L_WHY, L_NUMBER, L_N_ROUTED,
-    L_N_PENDING, L_FIRST_PENDING,
-) = range(13)  # fmt: skip
+    L_N_PENDING, L_BEFORE, L_THREAD, L_RUN, L_FIRST_PENDING,
+) = range(16)  # fmt: skip
+_LIVES_LOOKED_AT = 64
 PENDING_MAX = 16
 """NICs that an NBL is still to be delivered to; beyond these any delivery is believed."""
 N_LIFETIME = L_FIRST_PENDING + PENDING_MAX
@@ -119,6 +126,10 @@ def _close_run(run: I64, lifetimes: I64, sights: I64, base: int, next_frame: I64
                 if 0 <= first < sights.shape[1]:
                     is_same = sights[c.CONTENT, first] == sights[c.CONTENT, sight]
                 if is_same and tie == 900:
+                    if lifetimes[life, L_N_FRAMES] == 0 and index == 0:  # what came in had another address
+                        lifetimes[life, L_FIRST_FRAME] = sight + base
+                        lifetimes[life, L_LAST_FRAME] = sight + base
+                        lifetimes[life, L_N_FRAMES] = 1
                     sights[c.KEY_KIND, sight] = c.KEY_NBL
                     sights[c.KEY_ONE, sight] = number
                     sights[c.KEY_TWO, sight] = index
@@ -137,25 +148,82 @@ def _close_run(run: I64, lifetimes: I64, sights: I64, base: int, next_frame: I64
 
 
 @njit
-def _goes_on(lifetime: I64, is_delivery: bool, station: int) -> bool:
-    """Whether an NBL's event can belong to a lifetime: delivered is what was routed there, and that once.
-
-    A delivery is crossed off. Addresses are used again at once, also by clones, which nothing announces.
-    """
-    n_routed, n_pending = int(np.int64(lifetime[L_N_ROUTED])), int(np.int64(lifetime[L_N_PENDING]))
-    if not is_delivery:
-        return n_routed == 0 or n_pending > 0
-    if n_routed == 0:
-        return True  # that it was routed was not recorded
-    if n_pending > PENDING_MAX:
-        lifetime[L_N_PENDING] -= 1
-        return True
-    for k in range(n_pending):
+def _pending(lifetime: I64, station: int) -> int:
+    """Where a NIC stands among those an NBL is still to be delivered to; -1 = it does not."""
+    for k in range(min(int(np.int64(lifetime[L_N_PENDING])), PENDING_MAX)):
         if lifetime[L_FIRST_PENDING + k] == station:
-            lifetime[L_FIRST_PENDING + k] = lifetime[L_FIRST_PENDING + n_pending - 1]
+            return k
+    return -1
+
+
+@njit
+def _goes_on(
+    lifetimes: I64, newest: int, is_delivery: bool, station: int, thread: int, routed_last: int, thread_run: int,
+    is_strict: bool, ts: int,
+) -> int:  # fmt: skip
+    """The lifetime of an address that an event belongs to; -1 = none of them.
+
+    Delivered is what was routed there, and that once: a delivery is crossed off. Addresses are used again at once,
+    also by clones, which nothing announces, and what one thread logs can be late beside another's. In one run of
+    events of a chain the first goes with the first.
+    """
+    cap = lifetimes.shape[0]
+    run = lifetimes[newest % cap, L_RUN]
+    on_thread, elsewhere = -1, -1
+    number = newest
+    for _ in range(_LIVES_LOOKED_AT):
+        if number < 0 or lifetimes[number % cap, L_NUMBER] != number:
+            break
+        lifetime = lifetimes[number % cap]
+        if is_delivery:
+            is_open = _pending(lifetime, station) >= 0 or lifetime[L_N_PENDING] > PENDING_MAX
+        else:
+            if number == routed_last and lifetime[L_N_PENDING] > 0 and _pending(lifetime, station) < 0:
+                return number  # to one more destination
+            # A thread that has taken further NBLs since will not route this one: its address is used again.
+            is_late = (
+                ts - lifetime[L_TS] > _RIGHT_AFTER_NS if lifetime[L_THREAD] != thread else lifetime[L_RUN] != thread_run
+            )
+            is_open = lifetime[L_N_ROUTED] == 0 and not is_late
+        if is_open and lifetime[L_THREAD] == thread:
+            if on_thread < 0 or lifetime[L_RUN] == run:
+                on_thread = number
+        elif is_open and elsewhere < 0:
+            elsewhere = number
+        number = int(np.int64(lifetime[L_BEFORE]))
+    found = on_thread if on_thread >= 0 else elsewhere
+    if is_delivery and is_strict and (on_thread < 0 or lifetimes[on_thread % cap, L_RUN] != thread_run):
+        return -1
+    if found >= 0:
+        if is_delivery:
+            lifetime = lifetimes[found % cap]
+            place = _pending(lifetime, station)
+            if place >= 0:
+                last = min(int(np.int64(lifetime[L_N_PENDING])), PENDING_MAX) - 1
+                lifetime[L_FIRST_PENDING + place] = lifetime[L_FIRST_PENDING + last]
             lifetime[L_N_PENDING] -= 1
-            return True
-    return False
+        return found
+    lifetime = lifetimes[newest % cap]
+    if is_delivery and lifetime[L_N_ROUTED] == 0 and lifetime[L_THREAD] == thread:
+        return newest  # that it was routed was not recorded
+    return newest if not is_delivery and lifetime[L_N_PENDING] > 0 else -1
+
+
+@njit
+def _original(lifetimes: I64, run: I64, station: int) -> int:
+    """Of a clone that is delivered: the NBL that the thread routed there last and has not delivered yet; -1 = none."""
+    cap = lifetimes.shape[0]
+    for k in range(int(np.int64(run[R_N_ROUTED]))):
+        number = int(np.int64(run[R_FIRST + 2 * RUN_MAX + k]))
+        lifetime = lifetimes[number % cap]
+        if lifetime[L_NUMBER] == number and lifetime[L_N_ROUTED] > 1:
+            place = _pending(lifetime, station)
+            if place >= 0:
+                last = min(int(np.int64(lifetime[L_N_PENDING])), PENDING_MAX) - 1
+                lifetime[L_FIRST_PENDING + place] = lifetime[L_FIRST_PENDING + last]
+                lifetime[L_N_PENDING] -= 1
+                return number
+    return -1
 
 
 @njit
@@ -241,8 +309,26 @@ def tie_nbls(
         if is_known and ts - lifetimes[number % cap, L_TS] > expiry_ns:
             is_known = False
         station = int(np.int64(sights[c.STATION, i]))
-        if is_known and event != c.RECEIVED:
-            is_known = _goes_on(lifetimes[number % cap], event == c.DELIVERED, station)
+        newest = number if is_known else -1
+        if event != c.RECEIVED:
+            n_nbls, this_run = int(np.int64(run[R_N_NBLS])), int(np.int64(run[R_RUN]))
+            is_delivery = event == c.DELIVERED
+            if is_delivery and phase >= ROUTING:  # what the thread has routed it delivers now
+                run[R_FIRST + 2 * RUN_MAX : R_FIRST + 2 * RUN_MAX + n_nbls] = run[R_FIRST : R_FIRST + n_nbls]
+                run[R_N_ROUTED] = n_nbls
+            routed_last = int(np.int64(run[R_FIRST + n_nbls - 1])) if n_nbls > 0 and phase == ROUTING else -1
+            number = -1
+            if newest >= 0:
+                number = _goes_on(
+                    lifetimes, newest, is_delivery, station, thread, routed_last, this_run, is_delivery, ts
+                )  # fmt: skip
+            if number < 0 and is_delivery:
+                number = _original(lifetimes, run, station)
+                if number >= 0:
+                    sights[c.TIE_WHY, i] = c.WHY_CLONE
+            if number < 0 and newest >= 0:
+                number = _goes_on(lifetimes, newest, is_delivery, station, thread, routed_last, this_run, False, ts)
+            is_known = number >= 0
         if event == c.RECEIVED or not is_known:
             number = int(np.int64(scalars[c.Z_LIFETIME]))
             scalars[c.Z_LIFETIME] += 1
@@ -257,7 +343,12 @@ def tie_nbls(
             lifetimes[life, L_TIE] = 900
             lifetimes[life, L_WHY] = c.WHY_NBL
             lifetimes[life, L_NUMBER] = number
-            lifetimes[life, L_N_ROUTED] = 0
+            lifetimes[life, L_BEFORE] = newest
+            lifetimes[life, L_THREAD] = thread
+            is_same_run = phase == RECEIVING and event == c.RECEIVED and run[R_STATION] == sights[c.STATION, i]
+            lifetimes[life, L_RUN] = run[R_RUN] if is_same_run else number
+            run[R_RUN] = lifetimes[life, L_RUN]
+            lifetimes[life, L_N_ROUTED] = 1 if event == c.DELIVERED else 0  # a clone's delivery is all there is of it
             lifetimes[life, L_N_PENDING] = 0
         lifetimes[number % cap, L_TS] = ts
         if event == c.ROUTED:
@@ -312,7 +403,8 @@ def spread_lifetimes(sights: I64, n: int, base: int, lifetimes: I64, copies: I64
             life = number % cap
             if lifetimes[life, L_NUMBER] == number:
                 sights[c.TIE, i] = lifetimes[life, L_TIE]
-                sights[c.TIE_WHY, i] = lifetimes[life, L_WHY]
+                if sights[c.TIE_WHY, i] != c.WHY_CLONE:
+                    sights[c.TIE_WHY, i] = lifetimes[life, L_WHY]
                 if lifetimes[life, L_N_FRAMES] > 1:
                     copies[i] = lifetimes[life, L_N_FRAMES]
 
@@ -444,6 +536,15 @@ def _was_there(journeys: I64, visited: I32, j: int, code: int) -> bool:
         if visited[j, k] == code:
             return True
     return False
+
+
+@njit
+def _cross_off(journeys: I64, visited: I32, j: int, code: int) -> None:
+    """What was routed to a place has been delivered there."""
+    for k in range(int(np.int64(journeys[j, c.J_VISITED]))):
+        if visited[j, k] == code | 3:
+            visited[j, k] = code
+            return
 
 
 @njit
@@ -663,21 +764,51 @@ def _thread_row(threads: I64, thread: int) -> int:
 
 
 @njit
+def _remember_thread(threads: I64, journeys: I64, j: int, thread: int) -> None:
+    """That a thread touched a journey."""
+    row = _thread_row(threads, thread)
+    if threads[row, T_THREAD] != thread:
+        threads[row] = -1
+        threads[row, T_THREAD] = thread
+        threads[row, T_HEAD] = 0
+    ring = T_FIRST + 2 * int(np.int64(journeys[j, c.J_RING]))
+    is_there = (
+        journeys[j, c.J_THREAD] == thread and threads[row, ring] == j and threads[row, ring + 1] == journeys[j, c.J_ID]
+    )
+    if not is_there:
+        head = int(np.int64(threads[row, T_HEAD]))
+        threads[row, T_FIRST + 2 * head] = j
+        threads[row, T_FIRST + 2 * head + 1] = journeys[j, c.J_ID]
+        threads[row, T_HEAD] = (head + 1) % _THREAD_SLOTS
+        journeys[j, c.J_RING] = head
+        journeys[j, c.J_THREAD] = thread
+    threads[row, T_LAST] = j
+    threads[row, T_LAST_ID] = journeys[j, c.J_ID]
+
+
+@njit
 def _find_before(sights: I64, i: int, journeys: I64, threads: I64, places: I64, found: I64) -> int:
     """For an NBL's event without bytes: the journey seen at the same NIC on the same thread right before."""
     thread = int(np.int64(sights[c.THREAD, i]))
     row = _thread_row(threads, thread)
     place = int(np.int64(sights[c.PLACE, i]))
-    if threads[row, 0] != thread or place < 0:
+    if threads[row, T_THREAD] != thread or place < 0:
         return -1
-    j = int(np.int64(threads[row, 1]))
-    if j < 0 or journeys[j, c.J_ID] != threads[row, 2] or journeys[j, c.J_IS_OPEN] == 0:
+    j = int(np.int64(threads[row, T_LAST]))
+    if j < 0 or journeys[j, c.J_ID] != threads[row, T_LAST_ID] or journeys[j, c.J_IS_OPEN] == 0:
         return -1
     last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
     is_here = places[c.STATION_OF, place] >= 0 and places[c.STATION_OF, place] == places[c.STATION_OF, last]
+    is_inside = (
+        sights[c.EVENT, i] == c.ROUTED
+        and places[c.SWITCH_OF, place] >= 0
+        and places[c.SWITCH_OF, place] == places[c.SWITCH_OF, last]
+        and (journeys[j, c.J_LAST_EVENT] == c.RECEIVED or journeys[j, c.J_LAST_EVENT] == c.INGRESS)
+    )
+    is_here = is_inside or (is_here and journeys[j, c.J_LAST_DIR] == sights[c.DIR, i])
     is_near = sights[c.TS, i] - journeys[j, c.J_LAST_TS] <= _RIGHT_AFTER_NS
     is_same = journeys[j, c.J_SESSION] == sights[c.SESSION, i]
-    if is_here and is_near and is_same and journeys[j, c.J_LAST_DIR] == sights[c.DIR, i]:
+    if is_here and is_near and is_same:
         found[0], found[1] = 800, c.WHY_THREAD
         return j
     return -1
@@ -688,24 +819,33 @@ def _find_original(sights: I64, i: int, journeys: I64, visited: I32, threads: I6
     """For a delivery of an unknown NBL: the journey that was routed there on the same thread, whose clone this is."""
     thread = int(np.int64(sights[c.THREAD, i]))
     row = _thread_row(threads, thread)
-    if threads[row, 0] != thread:
+    if threads[row, T_THREAD] != thread:
         return -1
     code = int(np.int64(sights[c.PLACE, i])) * 4 + int(np.int64(sights[c.DIR, i]))
     best, best_ts, n_alike = -1, 0, 0
     for k in range(_THREAD_SLOTS):
-        j = int(np.int64(threads[row, 1 + 2 * k]))
-        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, 2 + 2 * k]:
+        j = int(np.int64(threads[row, T_FIRST + 2 * k]))
+        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
             continue
         last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
         is_near = sights[c.TS, i] - last_ts <= _THREAD_NS and journeys[j, c.J_SESSION] == sights[c.SESSION, i]
-        is_due = _was_there(journeys, visited, j, code) and not _was_there(journeys, visited, j, code | 3)
-        if is_near and is_due and (journeys[j, c.J_FLAGS] & c.J_FANNED) != 0:
+        if is_near and (journeys[j, c.J_FLAGS] & c.J_FANNED) != 0 and _was_there(journeys, visited, j, code | 3):
             n_alike += 1
             if best < 0 or last_ts < best_ts:
                 best, best_ts = j, last_ts
     if best >= 0:
-        found[0], found[1] = (800, c.WHY_CLONE) if n_alike == 1 else (500, c.WHY_CLONE)
+        found[0], found[1] = (900, c.WHY_CLONE) if n_alike == 1 else (500, c.WHY_CLONE)
     return best
+
+
+@njit
+def _is_in_switch(journeys: I64, j: int, places: I64, last: int) -> bool:
+    """Whether a packet was last seen inside a switch, or on its way into one."""
+    event = int(np.int64(journeys[j, c.J_LAST_EVENT]))
+    if c.INGRESS <= event <= c.ROUTED:
+        return True
+    last_class = places[c.CLASS_NONE + journeys[j, c.J_LAST_DIR], last] if last >= 0 else c.UNCLEAR
+    return bool(last_class == c.ENTRY or last_class == c.UNCLEAR)
 
 
 @njit
@@ -720,24 +860,33 @@ def _find_dropped(
         switch = int(np.int64(places[c.SWITCH_OF, place]))
     row = _thread_row(threads, thread)
     best, best_ts, n_alike = -1, 0, 0
-    if threads[row, 0] == thread:
+    if threads[row, T_THREAD] == thread:
         for k in range(_THREAD_SLOTS):
-            j = int(np.int64(threads[row, 1 + 2 * k]))
-            if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, 2 + 2 * k]:
+            j = int(np.int64(threads[row, T_FIRST + 2 * k]))
+            if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
                 continue
             last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
             if last_ts > ts or ts - last_ts > _THREAD_NS or journeys[j, c.J_SESSION] != sights[c.SESSION, i]:
                 continue
-            if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0 and ts - journeys[j, c.J_DROP_TS] > _RIGHT_AFTER_NS:
-                continue
+            if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0 and (
+                ts - journeys[j, c.J_DROP_TS] > _RIGHT_AFTER_NS or journeys[j, c.J_DROP_KIND] == sights[c.DROP_KIND, i]
+            ):
+                continue  # one reporter tells of a drop once
             last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
             if sights[c.TUPLE, i] != 0:
-                if journeys[j, c.J_TUPLE] != sights[c.TUPLE, i] and journeys[j, c.J_TUPLE_BACK] != sights[c.TUPLE, i]:
+                is_meant = (
+                    journeys[j, c.J_TUPLE] == sights[c.TUPLE, i] or journeys[j, c.J_TUPLE] == sights[c.TUPLE_AFTER, i]
+                )
+                if not is_meant and journeys[j, c.J_ADDRESSES] != sights[c.ADDRESSES, i]:
                     continue
             elif sights[c.ADDRESSES, i] != 0:
                 if journeys[j, c.J_ADDRESSES] != sights[c.ADDRESSES, i]:
                     continue
-            elif last < 0 or (station >= 0 and places[c.STATION_OF, last] >= 0 and places[c.STATION_OF, last] != station and (
+                if switch >= 0 and not _is_in_switch(journeys, j, places, last):
+                    continue
+            elif last < 0 or not _is_in_switch(journeys, j, places, last):
+                continue
+            elif (station >= 0 and places[c.STATION_OF, last] >= 0 and places[c.STATION_OF, last] != station and (
                 switch < 0 or places[c.SWITCH_OF, last] != switch
             )) or (switch >= 0 and places[c.SWITCH_OF, last] >= 0 and places[c.SWITCH_OF, last] != switch):  # fmt: skip
                 continue
@@ -762,7 +911,7 @@ def _find_dropped(
         return best
     if sights[c.TUPLE, i] == 0:
         return -1
-    for value in (int(np.int64(sights[c.TUPLE, i])), int(np.int64(sights[c.TUPLE_BACK, i]))):
+    for value in (int(np.int64(sights[c.TUPLE, i])), int(np.int64(sights[c.TUPLE_AFTER, i]))):
         j = int(np.int64(tuple_heads[_slot(value, tuple_heads.size - 1)]))
         for _ in range(_CANDIDATES_MAX):
             if j < 0:
@@ -836,6 +985,8 @@ def _take_packet(
     """What the packet is at this sighting, and what was rewritten since the one before."""
     changed = 0
     what = int(np.int64(sights[c.WHAT, i]))
+    if sights[c.EVENT, i] == c.LOOSE_DROP and journeys[j, c.J_WHAT] >= 0:
+        what = -1  # what a drop says of the packet is less than what was seen of it
     if what >= 0:
         if journeys[j, c.J_WHAT] < 0:
             journeys[j, c.J_WHAT] = what
@@ -1098,11 +1249,16 @@ def link(
         if place >= 0:
             bucket = ts >> _BUCKET_BITS
             activity[code, bucket & (_BUCKETS - 1)] = bucket
+            activity[code, _BUCKETS] = ts
+            if event == c.DELIVERED:
+                activity[code | 3, bucket & (_BUCKETS - 1)] = bucket
+                activity[code | 3, _BUCKETS] = ts
             n_visited = int(np.int64(journeys[j, c.J_VISITED]))
             if n_visited < c.VISITED_MAX:
-                # The last of four codes of a place says that a switch has delivered there what it had routed there.
-                is_second = event == c.DELIVERED and _was_there(journeys, visited, j, code)
-                visited[j, n_visited] = code | 3 if is_second else code
+                # The last of four codes of a place says that a switch has routed the packet there.
+                visited[j, n_visited] = code | 3 if event == c.ROUTED else code
+                if event == c.DELIVERED:
+                    _cross_off(journeys, visited, j, code)
                 journeys[j, c.J_VISITED] += 1
             if journeys[j, c.J_LAST_PLACE] != place or journeys[j, c.J_HOPS] == 0:
                 path = int(np.int64(journeys[j, c.J_PATH]))
@@ -1114,18 +1270,7 @@ def link(
         journeys[j, c.J_LAST_EVENT] = event
         journeys[j, c.J_LAST_ROW] = sights[c.ROW, i]
         thread = int(np.int64(sights[c.THREAD, i]))
-        journeys[j, c.J_THREAD] = thread
-        row = _thread_row(threads, thread)
-        if threads[row, 0] != thread:
-            threads[row, 0] = thread
-            for k in range(1, threads.shape[1]):
-                threads[row, k] = -1
-        if threads[row, 1] != j or threads[row, 2] != journeys[j, c.J_ID]:
-            for k in range(_THREAD_SLOTS - 1, 0, -1):
-                threads[row, 1 + 2 * k] = threads[row, 2 * k - 1]
-                threads[row, 2 + 2 * k] = threads[row, 2 * k]
-            threads[row, 1] = j
-            threads[row, 2] = journeys[j, c.J_ID]
+        _remember_thread(threads, journeys, j, thread)
         _touch(journeys, scalars, j, is_new)
     return n
 
@@ -1148,12 +1293,19 @@ def close(
         last = int(np.int64(journeys[j, c.J_LAST_PLACE])) * 4 + int(np.int64(journeys[j, c.J_LAST_DIR]))
         value = int(np.int64(journeys[j, c.J_TUPLE]))
         slot = _slot(value ^ (last * 0x9E3779B1), ways.shape[0] - 1)
+        following = -1
         if last >= 0 and ways[slot, 0] == value and ways[slot, 1] == last:
-            journeys[j, c.J_NEXT_SEEN] = ways[slot, 2]
+            following = int(np.int64(ways[slot, 2]))
+        if last >= 0 and (journeys[j, c.J_LAST_EVENT] == c.ROUTED or journeys[j, c.J_LAST_EVENT] == c.EGRESS):
+            following = last | 3  # what a switch has routed it delivers
+        if following >= 0:
+            journeys[j, c.J_NEXT_SEEN] = following
             bucket = int(np.int64(journeys[j, c.J_LAST_TS])) >> _BUCKET_BITS
             for near in range(bucket - _NEAR_BUCKETS, bucket + _NEAR_BUCKETS + 1):
-                if activity[ways[slot, 2], near & (_BUCKETS - 1)] == near:
-                    journeys[j, c.J_NEXT_ACTIVE] = 1
+                if activity[following, near & (_BUCKETS - 1)] == near:
+                    # 2: and it recorded after this packet should have come there
+                    is_later = activity[following, _BUCKETS] > journeys[j, c.J_LAST_TS]
+                    journeys[j, c.J_NEXT_ACTIVE] = 2 if is_later else 1
         address = int(np.int64(journeys[j, c.J_LAST_DST_HIGH])) ^ int(np.int64(journeys[j, c.J_LAST_DST_LOW]))
         at = _slot(address, local.shape[0] - 1)
         if journeys[j, c.J_LAST_WHAT] >= 0 and local[at, 0] == address and local[at, 1] != -2:
@@ -1237,6 +1389,30 @@ def group_hops(
             n += 1
         hop_of[i] = found
     return n
+
+
+@njit
+def date_copies(journey: I64, event: I64, hop_of: I64, n_hops: int, first: I64) -> None:
+    """Where a packet was routed to several places, each copy's hop begins when it was delivered, one after the other."""
+    routed = np.zeros(n_hops, np.int64)
+    delivered = np.full(n_hops, -1, np.int64)
+    for i in range(journey.size):
+        if event[i] == c.ROUTED:
+            routed[hop_of[i]] = 1
+        elif event[i] == c.DELIVERED and delivered[hop_of[i]] < 0:
+            delivered[hop_of[i]] = i
+    begin = 0
+    while begin < n_hops:
+        end = begin
+        n_routed = 0
+        while end < n_hops and journey[first[end]] == journey[first[begin]]:
+            n_routed += routed[end]
+            end += 1
+        if n_routed > 1:
+            for hop in range(begin, end):
+                if routed[hop] > 0 and delivered[hop] >= 0:
+                    first[hop] = delivered[hop]
+        begin = end
 
 
 # Columns of a flow that are counted; see `flows`.

@@ -8,7 +8,6 @@ from enum import IntEnum
 import numpy as np
 
 from wnv.arrays import BOOL, I32, I64
-from wnv.clock import NO_TIME
 from wnv.journeys import layout as c
 from wnv.journeys.collect import KIND_PKTMON, KIND_SWITCH, KIND_TCPIP, KIND_VFP, KIND_WINNAT, Limits
 from wnv.journeys.columns import addresses, listed, port_numbers, texts_of
@@ -18,7 +17,11 @@ from wnv.journeys.protocols import protocol_name
 from wnv.packets.headers import Texts
 from wnv.providers.stages import Columns
 
-_NEAR_END_NS = 1_000_000_000
+_ACTIVE, _ACTIVE_AND_LATER = 1, 2
+"""`layout.J_NEXT_ACTIVE`: the next point saw packets around then; and also after this one should have come there."""
+_SURE = 900
+_TOP_KINDS = ("protocol", "ip", "http", "nat")
+"""Above these a packet is not seen; which of them sees it last says nothing."""
 
 
 class Outcome(IntEnum):
@@ -35,8 +38,8 @@ class Outcome(IntEnum):
 OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "unknown")
 (
     _PLAIN, _NOT_RECORDING, _LOST, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
-    _INCOMPLETE, _ASSUMED,
-) = range(14)  # fmt: skip
+    _INCOMPLETE, _ASSUMED, _TRUNCATED,
+) = range(15)  # fmt: skip
 _REASONS = (
     "",
     "not seen beyond it: the next point was not recording then",
@@ -52,6 +55,7 @@ _REASONS = (
     "the same flow was seen at the next point then, this packet was not",
     "not seen beyond it: {why}",
     "reached the host's stack, and nothing in the recording forwards",
+    "not seen beyond it: packets were cut too short to know them again everywhere",
 )
 
 
@@ -125,7 +129,7 @@ def _paths(ended: I64, paths: I32, places: Places) -> Texts:
 
 
 def judge(
-    ended: I64, places: Places, limits: Limits, last_ts: int, *, never_forwards: bool
+    ended: I64, places: Places, limits: Limits, last_ts: int, *, never_forwards: bool, has_deliveries: bool
 ) -> Verdict:  # fmt: skip
     """Outcome of each journey, why where it is not plain, and how sure that is in ‰."""
     n = len(ended)
@@ -133,6 +137,9 @@ def judge(
     place, direction = ended[:, c.J_LAST_PLACE], ended[:, c.J_LAST_DIR]
     event = ended[:, c.J_LAST_EVENT]
     classes = places.classes(place, direction)
+    # A switch that says what it delivers has not delivered what it only routed.
+    is_on_its_way = np.isin(event, (c.ROUTED, c.EGRESS)) & has_deliveries
+    classes = np.where(is_on_its_way, c.UNCLEAR, classes)
 
     def has(bit: int) -> BOOL:
         is_set: BOOL = (flags & bit) != 0
@@ -146,10 +153,11 @@ def judge(
     is_local = ended[:, c.J_LOCAL] >= 0
     is_stack = places.holds(place, c.IS_STACK)
     is_end = (classes == c.EXIT) | (is_group & has(c.J_WAS_DELIVERED))
-    is_in_stack = is_stack & ((classes == c.EXIT) | (direction == 1)) & (event <= c.DELIVERED)
+    is_in_stack = is_stack & ((classes == c.EXIT) | (direction == 1)) & (event <= c.DELIVERED) & ~is_on_its_way
     is_arrival = places.holds(place, c.IS_PHYSICAL) & is_stack & (direction == 1)
     is_kept = (event == c.LEFT_TO_HOST) | ((is_in_stack | is_arrival) & (is_local | has(c.J_IS_GROUP)))
     delivered = (is_end & ~is_stack) | is_kept | (is_end & is_group)
+    delivered &= ~is_on_its_way | is_group
     assumed = (is_in_stack | is_arrival) & ~delivered & never_forwards
     outcome = np.full(n, int(Outcome.UNKNOWN), np.int64)
     why = np.full(n, _NO_NEXT, np.int64)
@@ -163,19 +171,23 @@ def judge(
     # What is left went on where nobody saw it, or was lost without a word.
     why[open_ways & (classes == c.UNCLEAR)] = _UNCLEAR
     why[open_ways & is_in_stack] = _STACK
-    expected = open_ways & (ended[:, c.J_NEXT_SEEN] >= 0)
-    why[expected] = _NOT_RECORDING
-    seen = expected & (ended[:, c.J_NEXT_ACTIVE] == 1)
-    outcome[seen], why[seen], sure[seen] = int(Outcome.VANISHED), _NEXT_MISSED, 900
-    end = limits.end_ns if limits.end_ns != NO_TIME else last_ts
-    for mask, reason in (
-        (seen & has(c.J_IS_GFT), _OFFLOADED), (seen & has(c.J_HAS_GAP), _GAP),
-        (open_ways & (ended[:, c.J_LAST_TS] > end - _NEAR_END_NS), _ENDS),
-        (open_ways & limits.has_filter & ~seen, _FILTERED),
-    ):  # fmt: skip
-        outcome[mask], why[mask], sure[mask] = int(Outcome.UNKNOWN), reason, 1000
-    if not limits.is_complete:
-        outcome[open_ways], why[open_ways], sure[open_ways] = int(Outcome.UNKNOWN), _INCOMPLETE, 1000
+    # The same flow went on from here: what a switch delivers to a NIC whose own stack is recorded must show there too.
+    is_at_stack = places.is_kind(place, _TOP_KINDS)
+    expected = ~is_dropped & (ended[:, c.J_NEXT_SEEN] >= 0) & ~is_group & ~is_at_stack & (event <= c.DELIVERED)
+    seen = expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_AND_LATER)
+    why[open_ways & expected] = _NOT_RECORDING
+    why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE)] = _ENDS
+    if limits.is_complete and not limits.has_filter and not limits.is_truncated:
+        sure_of = seen & ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & (ended[:, c.J_CONFIDENCE] >= _SURE)
+        outcome[sure_of], why[sure_of], sure[sure_of] = int(Outcome.VANISHED), _NEXT_MISSED, 900
+        why[open_ways & seen & has(c.J_IS_GFT)] = _OFFLOADED
+        why[open_ways & seen & has(c.J_HAS_GAP)] = _GAP
+    elif not limits.is_complete:
+        why[open_ways] = _INCOMPLETE
+    elif limits.has_filter:
+        why[open_ways] = _FILTERED
+    else:
+        why[open_ways] = _TRUNCATED
     moved = has(c.J_IS_DROPPED) & ~is_dropped & ~is_group
     why[moved] = _MOVED
     return Verdict(outcome, why, sure)

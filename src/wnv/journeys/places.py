@@ -178,6 +178,12 @@ class Places:
         classes: I64 = np.where(place >= 0, found, c.UNCLEAR)
         return classes
 
+    def is_kind(self, place: I64, kinds: Sequence[str]) -> BOOL:
+        """Whether each place is of one of these kinds; False where there is none."""
+        table = np.array([*(kind in kinds for kind in self.kinds), False], np.bool_)
+        mine: BOOL = table[place]
+        return mine
+
     def holds(self, place: I64, what: int) -> BOOL:
         """Whether a truth of a place (`IS_STACK`, `IS_PHYSICAL`) holds; False where there is none."""
         held: BOOL = (place >= 0) & (self.matrix[what, np.maximum(place, 0)] == 1)

@@ -154,10 +154,10 @@ class Stitcher:
         self._waiting: I64 = np.zeros((c.N_SIGHT, 0), np.int64)
         self._open = _Open.empty(1 << 12)
         self._nbls = _Nbls.empty()
-        self._threads: I64 = np.full((_THREADS, 1 + 2 * loops._THREAD_SLOTS), -1, np.int64)
+        self._threads: I64 = np.full((_THREADS, loops.N_THREAD), -1, np.int64)
         self._map = np.zeros(_MAP_SLOTS, np.int64), np.zeros(_MAP_SLOTS, np.int64)
         self._n_mapped = 0
-        self._activity: I64 = np.zeros((0, loops._BUCKETS), np.int64)
+        self._activity: I64 = np.zeros((0, loops.N_ACTIVITY), np.int64)
         self._ways: I64 = np.full((_WAYS, 4), -1, np.int64)
         self._local: I64 = np.full((_LOCALS, 3), -2, np.int64)
         self._nat = NatRows(self._keys)
@@ -166,6 +166,7 @@ class Stitcher:
         self._hops = HeldHops(self.places, self._drops)
         self._build = build
         self._forwards = False
+        self._has_deliveries = False
         self._last_ts = NO_TIME
         self._ended = _Ended()
         self._learn_addresses(points)
@@ -256,7 +257,10 @@ class Stitcher:
             ready = held[:, :n].copy()
         frame = np.empty(ready.shape[1], np.int64)
         loops.find_frames(ready, held, self._base, self._nbls.lifetimes, self._next_frame, frame)
-        mine = np.flatnonzero((frame >= 0) & (ready[c.EVENT] == c.RECEIVED))
+        is_first = ready[c.EVENT] == c.RECEIVED
+        if held.shape[1]:
+            is_first |= (ready[c.EVENT] == c.ROUTED) & (held[c.EVENT, np.maximum(frame, 0)] == c.EGRESS)
+        mine = np.flatnonzero((frame >= 0) & is_first)
         for column in _COPIED_FROM_FRAMES:
             ready[column, mine] = held[column, frame[mine]]
         return ready
@@ -270,6 +274,7 @@ class Stitcher:
             wider = np.zeros((8 * len(self.places) + 64, self._activity.shape[1]), np.int64)
             wider[: len(self._activity)] = self._activity
             self._activity = wider
+        self._has_deliveries |= bool((sights[c.EVENT] == c.DELIVERED).any())
         done = 0
         one = self._open
         while done < sights.shape[1]:
@@ -320,12 +325,19 @@ class Stitcher:
         self._ended.add(HOPS, hops.columns)
         n_hops = np.bincount(np.searchsorted(ended[:, c.J_ID], hops.journey), minlength=len(ended))
         self._forwards |= len(self._nat) > 0 or bool((ended[:, c.J_FLAGS] & c.J_TRANSLATED).any())
-        verdict = judge(ended, self.places, self._limits, self._last_ts, never_forwards=not self._forwards)
+        verdict = judge(
+            ended,
+            self.places,
+            self._limits,
+            self._last_ts,
+            never_forwards=not self._forwards,
+            has_deliveries=self._has_deliveries,
+        )
         self._nat.count(ended)
         confidence = np.minimum(ended[:, c.J_CONFIDENCE], verdict.sure) / 1000
         flow = self._flows.add(ended, verdict.outcome, confidence, self._nat)
         names = self._drops.names(*(
-            ended[:, column] for column in (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION, c.J_DROP_RULE)
+            ended[:, column] for column in (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION)
         ))  # fmt: skip
         self._ended.add(JOURNEYS, journey_columns(
             ended, verdict, n_hops, paths, flow, self.places, self._limits, self._build, names

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from wnv.arrays import I64
+from wnv.arrays import BOOL, I64
 from wnv.decode.columns import Decoded
 from wnv.decode.values import Fixed
 from wnv.providers.vfp import fixed_addresses
@@ -22,14 +22,22 @@ TCPIP_GUID: Final = "2f07e2ee-15db-40f1-90ef-9d7ba282188a"
 WFP_IDS: Final = (1001, 1003, 1011, 1029)
 TRANSPORT_DROP, NETWORK_DROP, ICMP_DROP, FRAMING_DROP = 1214, 1215, 1423, 1478
 TCPIP_IDS: Final = (TRANSPORT_DROP, NETWORK_DROP, ICMP_DROP, FRAMING_DROP)
+_BY_FILTER: Final = 1001
 _LAYER_2: Final = 1029
 """Its addresses are those of stations."""
+_INBOUND: Final = (1, 0x3900)
+"""FWP_DIRECTION_INBOUND, and what event logs have for it."""
+# FWPS_BUILTIN_LAYERS (fwpsk.h): run-time ids of layers, the same on all builds since Windows 7; the words are those
+# that pktmon has for a drop there.
+_LAYER_REASONS: Final = {
+    **dict.fromkeys(range(8), "nl_inspection_drop"), **dict.fromkeys((8, 9, 10, 11), "nl_inspection_drop"),
+    **dict.fromkeys((12, 13, 14, 15), "inet_receive_inspection"), **dict.fromkeys((44, 45, 46, 47), "inet_accept_inspection"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """Packets refused, of one kind of event. `src` and `dst` may be either way round: what is stated is often local
-    and remote. `count`: packets that the event stands for."""
+    """Packets refused, of one kind of event. `src` and `dst` are in the direction of the packet."""
 
     event: I64
     event_id: int
@@ -50,7 +58,9 @@ def read_wfp(event: I64, event_id: int, decoded: Decoded) -> Refusals:
     n = len(decoded)
     src = dst = _no_ends(n)
     if event_id != _LAYER_2:
-        src, dst = read_ends(decoded.fields["LocalAddress"]), read_ends(decoded.fields["RemoteAddress"])
+        field = "PacketDirection" if event_id == _BY_FILTER else "Direction"
+        local, remote = read_ends(decoded.fields["LocalAddress"]), read_ends(decoded.fields["RemoteAddress"])
+        src, dst = _in_direction(np.isin(numbers(decoded, field), _INBOUND), local, remote)
     filters, layers = numbers(decoded, "FilterId"), numbers(decoded, "LayerId")
     rule = [
         f"filter run-time id {one}, layer {layer}" if one >= 0 else ""
@@ -58,7 +68,8 @@ def read_wfp(event: I64, event_id: int, decoded: Decoded) -> Refusals:
     ]
     none = np.full(n, -1, np.int64)
     return Refusals(
-        event, event_id, src, dst, none, numbers(decoded, "FailureStatus"), ["wfp_filter"] * n, rule,
+        event, event_id, src, dst, none, numbers(decoded, "FailureStatus"),
+        [_LAYER_REASONS.get(layer, "wfp_filter") for layer in layers.tolist()], rule,
         np.zeros(n, np.int64), none,
     )  # fmt: skip
 
@@ -68,7 +79,8 @@ def read_tcpip(event: I64, event_id: int, decoded: Decoded) -> Refusals:
     n = len(decoded)
     fields = decoded.fields
     if event_id == TRANSPORT_DROP:
-        src, dst = read_ends(fields["LocalSockAddr"]), read_ends(fields["RemoteSockAddr"])
+        # What a transport refuses it was handed from below.
+        src, dst = read_ends(fields["RemoteSockAddr"]), read_ends(fields["LocalSockAddr"])
     elif event_id == NETWORK_DROP:
         family = numbers(decoded, "AddressFamily")
         src, dst = (
@@ -114,6 +126,19 @@ def _either(family: I64, four: Fixed | None, six: Ends) -> Ends:
         np.where(is_six, six.version, ends.version).astype(np.int16), np.where(is_six, six.high, ends.high),
         np.where(is_six, six.low, ends.low), ends.port,
     )  # fmt: skip
+
+
+def _in_direction(is_inbound: BOOL, local: Ends, remote: Ends) -> tuple[Ends, Ends]:
+    """Source and destination."""
+
+    def either(one: Ends, other: Ends) -> Ends:
+        return Ends(
+            np.where(is_inbound, one.version, other.version).astype(np.int16),
+            np.where(is_inbound, one.high, other.high), np.where(is_inbound, one.low, other.low),
+            np.where(is_inbound, one.port, other.port).astype(np.int32),
+        )  # fmt: skip
+
+    return either(remote, local), either(local, remote)
 
 
 def _no_ends(n: int) -> Ends:
