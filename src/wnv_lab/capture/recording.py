@@ -173,7 +173,9 @@ class Recording:
         crc[has_frame] = np.fromiter(map(crc32, chain.from_iterable(self._frames)), np.int64, n_frames)
         n_bytes[has_frame] = np.fromiter(map(len, chain.from_iterable(self._frames)), np.int64, n_frames)
         ids = np.array([k.id for k in self._kinds], np.int64)
-        providers = pa.array([PROVIDERS[k.guid] for k in self._kinds])
+        # A dictionary with a name twice would be written in more than one way.
+        providers = sorted(PROVIDERS.values())
+        provider = np.array([providers.index(PROVIDERS[k.guid]) for k in self._kinds], np.int32)[kind]
         self.truth.write_rows(
             "sightings",
             pa.table(
@@ -183,7 +185,7 @@ class Recording:
                     ),
                     "ts_ns": pa.array(ts),
                     "cpu": pa.array(cpu),
-                    "provider": pa.DictionaryArray.from_arrays(pa.array(kind.astype(np.int32)), providers),
+                    "provider": pa.DictionaryArray.from_arrays(pa.array(provider), pa.array(providers)),
                     "event_id": pa.array(ids[kind]),
                     "journey_id": pa.array(np.fromiter(chain.from_iterable(self._journeys), np.int64, n)),
                     "hop_seq": pa.array(hop, mask=hop < 0),
