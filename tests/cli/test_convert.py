@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import wnv as package
@@ -80,7 +83,7 @@ def test_an_existing_default_output_is_not_replaced(folder: Path) -> None:
     assert len(read_capture(kept).packets) == 114
 
 
-@pytest.mark.parametrize("name", ["out.pcap", "out.csv", "out", "out.json"])
+@pytest.mark.parametrize("name", ["out.pcap", "out.xlsx", "out"])
 def test_another_suffix_is_misuse_with_advice(folder: Path, name: str) -> None:
     ran = wnv("convert", SAMPLE, "-w", name)
     assert ran.code == 2
@@ -272,3 +275,62 @@ def test_no_name_in_a_recording_is_terminal_input_or_markup(folder: Path) -> Non
     assert r"\x1b[2J[red]x[/red]\u202egnp\x0a=1\x9b" in point.description
     wrong = wnv("convert", "in.etl", "-w", "o.pcapng", "--at", name)
     assert not {"\x1b", "\x9b", "\u202e"} & set(wrong.err)
+
+
+# --------------------------------------------------------------------------------------------- filters and tables
+
+
+@pytest.fixture
+def cached(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has to be imported goes into a folder of its own."""
+    monkeypatch.setenv("WNV_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_filter_narrows_the_capture(folder: Path) -> None:
+    done("convert", SAMPLE, "-w", "all.pcapng")
+    done("convert", SAMPLE, "-w", "some.pcapng", "-Y", "icmp.type == 8 && point contains netvsc")
+    wanted = [one for one in read_capture(folder / "all.pcapng").packets if one.frame[34] == 8]
+    wanted = [one for one in wanted if "netvsc" in one.interface]
+    found = read_capture(folder / "some.pcapng").packets
+    assert [(one.frame, one.ts_ns, one.interface) for one in found] == [
+        (one.frame, one.ts_ns, one.interface) for one in wanted
+    ]
+    assert 0 < len(found) < 114
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_filter_that_nothing_fits_leaves_no_file(folder: Path) -> None:
+    ran = wnv("convert", SAMPLE, "-w", "none.pcapng", "-Y", "tcp")
+    assert (ran.code, "no packet fits" in ran.err) == (1, True)
+    assert not (folder / "none.pcapng").exists()
+    assert wnv("convert", SAMPLE, "-w", "none.pcapng", "-Y", "tcp ==").code == 2
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_table_has_a_row_a_sighting(folder: Path) -> None:
+    for name in ("out.csv", "out.jsonl", "out.json", "out.parquet"):
+        ran = done("convert", SAMPLE, "-w", name, "-Y", "icmp.type == 8")
+        assert "sightings of packets" in ran.err
+    table = pq.read_table(folder / "out.parquet")
+    rows = [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert table.num_rows == len(rows) == len(json.loads((folder / "out.json").read_text(encoding="utf-8")))
+    assert table.column("info").to_pylist() == [row["info"] for row in rows]
+    assert {len(frame) for frame in table.column("bytes").to_pylist()} == {row["captured_bytes"] for row in rows}
+    with (folder / "out.csv").open(encoding="utf-8", newline="") as stream:
+        assert [int(row["ts_ns"]) for row in csv.DictReader(stream)] == [row["ts_ns"] for row in rows]
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_table_can_be_of_one_point(folder: Path) -> None:
+    point = next(iter(points(read_capture_of(folder))))
+    done("convert", SAMPLE, "-w", "out.jsonl", "--at", point.upper())
+    rows = [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {row["point"] for row in rows} == {point}
+    assert wnv("convert", SAMPLE, "-w", "out.jsonl", "--at", "nosuch").code == 2
+    assert wnv("convert", SAMPLE, "-w", "out.jsonl", "--once").code == 2
+
+
+def read_capture_of(folder: Path) -> Capture:
+    done("convert", SAMPLE, "-w", "all.pcapng")
+    return read_capture(folder / "all.pcapng")

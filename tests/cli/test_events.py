@@ -349,3 +349,49 @@ def test_real_recordings_have_the_rows_that_an_independent_reader_found(traces_d
     assert [row["event_row"] for row in rows] == list(range(len(rows)))
     times = [row["ts_ns"] for row in rows]
     assert times == sorted(times)
+
+
+# ------------------------------------------------------------------------------------------------------- filters
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has to be imported goes into a folder of its own."""
+    monkeypatch.setenv("WNV_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize(
+    ("expression", "ids"),
+    [
+        ("event.id == 3", [3]), ("provider == TCPIP && event.id in {2..4}", [2, 3, 4]), ("event.id > 7", [8, 9]),
+        ("provider == TCPIP and not event.id < 9", [9]), ("provider == PktMon", []), ("ip", []),
+    ],
+)  # fmt: skip
+def test_a_filter_narrows_the_list(ten: Path, expression: str, ids: list[int]) -> None:
+    assert [row["event_id"] for row in jsonl(ten, "-Y", expression)] == ids
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_filter_goes_with_the_other_options(ten: Path) -> None:
+    assert [row["event_id"] for row in jsonl(ten, "-Y", "event.id > 2", "-c", "2")] == [3, 4]
+    assert [row["event_id"] for row in jsonl(ten, "-Y", "event.id > 2", "--id", "7", "--id", "1")] == [7]
+
+
+@pytest.mark.usefixtures("cached")
+def test_events_are_found_by_the_packets_they_logged() -> None:
+    rows = jsonl(SAMPLE, "-Y", "icmp.type == 8")
+    assert {row["provider"] for row in rows} == {"Microsoft-Windows-PktMon"}
+    assert 0 < len(rows) < 114
+    assert len(jsonl(SAMPLE, "-Y", "icmp.type == 8", "-c", "3")) == 3
+
+
+@pytest.mark.usefixtures("cached")
+def test_an_empty_list_says_what_there_is(ten: Path) -> None:
+    assert "no event fits; the recording has" in done("events", ten, "-Y", "event.id == 77").err
+    assert wnv("events", ten, "-Y", "event.idd == 77").code == 2
+
+
+def test_json_is_an_array_of_the_same_rows(ten: Path) -> None:
+    assert json.loads(done("events", ten, "--format", "json").out) == jsonl(ten)
+    assert json.loads(done("events", ten, "--format", "json", "--id", "99").out) == []

@@ -450,6 +450,8 @@ def test_rows_of_every_table_are_selected_by_what_others_say_of_them(
 def test_a_condition_names_the_tables_it_reads() -> None:
     assert compile_filter("tcp", "observations").tables == {"observations", "frames"}
     assert "addresses" in compile_filter("ip.addr == 10.0.0.0/8", "events").tables
+    assert compile_filter("ip", "events").tables == {"events", "observations", "frames"}
+    assert "observations" in compile_filter("frame.time_relative > 1", "events").tables
     assert {"hops", "points"} <= compile_filter("container == web", "observations").tables
 
 

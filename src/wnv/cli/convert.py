@@ -1,4 +1,4 @@
-"""`wnv convert`: the packets of a recording for Wireshark and its kin."""
+"""`wnv convert`: the packets of a recording for Wireshark and its kin, or as a table for other tools."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wnv.cli.filtering import check_filter, compiled_filter, filter_option, tables_for
 from wnv.cli.main import INTERRUPTED
 from wnv.cli.output import (
     ProgressBar,
     TextTable,
+    cache_option,
     exit_code,
     opened,
     say,
@@ -18,15 +20,21 @@ from wnv.cli.output import (
     strict_option,
     traces_argument,
     warn_of_losses,
+    with_tables,
 )  # fmt: skip
+from wnv.cli.results import raw_option
 from wnv.errors import UsageError
 from wnv.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wnv.export.capture import CaptureResult
+    from wnv.pipeline.conversion import Chosen
     from wnv.trace import Trace
 
 _SUFFIXES = (".pcapng", ".ntar")
+_TABLES = (".parquet", ".csv", ".jsonl", ".json")
 _POINTS_SHOWN = 20
 
 
@@ -35,12 +43,17 @@ _POINTS_SHOWN = 20
     "  wnv convert trace.etl -w trace.pcapng\n"
     "  wnv convert trace.etl -w once.pcapng --once\n"
     "  wnv convert trace.etl -w nic.pcapng --at eth:12 --at vNIC:Synthetic:6a8ea02a:12\n"
+    "  wnv convert trace.etl -w web.pcapng -Y 'tcp.port in {80, 443}'\n"
+    "  wnv convert trace.etl -w packets.parquet\n"
     "  wnv convert trace.etl -w - | wireshark -k -i -"
 )
 @traces_argument
 @click.option(
-    "-w", "--write", "out", metavar="OUT", help="File to write; - is standard output. [default: TRACE.pcapng]"
-)
+    "-w", "--write", "out", metavar="OUT",
+    help="File to write: .pcapng, or a table as .parquet, .csv, .jsonl; - is pcapng on standard output."
+    " [default: TRACE.pcapng]",
+)  # fmt: skip
+@filter_option
 @click.option(
     "--at",
     "points",
@@ -52,28 +65,110 @@ _POINTS_SHOWN = 20
     "--once", is_flag=True, help="Each packet once: its first sighting (pktmon), or the one at the miniport (netsh)."
 )
 @click.option("--per-interface", is_flag=True, help="A file a point: OUT.<point>.pcapng.")
+@raw_option
+@cache_option
 @strict_option
 def convert(
-    traces: tuple[Path, ...], out: str | None, points: tuple[str, ...], once: bool, per_interface: bool, strict: bool
-) -> int:
-    """Write the packets of a recording to a pcapng file, an interface a point where they were seen.
+    traces: tuple[Path, ...], out: str | None, expression: str, points: tuple[str, ...], once: bool,
+    per_interface: bool, raw: bool, use_cache: bool, strict: bool,
+) -> int:  # fmt: skip
+    """Write the packets of a recording to a pcapng file, an interface a point where they were seen; or as a table.
 
     Every sighting is a packet of the file: the same packet shows at each adapter, filter and switch port it
     passed, which Wireshark takes for retransmissions. --once or --at give each packet once.
     """
     target = _target(traces, out)
-    from wnv.pipeline import CaptureOptions
-
-    options = CaptureOptions(points, is_once=once, per_interface=per_interface)
+    check_filter(expression, "observations")
+    is_table = target != "-" and Path(target).suffix.lower() in _TABLES
+    if is_table and (once or per_interface):
+        raise UsageError(
+            "--once and --per-interface are for pcapng files", advice="A table says which hop each row is."
+        )
     bar = ProgressBar()
-    with opened(traces, bar) as trace, stop_on_interrupt() as should_stop:
-        with bar.shown("Converting"):
-            result = trace.convert(target, options, should_stop=should_stop)
-        _report(trace, result, is_narrowed=bool(points or once or per_interface))
+    is_asked = is_table or bool(expression.strip())  # of tables, which are imported for that
+    source = with_tables(traces, bar, use_cache=use_cache) if is_asked else opened(traces, bar, use_cache=use_cache)
+    with source as trace, stop_on_interrupt() as should_stop:
+        if is_table:
+            is_partial = _write_table(trace, target, expression, points, bar, should_stop, raw=raw)
+        else:
+            with bar.shown("Converting"):
+                only = _chosen(trace, expression)
+                from wnv.pipeline import CaptureOptions
+
+                options = CaptureOptions(points, is_once=once, per_interface=per_interface, only=only)
+                result = trace.convert(target, options, should_stop=should_stop)
+            _report(trace, result, is_narrowed=bool(points or once or per_interface))
+            is_partial = result.is_partial
         warn_of_losses(trace)
-        if result.is_partial:
+        if is_partial:
             return INTERRUPTED
         return exit_code(trace, strict=strict)
+
+
+def _chosen(trace: Trace, expression: str) -> Chosen | None:
+    """The sightings that fit; None = all."""
+    if not expression.strip():
+        return None
+    from wnv.packets.points import LINK_NAMES, Channel
+    from wnv.pipeline.conversion import Chosen
+    from wnv.sql.listing import BASE, Wanted, sightings_by_channel
+
+    condition = compiled_filter(trace, expression, "observations")
+    event_row, point, counts = sightings_by_channel(tables_for(trace, condition, BASE), Wanted(condition))
+    numbers = {name: number for number, name in LINK_NAMES.items()}
+    channels = {
+        Channel(number, numbers[link] if link in numbers else int(link.removeprefix("link"))): n
+        for (number, link), n in counts.items()
+    }
+    return Chosen(event_row, point, channels)
+
+
+def _write_table(
+    trace: Trace, target: str, expression: str, points: tuple[str, ...], bar: ProgressBar,
+    should_stop: Callable[[], bool], *, raw: bool,
+) -> bool:  # fmt: skip
+    """A row a sighting; whether it was stopped before the end."""
+    from wnv.export.tables import file_writer
+    from wnv.export.target import Target
+    from wnv.sql.listing import (
+        BASE,
+        COLUMNS,
+        DERIVED,
+        EVERY_COLUMN,
+        Wanted,
+        at_points,
+        packet_batches,
+        packet_schema,
+    )  # fmt: skip
+
+    suffix = Path(target).suffix.lower()
+    condition = at_points(compiled_filter(trace, expression, "observations"), _known_points(trace, points))
+    with bar.shown("Following packets"):
+        tables = tables_for(trace, condition, (*BASE, *DERIVED))
+    columns = EVERY_COLUMN if suffix == ".parquet" else COLUMNS
+    n, is_partial = 0, False
+    with Target(target, inputs=trace.scanned().inputs, is_binary=suffix == ".parquet") as file:
+        writer = file_writer(file, suffix, packet_schema(tables, columns), raw=raw)
+        for batch in packet_batches(tables, Wanted(condition), columns):
+            writer.write(batch)
+            n += batch.num_rows
+            is_partial = should_stop()
+            if is_partial:
+                file.keep_partial()
+                break
+        writer.close()
+    say(f"{target}: {counted(n, 'sighting')} of packets{' (partial: interrupted)' if is_partial else ''}")
+    return is_partial
+
+
+def _known_points(trace: Trace, names: tuple[str, ...]) -> list[str]:
+    """Names of points as they are written in the recording. Raises `UsageError` for those that it does not have."""
+    known = {point.name.lower(): point.name for point in trace.scanned().capture.points}
+    for name in names:
+        if name.lower() not in known:
+            listed = ", ".join(list(known.values())[:_POINTS_SHOWN]) or "none"
+            raise UsageError(f"no capture point {name!r} in this recording", advice=f"There are: {listed}.")
+    return [known[name.lower()] for name in names]
 
 
 def _target(traces: tuple[Path, ...], out: str | None) -> str:
@@ -84,10 +179,10 @@ def _target(traces: tuple[Path, ...], out: str | None) -> str:
         return str(default)
     path = Path(out)
     is_file = not path.exists() or path.is_file()  # else a pipe or a device, or a folder, which is refused later
-    if out != "-" and is_file and path.suffix.lower() not in _SUFFIXES:
+    if out != "-" and is_file and path.suffix.lower() not in (*_SUFFIXES, *_TABLES):
         raise UsageError(
-            f"{out}: wnv convert writes .pcapng",
-            advice=f"Name it {path.with_suffix('.pcapng')}; for CSV or JSON lines of events use `wnv events --format`.",
+            f"{out}: wnv convert writes .pcapng, or tables as {', '.join(_TABLES)}",
+            advice=f"Name it {path.with_suffix('.pcapng')}; for events use `wnv events --format`.",
         )
     return out
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wnv.cli.filtering import check_filter, compiled_filter, filter_option, tables_for
 from wnv.cli.output import (
     CsvWriter,
     TextTable,
+    cache_option,
     exit_code,
     json_text,
     opened,
@@ -25,12 +27,15 @@ from wnv.cli.output import (
     trace_argument,
     warn_of_losses,
     window_options,
+    with_tables,
     write_jsonl,
 )  # fmt: skip
+from wnv.cli.results import format_option, raw_option, show_text
 from wnv.errors import UsageError
 from wnv.text import visible
 
 if TYPE_CHECKING:
+    from wnv.arrays import I64
     from wnv.clock import TimeFormatter
     from wnv.trace import Trace
 
@@ -59,10 +64,12 @@ _RIGHT = (True, False, True, True, False, True, False, True, True, False, False)
     epilog="\b\nExamples:\n"
     "  wnv events trace.etl -c 20\n"
     "  wnv events trace.etl --provider PktMon --id 170 --format jsonl\n"
+    "  wnv events trace.etl -Y 'provider == VmSwitch && ip.addr == 10.0.0.5'\n"
     "  wnv events trace.etl --from 12.5 --to 13 --format csv > second.csv"
 )
 @trace_argument
-@click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True)
+@filter_option
+@format_option
 @click.option("-c", "--count", type=click.IntRange(0), help="Stop after so many events.")
 @click.option(
     "--provider", "providers", metavar="NAME|GUID", multiple=True, help="Only of this provider; may be repeated."
@@ -78,28 +85,32 @@ _RIGHT = (True, False, True, True, False, True, False, True, True, False, False)
 @click.option(
     "--fields/--no-fields", default=True, help="Decode the payloads, or list headers alone.  [default: fields]"
 )
-@click.option("--payload", is_flag=True, help="With jsonl and csv: the payload too, as hexadecimal digits.")
-@click.option("--raw", is_flag=True, help="With csv: leave cells that begin with = + - @ as they are.")
+@click.option("--payload", is_flag=True, help="In formats for programs: the payload too, as hexadecimal digits.")
+@raw_option
 @window_options
 @time_option
+@cache_option
 @strict_option
 def events(
-    trace: Path, form: str, count: int | None, providers: tuple[str, ...], ids: tuple[int, ...], fields: bool,
-    payload: bool, raw: bool, from_text: str | None, to_text: str | None, time_style: str, strict: bool,
+    trace: Path, expression: str, form: str, count: int | None, providers: tuple[str, ...], ids: tuple[int, ...],
+    fields: bool, payload: bool, raw: bool, from_text: str | None, to_text: str | None, time_style: str,
+    use_cache: bool, strict: bool,
 ) -> int:  # fmt: skip
     """List the events of a recording, in order of time, with what they say.
 
-    The table shows times as --time says; jsonl and csv have every column, with times in nanoseconds UTC, and the
+    The table shows times as --time says; the other formats have every column, with times in nanoseconds UTC, and the
     fields of each event that is described: by the recording itself, or by wnv's catalog (`wnv catalog`).
     """
     if payload and form == "table":
-        raise click.UsageError("--payload needs --format jsonl or csv")
+        raise click.UsageError("--payload needs --format jsonl, json or csv")
     known = {name: _known_provider(name) for name in providers}  # before the whole recording is read
-    with opened([trace]) as recording:
+    check_filter(expression, "events")
+    with with_tables([trace], use_cache=use_cache) if expression.strip() else opened([trace]) as recording:
         guids = {guid for name, found in known.items() for guid in found or _find(recording, name)}
         window = time_window(recording, time_style, from_text, to_text)
         recording.scanned().decoder.begin()
-        batches = _batches(recording, guids, set(ids), window, count, fields=fields, payload=payload)
+        chosen = _chosen(recording, expression, time_style)
+        batches = _batches(recording, guids, set(ids), window, count, chosen, fields=fields, payload=payload)
         if form == "table":
             n = _write_table(recording, batches, time_style)
         else:
@@ -109,7 +120,7 @@ def events(
         if fields:
             _tell_undecoded(recording)
         if not n:
-            _explain_nothing(recording, providers, ids)
+            _explain_nothing(recording, providers or ids or expression.strip())
         warn_of_losses(recording)
         return exit_code(recording, strict=strict)
 
@@ -126,17 +137,22 @@ def _batches(
     ids: set[int],
     window: tuple[int | None, int | None],
     count: int | None,
+    chosen: I64 | None,
     *,
     fields: bool,
     payload: bool,
 ) -> Iterator[dict[str, list[Any]]]:
-    """Columns of the events wanted, some thousands at a time."""
+    """Columns of the events wanted, some thousands at a time. `chosen`: their rows, ascending; None = all."""
     from wnv.export.rows import event_columns, field_columns, select_events
 
     names = {one.guid: one.name for one in trace.overview.providers if one.guid and one.name}
     left = count
     for piece in trace.slices():
         rows = select_events(piece, guids, ids, *window)
+        if chosen is not None:
+            rows = _among(rows, piece.first_row, chosen)
+            if not len(chosen) or piece.first_row > chosen[-1]:
+                return
         if left is not None:
             rows = rows[:left]
             left -= len(rows)
@@ -152,6 +168,29 @@ def _batches(
             return
 
 
+def _chosen(trace: Trace, expression: str, time_style: str) -> I64 | None:
+    """Rows of the events that fit, ascending; None = all."""
+    if not expression.strip():
+        return None
+    from wnv.sql.engine import connect, read_batches
+
+    condition = compiled_filter(trace, expression, "events", time_style)
+    with connect(tables_for(trace, condition)) as connection:
+        query = f"SELECT event_row FROM events WHERE {condition.sql} ORDER BY event_row"
+        rows: I64 = read_batches(connection, query, condition.values).read_all().column("event_row").to_numpy()
+    return rows
+
+
+def _among(rows: I64, first_row: int, chosen: I64) -> I64:
+    """Those of `rows` that are chosen; `first_row` is the number of row 0."""
+    import numpy as np
+
+    if not len(rows):
+        return rows
+    first, last = np.searchsorted(chosen, (first_row + rows[0], first_row + rows[-1] + 1))
+    return rows[np.isin(first_row + rows, chosen[first:last])]
+
+
 def _write(batches: Iterator[dict[str, list[Any]]], form: str, headings: Sequence[str], *, raw: bool) -> int:
     n, writer = 0, None
     for columns in batches:
@@ -161,12 +200,17 @@ def _write(batches: Iterator[dict[str, list[Any]]], form: str, headings: Sequenc
         rows = zip(*columns.values(), strict=True)
         if form == "jsonl":
             write_jsonl(sys.stdout, names, rows)
+        elif form == "json":
+            objects = [json_text(dict(zip(names, row, strict=True))) for row in rows]
+            sys.stdout.write((",\n" if n else "[\n") + ",\n".join(objects) if objects else "")
         else:
             writer = writer or CsvWriter(sys.stdout, names, raw=raw)
             writer.write(rows)
         n += len(columns["event_row"])
     if form == "csv" and writer is None:
         CsvWriter(sys.stdout, headings, raw=raw)
+    if form == "json":
+        sys.stdout.write("\n]\n" if n else "[]\n")
     return n
 
 
@@ -179,11 +223,16 @@ def _write_table(trace: Trace, batches: Iterator[dict[str, list[Any]]], time_sty
     table = TextTable([headings[name] for name in shown], right=[right[name] for name in shown])
     doubts: Counter[str] = Counter()
     n = 0
-    for columns in batches:
-        rows = _cells(columns, clock, shown)
-        click.echo("\n".join(table.lines(rows)))
-        doubts.update(_doubts(columns))
-        n += len(rows)
+
+    def lines() -> Iterator[str]:
+        nonlocal n
+        for columns in batches:
+            rows = _cells(columns, clock, shown)
+            doubts.update(_doubts(columns))
+            n += len(rows)
+            yield "\n".join(table.lines(rows)) + "\n"
+
+    show_text(lines())
     for remark, n_events in doubts.most_common(_DOUBTS_SHOWN):
         say(f"(?) {n_events:,} {'event' if n_events == 1 else 'events'}: {remark}")
     if len(doubts) > _DOUBTS_SHOWN:
@@ -269,8 +318,8 @@ def _present(trace: Trace) -> str:
     return ", ".join(names[:_PROVIDERS_SHOWN]) + (", …" if len(names) > _PROVIDERS_SHOWN else "")
 
 
-def _explain_nothing(trace: Trace, providers: tuple[str, ...], ids: tuple[int, ...]) -> None:
-    if providers or ids:
+def _explain_nothing(trace: Trace, is_narrowed: object) -> None:
+    if is_narrowed:
         say(f"no event fits; the recording has: {_present(trace)}")
     else:
         say("no event fits; `wnv info` says from when to when the recording has any")

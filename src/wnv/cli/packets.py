@@ -69,7 +69,7 @@ def packets(
     check_filter(expression, "observations")
     bar = ProgressBar()
     with with_tables([trace], bar, inventory=inventory, use_cache=use_cache) as opened:
-        from wnv.sql.listing import BASE, DERIVED, Wanted, packet_batches
+        from wnv.sql.listing import BASE, DERIVED, Wanted, packet_batches, packet_schema
 
         condition = compiled_filter(opened, expression, "observations", time_style)
         window = time_window(opened, time_style, from_text, to_text)
@@ -82,7 +82,7 @@ def packets(
                           right=_right(time_style, with_hops=with_hops))  # fmt: skip
             say(clock.note)
         else:
-            n = write_rows(batches, _schema(with_hops=with_hops), form, raw=raw)
+            n = write_rows(batches, packet_schema(tables), form, raw=raw)
         if not n:
             _explain_nothing(opened)
         warn_of_losses(opened)
@@ -130,15 +130,6 @@ def _cells(clock: TimeFormatter, *, with_hops: bool) -> Cells:
         return list(zip(*columns, verdicts, strict=True))
 
     return cells
-
-
-def _schema(*, with_hops: bool) -> pa.Schema:
-    """Names of the columns, which CSV has even without rows."""
-    import pyarrow as pa
-
-    from wnv.sql.listing import COLUMNS, HOP_COLUMNS
-
-    return pa.schema([(name, pa.null()) for name in (*COLUMNS, *(HOP_COLUMNS if with_hops else ()))])
 
 
 def _explain_nothing(trace: Trace) -> None:

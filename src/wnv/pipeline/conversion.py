@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wnv import __version__
-from wnv.arrays import BOOL
+from wnv.arrays import BOOL, I64
 from wnv.errors import UsageError, WnvError
 from wnv.etl.reader import Progress
 from wnv.export.capture import CaptureResult, CaptureWriter, plan_files, write_capture
 from wnv.packets.headers import summarize
-from wnv.packets.points import IN, LINK_UNKNOWN, NO_DIRECTION, OUT, Point, PointKind
+from wnv.packets.points import IN, LINK_UNKNOWN, NO_DIRECTION, OUT, Channel, Point, PointKind
 from wnv.packets.sightings import PacketRows
 from wnv.pipeline.scanning import Opened
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Sightings that were chosen one by one: rows of the table `observations`, by `event_row`."""
+
+    event_row: I64
+    point: I64
+    channels: Mapping[Channel, int]
+    """How many there are of each."""
+
+    def includes(self, rows: PacketRows, n_points: int) -> BOOL:
+        """Which of `rows` are among them."""
+        if not len(rows):
+            return np.zeros(0, np.bool_)
+        first = np.searchsorted(self.event_row, rows.event_row.min())
+        last = np.searchsorted(self.event_row, rows.event_row.max(), "right")
+        mine = self.event_row[first:last] * n_points + self.point[first:last]
+        chosen: BOOL = np.isin(rows.event_row * n_points + rows.point, mine)
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +45,8 @@ class CaptureOptions:
     points: tuple[str, ...] = ()
     is_once: bool = False
     per_interface: bool = False
+    only: Chosen | None = None
+    """None = all."""
 
 
 def convert_to_pcapng(
@@ -44,26 +66,29 @@ def convert_to_pcapng(
             advice="Convert them one by one.",
         )
     wanted = _wanted_points(points, options.points)
-    channels = {c: n for c, n in facts.counts().items() if c.link_type != LINK_UNKNOWN and wanted[c.point]}
+    counts = facts.counts() if options.only is None else options.only.channels
+    channels = {c: n for c, n in counts.items() if c.link_type != LINK_UNKNOWN and wanted[c.point]}
+    if not channels and options.only is not None and overview.n_packets:
+        raise WnvError(f"{overview.source}: no packet fits, so there is nothing to convert")
     if not channels:
         raise WnvError(f"{overview.source}: no packets to convert", advice=overview.why_no_packets())
     files, left_out = plan_files(out, channels, points, per_interface=options.per_interface)
-    if facts.n_other_link:
+    if facts.n_other_link and options.only is None:
         left_out["of a kind no capture file can carry"] = facts.n_other_link
-    if overview.n_without_bytes:
+    if overview.n_without_bytes and options.only is None:
         left_out["with headers only, no bytes"] = overview.n_without_bytes
     writer = CaptureWriter(
         files, points, comment=overview.section_comment(), application=f"wnv {__version__}",
         os=facts.windows, inputs=source.inputs, build=facts.build, remarks=facts.remarks,
     )  # fmt: skip
-    batches = _batches(source, wanted, points, is_once=options.is_once, progress=progress)
+    batches = _batches(source, wanted, points, options, progress=progress)
     result = CaptureResult(files, left_out)
     result.is_partial = write_capture(batches, writer, should_stop)
     return result
 
 
 def _batches(
-    source: Opened, wanted: BOOL, points: Sequence[Point], *, is_once: bool, progress: Progress | None
+    source: Opened, wanted: BOOL, points: Sequence[Point], options: CaptureOptions, *, progress: Progress | None
 ) -> Iterator[PacketRows | None]:
     first_sight = _FirstSight(points)
     for rows in source.sightings(progress):
@@ -71,8 +96,10 @@ def _batches(
             yield None
             continue
         keep = wanted[rows.point] if not wanted.all() else np.ones(len(rows), np.bool_)
-        if is_once:
+        if options.is_once:
             keep &= first_sight.of(rows)
+        if options.only is not None:
+            keep &= options.only.includes(rows, len(points))
         yield rows if keep.all() else rows.take(keep)
 
 

@@ -8,6 +8,7 @@ addresses. Comparisons follow tshark 4.0: of several values any may fit, but `!=
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -53,6 +54,7 @@ _OPPOSITE: Final = {
 }  # fmt: skip
 _IN_SQL: Final = {Relation.EQUAL: "=", Relation.NOT_EQUAL: "<>"}
 _ORDERED: Final = frozenset((Relation.LESS, Relation.LESS_OR_EQUAL, Relation.GREATER, Relation.GREATER_OR_EQUAL))
+_FROM: Final = re.compile(r"\bFROM (\w+)")
 _MAC_DIGITS: Final = 3  # of a byte and the colon behind it
 
 Bound: TypeAlias = int | float | str
@@ -140,7 +142,7 @@ class _Compiler:
         sql = test.sql
         for edge in reversed(self._paths[test.table]):
             sql = f"{edge.before}{sql}{edge.after}"
-            self.used |= edge.reads
+            self.used |= {edge.target, *edge.reads}
         return _Test(self._root, sql, test.values)
 
     def _is_one(self, table: str) -> bool:
@@ -168,7 +170,7 @@ class _Compiler:
         """Whether any source has a value of which its test is true."""
         found = []
         for source, (sql, values) in zip(sources, tests, strict=True):
-            self.used.add(source.table)
+            self.used |= {source.table, *_FROM.findall(f"{source.sql} {source.guard}")}
             guarded = f"({source.guard} AND {sql})" if source.guard else sql
             found.append(_Test(source.table, guarded, tuple(values)))
         return self._joined("OR", found)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from wnv.arrays import I64
+from wnv.schema import FRAMES, OBSERVATIONS, TABLES
 from wnv.sql.engine import connect, read_batches
 from wnv.sql.filters import Condition
 
@@ -39,6 +40,13 @@ HOP_COLUMNS: Final = {
     "outcome_reason": "way.drop_reason",
 }  # fmt: skip
 """More of them, where journeys are known: which hop of how many, from 1, how the journey ended, why it was a drop."""
+EVERY_COLUMN: Final = {
+    "number": "observations.observation_id + 1", **{name: f"observations.{name}" for name in OBSERVATIONS.names},
+    "point": "points.name", "point_kind": "points.kind",
+    **{name: f"frames.{name}" for name in FRAMES.names if name not in ("frame_id", "session_id")},
+}  # fmt: skip
+"""All that is known of a sighting and its frame, its bytes, too."""
+_WAY: Final = "CREATE TEMP TABLE way AS SELECT journey_id, n_hops, outcome, drop_reason FROM journeys"
 _FROM: Final = """
 FROM observations
 LEFT JOIN points ON points.point_id = observations.point_id
@@ -84,15 +92,58 @@ class Wanted:
         return " AND ".join(parts), values
 
 
-def packet_batches(tables: Mapping[str, Source], wanted: Wanted) -> Iterator[pa.RecordBatch]:
-    """Rows with `COLUMNS`, and with `HOP_COLUMNS` if `tables` has hops and journeys."""
+def at_points(condition: Condition, names: Sequence[str]) -> Condition:
+    """The same, only at these points; none = at all."""
+    if not names:
+        return condition
+    places = f"SELECT points.point_id FROM points WHERE points.name IN ({', '.join('?' * len(names))})"
+    sql = f"({condition.sql}) AND observations.point_id IN ({places})"
+    return Condition(sql, (*condition.values, *names), condition.tables | {"points"})
+
+
+def packet_batches(
+    tables: Mapping[str, Source], wanted: Wanted, columns: Mapping[str, str] = COLUMNS
+) -> Iterator[pa.RecordBatch]:
+    """Rows with `columns`, and with `HOP_COLUMNS` if `tables` has hops and journeys."""
     with connect(tables) as connection:
         has_hops = all(name in tables for name in DERIVED)
         if has_hops:
-            connection.execute("CREATE TEMP TABLE way AS SELECT journey_id, n_hops, outcome, drop_reason FROM journeys")
+            connection.execute(_WAY)
         chosen = _choose(connection, wanted)
         for start in range(0, len(chosen), _CHUNK_ROWS):
-            yield from _chunk(connection, chosen.slice(start, _CHUNK_ROWS), has_hops=has_hops)
+            some = chosen.slice(start, _CHUNK_ROWS)
+            yield from _rows(connection, some, columns, has_hops=has_hops).to_batches()
+
+
+def packet_schema(tables: Mapping[str, Source], columns: Mapping[str, str] = COLUMNS) -> pa.Schema:
+    """Names and types of the columns of `packet_batches`."""
+    import pyarrow as pa
+
+    from wnv.store.arrow import arrow_schema
+
+    empty = {table.name: arrow_schema(table).empty_table() for table in TABLES if table.name in tables}
+    row = {"observation_id": pa.array([0]), "frame_id": pa.array([0]), "ts_ns": pa.array([0])}
+    with connect(empty) as connection:
+        has_hops = all(name in tables for name in DERIVED)
+        if has_hops:
+            connection.execute(_WAY)
+        return _rows(connection, pa.table(row), columns, has_hops=has_hops).schema
+
+
+def sightings_by_channel(tables: Mapping[str, Source], wanted: Wanted) -> tuple[I64, I64, dict[tuple[int, str], int]]:
+    """Of the sightings with a frame: `event_row` and `point_id`, and how many there are by point and link type."""
+    where, values = wanted.sql()
+    query = (
+        "SELECT observations.event_row, observations.point_id, frames.link_type FROM observations"
+        f" JOIN frames ON frames.frame_id = observations.frame_id WHERE {where} ORDER BY observations.observation_id"
+    )
+    if wanted.count is not None:
+        query += f" LIMIT {wanted.count:d}"
+    with connect(tables) as connection:
+        found = read_batches(connection, query, values).read_all()
+    groups = found.group_by(["point_id", "link_type"]).aggregate([([], "count_all")])
+    counts = {(row["point_id"], row["link_type"]): row["count_all"] for row in groups.to_pylist()}
+    return _numbers(found, "event_row"), _numbers(found, "point_id"), counts
 
 
 def _choose(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> pa.Table:
@@ -104,20 +155,22 @@ def _choose(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> pa.Table:
     return read_batches(connection, query, values).read_all()
 
 
-def _chunk(connection: duckdb.DuckDBPyConnection, chosen: pa.Table, *, has_hops: bool) -> Iterator[pa.RecordBatch]:
+def _rows(
+    connection: duckdb.DuckDBPyConnection, chosen: pa.Table, columns: Mapping[str, str], *, has_hops: bool
+) -> pa.Table:
     ids = _numbers(chosen, "observation_id")
     frames, times = _numbers(chosen, "frame_id"), _numbers(chosen, "ts_ns")
     values = {"first": int(ids[0]), "last": int(ids[-1]), "first_frame": _least(frames), "last_frame": _most(frames)}
-    columns, query = dict(COLUMNS), _FROM
+    shown, query = dict(columns), _FROM
     if has_hops:
-        columns |= HOP_COLUMNS
+        shown |= HOP_COLUMNS
         query += _HOPS
         values |= {"first_ns": _least(times) - _HOP_SPREAD_NS, "last_ns": _most(times) + _HOP_SPREAD_NS}
     connection.register("chosen", chosen.select(["observation_id"]))
-    listed = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+    listed = ", ".join(f"{sql} AS {name}" for name, sql in shown.items())
     relation = connection.sql(f"SELECT {listed} {query} {_WHERE}", params=values)
     assert relation is not None
-    yield from relation.to_arrow_table().to_batches()
+    return relation.to_arrow_table()
 
 
 def _numbers(table: pa.Table, name: str) -> I64:
