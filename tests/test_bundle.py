@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from wnv.bundle import find, find_inventory, read_inventory
+from wnv.bundle import find, find_inventories, read_inventories, read_inventory
 from wnv.errors import UsageError, WnvError
 
 
@@ -31,9 +32,22 @@ class TestFind:
 class TestInventory:
     def test_beside_the_recording(self, tmp_path: Path) -> None:
         files = [tmp_path / "one.etl", tmp_path / "two.etl"]
-        assert find_inventory(files) is None
+        assert find_inventories(files) == ()
         (tmp_path / "two.inventory.json").write_text("{}")
-        assert find_inventory(files) == tmp_path / "two.inventory.json"
+        assert find_inventories(files) == (tmp_path / "two.inventory.json",)
+
+    def test_several_are_read_as_one(self, tmp_path: Path) -> None:
+        paths = [tmp_path / f"{name}.inventory.json" for name in ("one", "two", "three")]
+        for path, content in zip(paths, ('{"format": "x"}', "{}", "no json"), strict=True):
+            path.write_text(content)
+        found = read_inventories(paths)
+        assert found is not None
+        assert found.name == "one.inventory.json, two.inventory.json, three.inventory.json"
+        assert json.loads(found.content)["inventories"] == {
+            "one.inventory.json": {"format": "x"}, "two.inventory.json": {}, "three.inventory.json": None,
+        }  # fmt: skip
+        assert read_inventories(paths[:1]) == read_inventory(paths[0])
+        assert read_inventories([]) is None
 
     def test_is_read_as_it_is(self, tmp_path: Path) -> None:
         (tmp_path / "x.json").write_bytes(b"\xffnot json")

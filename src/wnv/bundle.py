@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wnv.errors import UsageError, WnvError
 from wnv.etl.source import find_recordings
+from wnv.topology.inventory import FORMAT
 
 _TRACE_FOLDER_SUFFIX: Final = ".wnv"
 _TRACE_FOLDER_FILE: Final = "meta.json"
@@ -51,10 +53,28 @@ def find(paths: Sequence[Path]) -> Found:
     return Found(files=tuple(file for path in paths for file in find_recordings(path)))
 
 
-def find_inventory(files: Sequence[Path]) -> Path | None:
-    """`NAME.inventory.json` beside the first `NAME.etl` that has one; None if none has."""
-    places = (path.with_name(f"{path.stem}{_INVENTORY_SUFFIX}") for path in files)
-    return next((place for place in places if place.is_file()), None)
+def find_inventories(files: Sequence[Path]) -> tuple[Path, ...]:
+    """`NAME.inventory.json` beside each `NAME.etl` that has one: recordings of several hosts have several."""
+    places = dict.fromkeys(path.with_name(f"{path.stem}{_INVENTORY_SUFFIX}") for path in files)
+    return tuple(place for place in places if place.is_file())
+
+
+def read_inventories(paths: Sequence[Path]) -> Inventory | None:
+    """The inventory at the only path as it is, several as one: an object `inventories` has each under its file's name.
+
+    None without a path. Raises as `read_inventory` does.
+    """
+    found = [read_inventory(path) for path in paths]
+    if len(found) < 2:
+        return found[0] if found else None
+    whole: dict[str, Any] = {}
+    for one in found:
+        try:
+            whole[one.name] = json.loads(one.content.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            whole[one.name] = None
+    content = json.dumps({"format": FORMAT, "inventories": whole}, ensure_ascii=False)
+    return Inventory(", ".join(whole), content.encode("utf-8", "replace"))
 
 
 def read_inventory(path: Path) -> Inventory:

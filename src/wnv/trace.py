@@ -61,7 +61,7 @@ class Trace:
         self._stored: StoredTrace | None = None
         self._derived: dict[str, ds.Dataset] | None = None
         self._temporary: list[Path] = []
-        self.inventory_path = inventory
+        self.inventory_paths: tuple[Path, ...] = (inventory,) if inventory is not None else ()
         """What is known of the host beside the recording; None without."""
         self.log = Log()
         found = bundle.find(paths)
@@ -76,7 +76,7 @@ class Trace:
             self._stored = StoredTrace(found.folder)
         else:
             self._recording = Recording(found.files, self.log, n_readers=READERS if jobs > 1 else 0)
-            self.inventory_path = inventory or bundle.find_inventory(found.files)
+            self.inventory_paths = self.inventory_paths or bundle.find_inventories(found.files)
 
     # --- what it holds, without tables ------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class Trace:
         scanned = self.scanned()
         if not isinstance(scanned, Scanned):
             raise UsageError("this is a trace folder already", advice="Copy it, or import the .etl files again.")
-        inventory = bundle.read_inventory(self.inventory_path) if self.inventory_path is not None else None
+        inventory = bundle.read_inventories(self.inventory_paths)
         import_recording(
             scanned, path, inventory=inventory, jobs=self._jobs, overwrite=overwrite, progress=self._progress
         )  # fmt: skip
@@ -173,8 +173,8 @@ class Trace:
 
         assert self._recording is not None
         options = {"catalog": Catalog().digest()}
-        if self.inventory_path is not None:
-            inventory = bundle.read_inventory(self.inventory_path)
+        inventory = bundle.read_inventories(self.inventory_paths)
+        if inventory is not None:
             options["inventory"] = f"{inventory.name} {hashlib.sha256(inventory.content).hexdigest()}"
         return Cache().place(cache_key([file.source.path for file in self._recording.files], options))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -79,14 +79,18 @@ class Builder:
         inventory: Iterable[Fact] = (),
         points: Sequence[Point] = (),
         *,
-        n_sessions: int = 1,
+        point_sessions: Mapping[int, Collection[int]] | None = None,
         inventory_name: str = "",
     ) -> Topology:
-        """The topology; `points` are those of the recording, `inventory` what an inventory says (see `inventory`)."""
+        """The topology; `points` are those of the recording, `inventory` what an inventory says (see `inventory`).
+
+        `point_sessions`: in which sessions each point saw packets, since points are numbered over all of them; None =
+        there is one session.
+        """
         things = self._things
         for fact in (*self._reader.rest(), *inventory):
             things.add(fact)
-        self._add_points(points, n_sessions)
+        self._add_points(points, point_sessions)
         inferences = infer(things)
         for fact in inferred_relations(things, things.records()):
             things.add(fact)
@@ -102,17 +106,11 @@ class Builder:
         add_expectations(topology, points, nodes_of_points)
         return topology
 
-    def _add_points(self, points: Sequence[Point], n_sessions: int) -> None:
-        """Points are numbered over all sessions: each is tied to the sessions that know its NIC, layer or switch."""
-        things = self._things
-        for fact in point_facts(points):
-            sessions = [
-                session
-                for session in range(n_sessions if n_sessions > 1 else 0)
-                if any(things.find(session, fact.subject.thing, key) >= 0 for key in fact.subject.keys)
-            ]
-            for session in sessions or [0]:
-                things.add(replace(fact, session_id=session))
+    def _add_points(self, points: Sequence[Point], sessions: Mapping[int, Collection[int]] | None) -> None:
+        for number, facts in enumerate(point_facts(point, number) for number, point in enumerate(points)):
+            for session_id in (0,) if sessions is None else sorted(sessions.get(number, ())):
+                for fact in facts:
+                    self._things.add(replace(fact, session_id=session_id))
 
 
 class _Builder:

@@ -49,6 +49,14 @@ def parse_inventory(content: bytes, log: Log) -> Object:
     return value
 
 
+def by_file(inventory: Object) -> dict[str, Object]:
+    """The inventories of several hosts that were read as one, by the names of their files; empty if it is one."""
+    several = inventory.get("inventories")
+    if not isinstance(several, dict):
+        return {}
+    return {name: one for name, one in several.items() if isinstance(one, dict) and one.get("format") == FORMAT}
+
+
 def host_name(inventory: Object) -> str:
     """Name of the host that the inventory is of; empty where it does not say."""
     computer = inventory.get("computer")

@@ -211,8 +211,8 @@ class Topology:
     """(session, point) → code."""
     nic_codes_by_name: dict[tuple[int, str], int] = field(default_factory=dict)
     """(session, lower-case name or GUID) → code."""
-    expectations: dict[tuple[int, int], Expectation] = field(default_factory=dict)
-    """(point, direction) → what follows."""
+    expectations: dict[tuple[int, int, int], Expectation] = field(default_factory=dict)
+    """(session, point, direction) → what follows."""
     hosts: dict[int, str] = field(default_factory=dict)
     """Name of the host of each session, where an inventory says it."""
     inventory: str = ""
@@ -236,9 +236,9 @@ class Topology:
         row = spans[-1][1] if ts_ns is None else next(row for start, row in reversed(spans) if start <= ts_ns)
         return self.places[row]
 
-    def expected_next(self, point_id: int, direction: int = NO_DIRECTION) -> Expectation:
+    def expected_next(self, point_id: int, direction: int = NO_DIRECTION, *, session_id: int = 0) -> Expectation:
         """What follows a sighting at a point, in the direction its owner sees (`points.IN`, `OUT`)."""
-        return self.expectations.get((point_id, direction), Expectation())
+        return self.expectations.get((session_id, point_id, direction), Expectation())
 
     # --- many at a time --------------------------------------------------------------------------------
 

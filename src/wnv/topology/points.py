@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from wnv.packets.points import Point
@@ -17,15 +16,9 @@ _NIC_KINDS: Final = {
 _COMPONENT_NICS: Final = frozenset(words.component_type(number) for number in NIC_TYPES)
 
 
-def point_facts(points: Sequence[Point], session_id: int = 0) -> Facts:
-    """Facts that tie each point to its thing, by the key `point` and its number, and what 1003 says of ports."""
-    for number, point in enumerate(points):
-        key: Key = ("point", number)
-        for fact in _of_point(point, key):
-            yield Fact(
-                fact.subject, fact.properties, fact.relation, fact.target, fact.change, fact.confidence, fact.reason,
-                session_id=session_id,
-            )  # fmt: skip
+def point_facts(point: Point, number: int) -> list[Fact]:
+    """Facts that tie a point to its thing, by the key `point` and its number, and what 1003 says of its port."""
+    return list(_of_point(point, ("point", number)))
 
 
 def _of_point(point: Point, key: Key) -> Facts:

@@ -48,8 +48,8 @@ def add_expectations(
     for family in ("ndiscap", "pktmon"):
         stations = _stations(graph, points, nodes_of_points, family)
         ways = _Ways(graph, stations, _extensions(graph, points, nodes_of_points, family))
-        for (point, direction), expected in ways.all():
-            topology.expectations[point, direction] = expected
+        for session_id, (point, direction), expected in ways.all():
+            topology.expectations[session_id, point, direction] = expected
 
 
 _NodeKey = tuple[int, str]
@@ -125,16 +125,17 @@ class _Ways:
     ) -> None:
         self._graph, self._stations, self._extensions = graph, stations, extensions
 
-    def all(self) -> Iterator[tuple[tuple[int, int], Expectation]]:
-        """What follows each point, in each direction."""
-        for station in self._stations.values():
-            yield from self._of(station)
+    def all(self) -> Iterator[tuple[int, tuple[int, int], Expectation]]:
+        """What follows each point of each session, in each direction."""
+        for (session_id, _), station in self._stations.items():
+            for place, expected in self._of(station):
+                yield session_id, place, expected
         for key, points in self._extensions.items():
             leaving = self._leaving_by(self._on(self._graph.nodes[key]))
             inside = tuple((point, NO_DIRECTION) for point in points)
             for point in points:
                 # In and out of the extensions are sightings of one point, which has no direction.
-                yield (point, NO_DIRECTION), replace(leaving, points=(*inside, *leaving.points))
+                yield key[0], (point, NO_DIRECTION), replace(leaving, points=(*inside, *leaving.points))
 
     def _of(self, station: _Station) -> Iterator[tuple[tuple[int, int], Expectation]]:
         """What follows each point of a station."""
