@@ -8,6 +8,8 @@ from typing import Any
 
 from wnv.explain.finding import Case, Failing, Row
 
+SERVICES_END = 1024
+"""Ports below are those of services."""
 HURT_MAX = 500
 """Conversations looked at one by one; the first in time."""
 
@@ -48,6 +50,12 @@ class Hurt:
     def is_to_many(self) -> bool:
         """Broadcast or multicast: nobody has to answer."""
         return is_to_many(self.flow["dst"])
+
+    @property
+    def is_answer(self) -> bool:
+        """From a service to a client: what asked for it is missing."""
+        sport, dport = self.flow["sport"], self.flow["dport"]
+        return sport is not None and dport is not None and sport < SERVICES_END <= dport
 
     def forth(self) -> list[Row]:
         """Journeys of the direction that began it."""

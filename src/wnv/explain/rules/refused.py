@@ -37,7 +37,7 @@ def _unreachable(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
     found: dict[str, list[tuple[Hurt, Row]]] = {}
     for one in hurt:
         flow = one.flow
-        if flow["protocol"] != "UDP" or flow["n_packets_back"]:
+        if flow["protocol"] != "UDP" or flow["n_packets_back"] or one.is_answer:
             continue
         ends = flow["outside_dst"] or flow["dst"], flow["src"], flow["outside_src"] or flow["src"]
         row = case.ask(_UNREACHABLE, *ends)[0]

@@ -45,7 +45,7 @@ def _asks(case: Case, one: Hurt) -> bool:
     """Whether it is a question: answers, reports and errors want no answer."""
     protocol, flow = one.flow["protocol"], one.flow
     if protocol == "UDP":
-        return flow["dport"] in ASKING_PORTS and flow["sport"] not in ASKING_PORTS - {500, 4500}
+        return flow["dport"] in ASKING_PORTS and not one.is_answer
     found = case.ask(_QUESTIONS, one.flow_id)[0]
     # Of a TCP connection that was there before the recording, one direction alone says nothing about the other.
     return bool(found["n_syn"] if protocol == "TCP" else found["n_echo"])
