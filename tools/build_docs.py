@@ -1,4 +1,4 @@
-"""Makes the pages of docs/reference that follow from the code: tables.md, tables.ts, cli.md and layouts.md.
+"""Makes the pages of docs/reference that follow from the code: tables.md, tables.ts, cli.md, filters.md and layouts.md.
 
 Run it after a change of `schema.py` or of a command: `python3 dev.py docs`; given a folder, the pages go there. The
 same code always gives the same bytes, and tests/test_docs.py checks that the committed pages are up to date.
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
+from filters_page import filter_lines
 from layouts_page import layout_lines
 
 from wnv.cli.main import COMMANDS, cli
@@ -50,13 +51,19 @@ def render_types(tables: Sequence[Table] = TABLES) -> str:
     return _page(_type_lines(tables))
 
 
+def render_filters() -> str:
+    """docs/reference/filters.md."""
+    return _page(filter_lines(NOTICE))
+
+
 def render_layouts() -> str:
     """docs/reference/layouts.md."""
     return _page(layout_lines(NOTICE))
 
 
 PAGES = {
-    "tables.md": render_tables, "tables.ts": render_types, "cli.md": render_cli, "layouts.md": render_layouts,
+    "tables.md": render_tables, "tables.ts": render_types, "cli.md": render_cli, "filters.md": render_filters,
+    "layouts.md": render_layouts,
 }  # fmt: skip
 """What makes each page, by its name."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,10 +98,9 @@ def sql(
 
 def _sources(trace: Trace, query: str) -> Mapping[str, Source]:
     """The tables that a query can mean: those that have to be made first only if their name stands in it."""
-    words = set(re.findall(r"\w+", query.lower()))
-    return {
-        name: trace.dataset(name) for name, table in _STORED.items() if not table.is_derived or name in words
-    }  # fmt: skip
+    from wnv.sql.queries import mentioned
+
+    return {name: trace.dataset(name) for name in mentioned(query, _STORED, [table.name for table in BASE_TABLES])}
 
 
 def _run(
