@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _TABLES: dict[str, Table] = {table.name: table for table in TABLES if table.name != "fields"}
 
+_READS = ("schema", "clock", "kernels", "etl", "packets", "providers", "overview", "store", "pipeline")
+"""Parts of the package that decide what is in base tables."""
+
 
 class Trace:
     """One recording: a file, the files of a folder read as one, or a trace folder. Use as a context, or `close` it.
@@ -169,10 +172,10 @@ class Trace:
 
     def _cache_place(self) -> Path:
         from wnv.decode.catalog import Catalog
-        from wnv.store.cache import Cache, cache_key
+        from wnv.store.cache import Cache, cache_key, code_digest
 
         assert self._recording is not None
-        options = {"catalog": Catalog().digest()}
+        options = {"catalog": Catalog().digest(), "code": code_digest(*_READS)}
         inventory = bundle.read_inventories(self.inventory_paths)
         if inventory is not None:
             options["inventory"] = f"{inventory.name} {hashlib.sha256(inventory.content).hexdigest()}"

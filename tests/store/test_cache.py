@@ -13,7 +13,7 @@ from conversion import at, pktmon, record
 from payloads import Sighting, pktmon_160
 from wnv.errors import WnvError
 from wnv.schema import SESSION
-from wnv.store.cache import Cache, cache_bytes, cache_folder, cache_key
+from wnv.store.cache import Cache, cache_bytes, cache_folder, cache_key, code_digest
 from wnv.store.folder import TablesWriter
 
 
@@ -63,6 +63,14 @@ class TestKey:
     def test_of_a_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(WnvError, match="no such file"):
             cache_key([tmp_path / "missing"], {})
+
+
+class TestCodeDigest:
+    def test_tells_parts_apart(self) -> None:
+        assert len({code_digest(*parts) for parts in ((), ("schema",), ("journeys",), ("journeys", "schema"))}) == 4
+
+    def test_is_stable(self) -> None:
+        assert code_digest("topology") == code_digest("topology")
 
 
 class TestUse:

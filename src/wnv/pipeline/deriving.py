@@ -20,16 +20,20 @@ from wnv.pipeline.network import build_topology
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.stages import Stage, Tables
 from wnv.schema import DERIVED_TABLES, TABLES
+from wnv.store.cache import code_digest
 from wnv.store.folder import DERIVED_FORMAT, NotWritable, TablesWriter, derived_path, is_newer, open_derived
 from wnv.topology.model import Topology
 
+_RULES = ("schema", "clock", "kernels", "packets", "decode", "providers", "topology", "journeys", "pipeline")
+"""Parts of the package that decide what is in derived tables."""
 _TABLE = {table.name: table for table in TABLES}
 
 
 def made_of(stored: StoredTrace) -> dict[str, Any]:  # Any: JSON
-    """What derived tables follow from beside the rules of their format."""
+    """What derived tables follow from; beside their format, which says how they are written."""
     return {
         "catalog": Catalog().digest(),
+        "code": code_digest(*_RULES),
         "rows": dict(stored.folder.rows),
         "inventory": stored.folder.meta.get("inventory"),
     }

@@ -16,9 +16,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from wnv import __version__
 from wnv.errors import WnvError
 from wnv.etl.source import Source
 from wnv.store.folder import BASE_FORMAT, SUFFIX, source_of
@@ -142,6 +145,22 @@ class Cache:
 
 def _size(path: Path) -> int:
     return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+
+
+@cache
+def code_digest(*parts: str) -> str:
+    """A hash of the sources of parts of this package (`journeys`, `schema`, …): other rules make other tables.
+
+    Format numbers say what can be read at all; this says what was made by exactly this code.
+    """
+    whole = hashlib.sha256(__version__.encode())
+    for name in parts:
+        place = Path(str(files("wnv") / name))
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
+            whole.update(f"{name}/{path.name}\n".encode())
+            with suppress(OSError):  # compiled only: then the version has to do
+                whole.update(path.read_bytes())
+    return whole.hexdigest()
 
 
 def cache_key(paths: Sequence[Path], options: Mapping[str, str]) -> str:
