@@ -70,8 +70,8 @@ EVENT_WORDS: Final = (
     DROP_RULE,  # number of a text; -1 = none
     STATION,  # of the NIC that a loose drop names; -1 = none
     LENGTH,  # of the packet, in bytes
-    SEQ,  # of TCP; -1 = none
-    SEQ_END,
+    SEQ,  # of TCP; of ICMP the identifier; -1 = none
+    SEQ_END,  # of TCP behind the payload; of ICMP the identifier
     TCP_FLAGS,
     LIFETIME,  # of an NBL; -1 = none
     FLAGS,

@@ -12,6 +12,7 @@ from wnv.arrays import I32, I64, U8
 from wnv.journeys import layout as c
 from wnv.kernels import njit
 
+_TCP = 6
 _FEW_NS = 5_000_000
 _THREAD_NS = 2_000_000
 _RIGHT_AFTER_NS = 50_000
@@ -700,7 +701,11 @@ def _find_content(
     is_other = sights[c.WHAT, i] >> 8 > 0xFFFF  # ARP and its like are their own content
     is_strong = best_payload == 2 or is_other or sights[c.IP_ID, i] > 0 or sights[c.SEQ, i] > 0
     if best_relation == 2:
-        found[0], found[1] = (800, c.WHY_NAT_INFERRED) if n_alike == 1 else (500, c.WHY_NAT_ALIKE)
+        is_tcp = sights[c.WHAT, i] >> 8 == _TCP  # whose sequence numbers no two connections share
+        if n_alike > 1:
+            found[0], found[1] = 500, c.WHY_NAT_ALIKE
+        else:
+            found[0], found[1] = 900 if is_tcp else 800, c.WHY_NAT_INFERRED
     elif n_alike > 1:
         found[0], found[1] = 600, c.WHY_CONTENT_ALIKE
     elif not is_strong:
@@ -987,6 +992,8 @@ def _take_packet(
     what = int(np.int64(sights[c.WHAT, i]))
     if sights[c.EVENT, i] == c.LOOSE_DROP and journeys[j, c.J_WHAT] >= 0:
         what = -1  # what a drop says of the packet is less than what was seen of it
+    if what >= 0 and what & 0xFF == 0 and journeys[j, c.J_WHAT] & 0xFF != 0 and journeys[j, c.J_WHAT] >= 0:
+        what = -1  # a sighting whose headers cannot be read, as where a driver states another medium
     if what >= 0:
         if journeys[j, c.J_WHAT] < 0:
             journeys[j, c.J_WHAT] = what
@@ -1051,6 +1058,8 @@ def _take_packet(
         journeys[j, c.J_SEQ] = sights[c.SEQ, i]
         journeys[j, c.J_SEQ_END] = sights[c.SEQ_END, i]
         journeys[j, c.J_TCP_FLAGS] = sights[c.TCP_FLAGS, i]
+    elif sights[c.SEQ, i] >= 0 and sights[c.WHAT, i] >> 8 != _TCP:
+        journeys[j, c.J_SEQ_END] = sights[c.SEQ_END, i]  # of ICMP, which a NAT can change
     if sights[c.FRAME_ID, i] >= 0 and journeys[j, c.J_FRAME] < 0:
         journeys[j, c.J_FRAME] = sights[c.FRAME_ID, i]
     if journeys[j, c.J_LENGTH] == 0:
@@ -1276,9 +1285,19 @@ def link(
 
 
 @njit
+def _is_active(activity: I64, code: int, ts: int) -> int:
+    """1: packets were seen at a place around a time; 2: and also later, when one more should have come there."""
+    bucket = ts >> _BUCKET_BITS
+    for near in range(bucket - _NEAR_BUCKETS, bucket + _NEAR_BUCKETS + 1):
+        if activity[code, near & (_BUCKETS - 1)] == near:
+            return 2 if activity[code, _BUCKETS] > ts else 1
+    return 0
+
+
+@njit
 def close(
     journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64, activity: I64,
-    ways: I64, local: I64, scalars: I64, before_ts: int, n_open_max: int, rows: I64, paths: I32,
+    ways: I64, local: I64, scalars: I64, expected: I64, before_ts: int, n_open_max: int, rows: I64, paths: I32,
 ) -> int:  # fmt: skip
     """Take out journeys last seen before a time, and the oldest beyond `n_open_max`; how many went to `rows`."""
     n = 0
@@ -1298,14 +1317,17 @@ def close(
             following = int(np.int64(ways[slot, 2]))
         if last >= 0 and (journeys[j, c.J_LAST_EVENT] == c.ROUTED or journeys[j, c.J_LAST_EVENT] == c.EGRESS):
             following = last | 3  # what a switch has routed it delivers
+        last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
         if following >= 0:
             journeys[j, c.J_NEXT_SEEN] = following
-            bucket = int(np.int64(journeys[j, c.J_LAST_TS])) >> _BUCKET_BITS
-            for near in range(bucket - _NEAR_BUCKETS, bucket + _NEAR_BUCKETS + 1):
-                if activity[following, near & (_BUCKETS - 1)] == near:
-                    # 2: and it recorded after this packet should have come there
-                    is_later = activity[following, _BUCKETS] > journeys[j, c.J_LAST_TS]
-                    journeys[j, c.J_NEXT_ACTIVE] = 2 if is_later else 1
+            journeys[j, c.J_NEXT_ACTIVE] = _is_active(activity, following, last_ts)
+        elif last >= 0:
+            for k in range(expected.shape[1]):
+                if expected[last, k] < 0:
+                    break
+                journeys[j, c.J_NEXT_SEEN] = expected[last, k]
+                active = _is_active(activity, int(np.int64(expected[last, k])), last_ts)
+                journeys[j, c.J_NEXT_ACTIVE] = max(active, int(np.int64(journeys[j, c.J_NEXT_ACTIVE])))
         address = int(np.int64(journeys[j, c.J_LAST_DST_HIGH])) ^ int(np.int64(journeys[j, c.J_LAST_DST_LOW]))
         at = _slot(address, local.shape[0] - 1)
         if journeys[j, c.J_LAST_WHAT] >= 0 and local[at, 0] == address and local[at, 1] != -2:
@@ -1420,7 +1442,6 @@ def date_copies(journey: I64, event: I64, hop_of: I64, n_hops: int, first: I64) 
     F_SRC_HIGH, F_SRC_LOW, F_DST_HIGH, F_DST_LOW, F_PORTS, F_NAT, F_FIRST, F_LAST, F_N, F_N_BACK, F_BYTES,
     F_BYTES_BACK, F_AGAIN, F_LOST, F_SYN_TS, F_HANDSHAKE, F_SEQ_END, F_SEQ_END_BACK, F_CONFIDENCE, F_N_TRANSITS,
 ) = (2, 3, 4, 5, 6, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27)  # fmt: skip
-_TCP: int = 6
 
 
 @njit
@@ -1453,7 +1474,7 @@ def count_flows(journeys: I64, flow: I64, is_lost: I64, confidence: I64, rows: I
             transits[f, at] = journeys[k, c.J_LAST_TS] - journeys[k, c.J_FIRST_TS]
             rows[f, F_N_TRANSITS] += 1
         seq, seq_end = int(np.int64(journeys[k, c.J_SEQ])), int(np.int64(journeys[k, c.J_SEQ_END]))
-        if seq < 0:
+        if seq < 0 or journeys[k, c.J_WHAT] >> 8 != _TCP:
             continue
         flags = int(np.int64(journeys[k, c.J_TCP_FLAGS]))
         column = F_SEQ_END if is_forward else F_SEQ_END_BACK

@@ -91,12 +91,12 @@ class NatRows:
     ) -> None:  # fmt: skip
         ends = _without_sides(protocol, ends)
         columns = [session, protocol]
-        for one in ends:
+        for end in ends:
             columns += [
-                one.version.astype(np.int64),
-                one.high.view(np.int64),
-                one.low.view(np.int64),
-                one.port.astype(np.int64),
+                end.version.astype(np.int64),
+                end.high.view(np.int64),
+                end.low.view(np.int64),
+                end.port.astype(np.int64),
             ]
         distinct, first, inverse = np.unique(np.stack(columns, axis=1), axis=0, return_index=True, return_inverse=True)
         inside = self._hashes(protocol[first], ends[0].take(first), ends[1].take(first))
@@ -257,6 +257,19 @@ def _inferred(journey: I64) -> Key:
     last_src = side(what, row[c.J_LAST_SRC_HIGH], row[c.J_LAST_SRC_LOW], ports, True)
     last_dst = side(what, row[c.J_LAST_DST_HIGH], row[c.J_LAST_DST_LOW], ports, False)
     protocol = row[c.J_WHAT] >> 8
+    if protocol in (_ICMP, _ICMPV6) and row[c.J_SEQ] >= 0:
+        first_id, last_id = row[c.J_SEQ], row[c.J_SEQ_END]
+        first_src, first_dst = (*first_src[:3], first_id), (*first_dst[:3], 0)
+        last_src, last_dst = (*last_src[:3], last_id), (*last_dst[:3], 0)
+        if first_src[:3] == last_src[:3]:
+            return (
+                row[c.J_SESSION],
+                protocol,
+                (*last_dst[:3], last_id),
+                (*last_src[:3], 0),
+                (*first_dst[:3], first_id),
+                (*first_src[:3], 0),
+            )
     if first_src != last_src:
         return row[c.J_SESSION], protocol, first_src, first_dst, last_src, last_dst
     return row[c.J_SESSION], protocol, last_dst, last_src, first_dst, first_src

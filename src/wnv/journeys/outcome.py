@@ -15,6 +15,7 @@ from wnv.journeys.drops import location_name
 from wnv.journeys.places import Places
 from wnv.journeys.protocols import protocol_name
 from wnv.packets.headers import Texts
+from wnv.packets.points import IN
 from wnv.providers.stages import Columns
 
 _ACTIVE, _ACTIVE_AND_LATER = 1, 2
@@ -153,8 +154,11 @@ def judge(
     is_local = ended[:, c.J_LOCAL] >= 0
     is_stack = places.holds(place, c.IS_STACK)
     is_end = (classes == c.EXIT) | (is_group & has(c.J_WAS_DELIVERED))
-    is_in_stack = is_stack & ((classes == c.EXIT) | (direction == 1)) & (event <= c.DELIVERED) & ~is_on_its_way
-    is_arrival = places.holds(place, c.IS_PHYSICAL) & is_stack & (direction == 1)
+    goes_on = places.has_following(place, direction)
+    is_in_stack = (
+        is_stack & ((classes == c.EXIT) | (direction == IN)) & (event <= c.DELIVERED) & ~is_on_its_way & ~goes_on
+    )
+    is_arrival = places.holds(place, c.IS_PHYSICAL) & is_stack & (direction == IN) & ~goes_on
     is_kept = (event == c.LEFT_TO_HOST) | ((is_in_stack | is_arrival) & (is_local | has(c.J_IS_GROUP)))
     delivered = (is_end & ~is_stack) | is_kept | (is_end & is_group)
     delivered &= ~is_on_its_way | is_group

@@ -9,8 +9,9 @@ import numpy as np
 from wnv.arrays import BOOL, I64, U8
 from wnv.journeys import layout as c
 from wnv.packets.points import IN, NO_DIRECTION, OUT, Point, PointKind
-from wnv.topology.model import NOWHERE, NodeKind, Place, Topology
+from wnv.topology.model import NOWHERE, End, Expectation, NodeKind, Place, Topology
 
+NEXT_MAX = 8
 PLACES_MAX = 1 << 15
 """More than any host has; what comes beyond has no place."""
 _PHYSICAL = (NodeKind.PHYSICAL_NIC, NodeKind.TEAM)
@@ -31,7 +32,11 @@ class Places:
         self.kinds: list[str] = []
         self.known: list[Place] = []
         """What the topology says of each place."""
+        self.following: I64 = np.full((4 * 64, NEXT_MAX), -1, np.int64)
+        """For each place and direction (place × 4 + direction): where a packet must be seen next, one of them; -1 = no
+        more. Nothing at all where the way may end, or is not known."""
         self._port_of_nic: dict[tuple[int, str], int] = {}
+        self._ports: set[int] = set()
         self._port_of_name: dict[tuple[int, str], int] = {}
         self._ingress: U8 = np.zeros(len(points), np.uint8)
         """Direction of ingress at a switch port, as its owner sees it; 0 = no switch port of ndiscap."""
@@ -62,15 +67,36 @@ class Places:
         row = self._add(key, point.name, str(point.kind), place, point.kind)
         nic = point.details.get("nic")
         if point.key[0] == "ndiscap.port" and isinstance(nic, str):
+            self._ports.add(row)
             self._port_of_nic.setdefault((session, nic.strip("{}").lower()), row)
             self._port_of_name.setdefault((session, str(point.details.get("port", "")).strip("{}").lower()), row)
         return row
 
     def prepare(self, session: int) -> None:
-        """Give every switch port its place, so that NICs named by events find theirs."""
-        for number, point in enumerate(self._points):
-            if point.key[0] == "ndiscap.port":
-                self._of_point(number, session)
+        """Give every point its place, so that NICs named by events find their ports, and what follows a place its own.
+
+        A point can only be of one recording, but its number does not say of which.
+        """
+        rows = [self._of_point(number, session) for number in range(len(self._points))]
+        for number, row in enumerate(rows):
+            for direction in (IN, OUT):
+                self._expect(row, direction, self._topology.expected_next(number, direction, session_id=session), rows)
+
+    def _expect(self, row: int, direction: int, expected: Expectation, rows: list[int]) -> None:
+        if row < 0:
+            return
+        is_port = row in self._ports
+        column = self.matrix[:, row]
+        if expected.end is End.NONE and expected.points:
+            codes = [rows[point] * 4 + way for point, way in expected.points[:NEXT_MAX] if rows[point] >= 0]
+            if len(expected.points) <= NEXT_MAX and len(codes) == len(expected.points):
+                self.following[row * 4 + direction, : len(codes)] = codes
+            if not is_port and column[c.CLASS_NONE + direction] in (c.EXIT, c.WIRE):
+                column[c.CLASS_NONE + direction] = c.UNCLEAR
+        elif not is_port and expected.end is End.WIRE:
+            column[c.CLASS_NONE + direction] = c.WIRE
+        elif not is_port and expected.end in (End.STACK, End.VM):
+            column[c.CLASS_NONE + direction] = c.EXIT
 
     def of_nic(self, name: str, friendly: str, switch: str, session: int) -> int:
         """The place of a NIC that a VmSwitch event names: its port, where frames were captured there."""
@@ -118,10 +144,6 @@ class Places:
         """Direction of ingress at the switch port of each sighting; 0 = none, or not known."""
         return self._ingress[point]
 
-    def is_port(self, place: int) -> bool:
-        """Whether frames were captured at this switch port."""
-        return place in self._port_of_nic.values()
-
     def _add(
         self, key: tuple[object, ...], name: str, kind: str, place: Place, point_kind: PointKind | None
     ) -> int:  # fmt: skip
@@ -141,6 +163,9 @@ class Places:
             wider = np.full((c.N_PLACE, 2 * self.matrix.shape[1]), -1, np.int64)
             wider[:, : self.matrix.shape[1]] = self.matrix
             self.matrix = wider
+            longer = np.full((2 * len(self.following), NEXT_MAX), -1, np.int64)
+            longer[: len(self.following)] = self.following
+            self.following = longer
         self._classify(row, place, point_kind)
         return row
 
@@ -177,6 +202,11 @@ class Places:
         found = self.matrix[c.CLASS_NONE + direction, np.maximum(place, 0)]
         classes: I64 = np.where(place >= 0, found, c.UNCLEAR)
         return classes
+
+    def has_following(self, place: I64, direction: I64) -> BOOL:
+        """Whether a packet seen at a place must be seen at another one next."""
+        must: BOOL = (place >= 0) & (self.following[np.maximum(place, 0) * 4 + direction, 0] >= 0)
+        return must
 
     def is_kind(self, place: I64, kinds: Sequence[str]) -> BOOL:
         """Whether each place is of one of these kinds; False where there is none."""

@@ -182,8 +182,9 @@ def _fill_content(sights: I64, keys: Keys, headers: Headers, packets: Packets) -
     sights[c.HASH_8] = np.where(is_opaque, -1, hash_8)
     sights[c.HASH_32] = np.where(is_opaque, -1, hash_32)
     length = np.maximum(headers.tcp_payload_bytes.astype(np.int64), 0)
-    sights[c.SEQ] = np.where(is_tcp, headers.tcp_seq, -1)
-    sights[c.SEQ_END] = np.where(is_tcp, headers.tcp_seq + length + ((flags & 3) > 0), -1)
+    identifier = headers.icmp_id.astype(np.int64)
+    sights[c.SEQ] = np.where(is_tcp, headers.tcp_seq, identifier)
+    sights[c.SEQ_END] = np.where(is_tcp, headers.tcp_seq + length + ((flags & 3) > 0), identifier)
     sights[c.TCP_FLAGS] = np.maximum(headers.tcp_flags.astype(np.int64), 0)
     sights[c.LENGTH] = packets.original_bytes
     is_reply_like: BOOL = (is_tcp & (flags & _RST > 0)) | is_error

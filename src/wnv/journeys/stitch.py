@@ -311,7 +311,7 @@ class Stitcher:
             paths = np.empty((_CLOSED_AT_ONCE, c.VISITED_MAX), np.int32)
             n = loops.close(
                 one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys, one.key_heads, self._activity,
-                self._ways, self._local, one.scalars, before_ts, n_open_max, rows, paths,
+                self._ways, self._local, one.scalars, self.places.following, before_ts, n_open_max, rows, paths,
             )  # fmt: skip
             if n:
                 order = np.argsort(rows[:n, c.J_ID])
