@@ -209,6 +209,7 @@ MORE_MAPS = {
     ("DNS-Client", "QueryType"): "DnsType",
     ("PktMon", "TCPFlags"): "TCPFlags",  # the map's name in pktmon's own recordings
     ("WFP", "PacketDirection"): "DirectionMap",
+    ("WFP", "LayerId"): "FWPS_BUILTIN_LAYERS",
     ("NDIS-PacketCapture", "NextState"): "ut:OpcodeMap",
 }
 """Maps of fields that dumps have without one."""
@@ -227,8 +228,17 @@ OWN_MAPS: dict[str, dict[str, str]] = {
         "33": "SRV", "35": "NAPTR", "39": "DNAME", "43": "DS", "46": "RRSIG", "47": "NSEC", "48": "DNSKEY",
         "64": "SVCB", "65": "HTTPS", "251": "IXFR", "252": "AXFR", "255": "ANY",
     },
+    "FWPS_BUILTIN_LAYERS": {
+        str(4 * group + 2 * is_v6 + is_discard): f"{word} IPv{6 if is_v6 else 4}{', discarded' if is_discard else ''}"
+        for group, word in enumerate((
+            "inbound IP", "outbound IP", "IP forward", "inbound transport", "outbound transport", "stream",
+            "datagram data", "inbound ICMP error", "outbound ICMP error", "resource assignment", "listen",
+            "receive/accept", "connect", "flow established",
+        ))
+        for is_v6 in (0, 1) for is_discard in (0, 1)
+    },
 }  # fmt: skip
-"""Numbers of IANA, and of ws2def.h for the families."""
+"""Numbers of IANA, of ws2def.h for the families, of fwpsk.h for the layers (the same since Windows 7)."""
 
 OWN_BIT_MAPS: dict[str, dict[str, str]] = {
     "TCPFlags": {"1": "FIN", "2": "SYN", "4": "RST", "8": "PSH", "16": "ACK", "32": "URG", "64": "ECE", "128": "CWR"},
@@ -277,6 +287,7 @@ OUT_TYPES: tuple[tuple[str, str, str, str], ...] = (
     ("TCPIP", r"D[Ll]Address|(?:Src|Dest)DLAddress|DlSourceAddress", "Binary", "hexBinary"),
     ("DNS-Client", r"Status|ErrorCode|QueryStatus|ResponseStatus|StatusCode", "UInt32", "Win32Error"),
     ("WFP", r"FailureErrorCode|ErrorCode", "UInt32", "Win32Error"),
+    ("Host-Network-Service", r"Parameter\d|Result", "HexInt32", "HResult"),  # HRESULTs of HCN, as hcsshim lists them
 )  # fmt: skip
 """Provider, whole name of the field, in-type, out-type: what dumps lost."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,8 @@ from wnv.arrays import I64
 from wnv.decode.columns import Decoded
 from wnv.decode.description import FieldDescription, OutType
 from wnv.decode.summaries import FIELD, fields_of
-from wnv.decode.values import Column, Fixed
+from wnv.decode.values import Blobs, Column, Fixed
+from wnv.decode.words import Show
 
 NamesOf = Callable[[I64], list[str | None]]
 """The names of processes by their ids, one an event."""
@@ -21,30 +22,33 @@ _PART: Final = re.compile(r"(\[[^\[\]]*\])")
 _SHOWN_MAX: Final = 48  # characters of a field; packets would fill the screen
 _NOTHING: Final = frozenset({"", "0", "0x0", "0.0.0.0", "::", "00000000-0000-0000-0000-000000000000"})
 _RAW_BYTES: Final = 24
+_MAC_DIGITS: Final = 12
 
 _Texts = dict[str, str]
 
 
 def render_sentences(decoded: Decoded, process_names: NamesOf | None = None) -> list[str]:
     """A line an event. `process_names` are put behind the ids of processes."""
+    fields = decoded.description.fields
     shown = {
         name: _shown(column, field, process_names)
-        for name, column, field in zip(
-            decoded.fields.names, decoded.fields.columns, decoded.description.fields, strict=True
-        )
+        for name, column, field in zip(decoded.fields.names, decoded.fields.columns, fields, strict=True)
     }
     template = decoded.description.summary
-    names = [name for name in dict.fromkeys(fields_of(template)) if name in shown] if template else list(shown)
-    rows = _rows({name: shown[name] for name in names}, len(decoded))
+    named = [name for name in dict.fromkeys(fields_of(template)) if name in shown]
+    # Lengths and counts say nothing beside what they are of.
+    sizes = {size for one in fields for size in (one.length, one.count) if isinstance(size, str)}
+    listed = [name for name in shown if name not in sizes]
     title = f"{decoded.description.name}: " if decoded.description.name else ""
-    if not template:
-        return [title + _listed(row) for row in rows]
     fill = _compiled(template)
-    # A sentence would hide that the fields it misses are not there.
-    return [
-        fill(row) if is_whole else title + _listed(row)
-        for row, is_whole in zip(rows, _says(decoded, names), strict=True)
-    ]
+    lines = []
+    for row, is_said in enumerate(_says(decoded, named) if template else [False] * len(decoded)):
+        if is_said:
+            lines.append(fill({name: _short(shown[name][row]) for name in named}))
+        else:  # a sentence would hide that fields are missing
+            texts = ((name, _short(shown[name][row])) for name in listed)
+            lines.append(title + ", ".join(f"{name}={text}" for name, text in texts if text))
+    return lines
 
 
 def raw_text(data: bytes) -> str:
@@ -68,19 +72,17 @@ def _says(decoded: Decoded, names: list[str]) -> list[bool]:
 
 def _shown(column: Column, field: FieldDescription, process_names: NamesOf | None) -> list[str | None]:
     texts = column.shown()
+    if isinstance(column, Blobs) and column.show is Show.BYTES:
+        return [_grouped(text) for text in texts]
     if process_names is None or field.out_type is not OutType.PID or not isinstance(column, Fixed):
         return texts
     names = process_names(column.values.astype(np.int64))
     return [f"{text} ({name})" if text is not None and name else text for text, name in zip(texts, names, strict=True)]
 
 
-def _rows(columns: dict[str, list[str | None]], n: int) -> Iterator[_Texts]:
-    for row in range(n):
-        yield {name: _short(column[row]) for name, column in columns.items()}
-
-
-def _listed(texts: _Texts) -> str:
-    return ", ".join(f"{name}={text}" for name, text in texts.items() if text)
+def _grouped(text: str | None) -> str | None:
+    """Six bytes of which nothing else is known are most likely a MAC address."""
+    return text if text is None or len(text) != _MAC_DIGITS else bytes.fromhex(text).hex(":")
 
 
 def _short(text: str | None) -> str:
