@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from wnv_lab.frames import ARP, BROADCAST, ICMP, IPV4, TCP, UDP, VXLAN_OVERHEAD_BYTES, ip_text
+from wnv_lab.frames import ARP, ICMP, IPV4, TCP, UDP, VXLAN_OVERHEAD_BYTES
 from wnv_lab.model import Endpoint, Header, Host, Network, Nic, Port, VSwitch
 from wnv_lab.parsing import rewrite_between
 from wnv_lab.scenario import FaultSpec, RuleSpec
@@ -607,8 +607,3 @@ def _hash(header: Header) -> int:
         return crc32(header.eth_src + header.eth_dst)
     key = bytes(a ^ b for a, b in zip(header.src, header.dst, strict=True))
     return crc32(key + ((header.sport or 0) ^ (header.dport or 0)).to_bytes(2, "big"))
-
-
-def describe(address: bytes) -> str:
-    """An address of either family for notes."""
-    return ip_text(address) if len(address) == 4 else "broadcast" if address == BROADCAST else address.hex("-")

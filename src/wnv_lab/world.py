@@ -31,6 +31,8 @@ from wnv_lab.winnat import Session
 PER_NBL = frozenset({Kind.RECEIVED, Kind.ROUTED, Kind.DELIVERED})
 """Stages that are logged once an NBL, not once a packet."""
 WIRE_NS = 5_000
+BITS_PER_NS = 10
+"""10 Gbit/s."""
 VMBUS_NS = 18_000
 STACK_NS = 2_500
 TICK_NS = 100
@@ -127,6 +129,7 @@ class World:
         self._n_scheduled = 0
         self._routes: dict[tuple[str, str, str, bytes, int, int], Route] = {}
         self._sizes: list[int] = []
+        self._cable_free_ns: dict[Nic, int] = {}
         self._arriving: dict[tuple[str, str, int, bytes], _Arriving] = {}
         if scenario.engine.services not in SERVICES:
             raise unknown("in the engine, the service times", scenario.engine.services, SERVICES)
@@ -203,7 +206,11 @@ class World:
 
     def transmit(self, nic: Nic, frame: bytes, vlan: int, at_ns: int | None = None) -> None:
         """Put a frame on the LAN: to the NIC that has its address, or to all of the VLAN."""
-        begin = (self.now_ns if at_ns is None else at_ns) + WIRE_NS + len(frame) * 8 // 10 // 100 * 100
+        # A cable takes one frame after the other, so none overtakes another.
+        free_ns = max(self.now_ns if at_ns is None else at_ns, self._cable_free_ns.get(nic, 0))
+        free_ns += max(TICK_NS, len(frame) * 8 // BITS_PER_NS // TICK_NS * TICK_NS)
+        self._cable_free_ns[nic] = free_ns
+        begin = free_ns + WIRE_NS
         dst = frame[:6]
         for stack in self.peers:
             there = stack.ifaces[0].nic

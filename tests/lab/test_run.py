@@ -64,6 +64,9 @@ def test_wnv_reads_every_scenario(name: str) -> None:
         if name in LOSSY and "pktmon" not in path.name:
             assert got < want
             assert said
+        elif name == "wrapped-ring":
+            assert got < want  # merging numbers the buffers anew: nothing in the file tells that there were others
+            assert said == set()
         else:
             assert got == want
             assert said == set()
