@@ -57,6 +57,17 @@ class TestNics:
         others = [_nic(("name", name), friendly_name="nat") for name in "xy"]
         assert _count(_topology(self.HOST, *others), NodeKind.NIC) == 2
 
+    def test_a_nic_named_by_text_is_the_one_of_that_friendly_name(self) -> None:
+        switch = _switch(("guid", "g"), friendly_name="nat")
+        by_text, by_guid = _nic(("name", "web"), nic_name="web"), _nic(("guid", "n"), friendly_name="Web")
+        ports = [Ref(Thing.PORT, keys) for keys in ((("switch_port", "8:3"),), (("guid", "p"),))]
+        connects = [
+            Fact(nic.subject, relation="connects", target=port)
+            for nic, port in zip((by_text, by_guid), ports, strict=True)
+        ]  # fmt: skip
+        topology = _topology(switch, by_text, by_guid, *connects, _on(by_text, switch), _on(by_guid, switch))
+        assert (len(topology.nodes), topology.contradictions) == (3, [])
+
     def test_the_nic_of_a_vm_is_never_an_adapter_of_the_host(self) -> None:
         topology = _topology(
             _nic(("if_index", 7), alias="Ethernet"), _nic(("name", "v"), friendly_name="Ethernet", kind="vm_nic")

@@ -208,7 +208,9 @@ class _Builder:
         if "team" in votes or number in self._team_nics:
             return NodeKind.TEAM, 1.0, ""
         if has_vm or ("vm_nic" in votes and not is_elsewhere and not in_container):
-            return NodeKind.VM_NIC, 1.0, ""
+            if has_vm or record.get("nic_name"):
+                return NodeKind.VM_NIC, 1.0, ""
+            return NodeKind.VM_NIC, 0.9, "pktmon does not tell the NICs of VMs from those of containers"
         if not is_uplink and (in_container or is_elsewhere):
             return NodeKind.CONTAINER_NIC, 1.0, ""
         is_virtual = "physical_nic" not in votes and bool(votes or record.key("endpoint"))

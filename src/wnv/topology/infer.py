@@ -31,8 +31,7 @@ Inferences = dict[int, str]
 def infer(things: Things) -> Inferences:
     """Apply all rules; numbers are those after it."""
     found: list[tuple[int, str]] = []
-    for rule in (_teams, _switches_of_one_nic, _switches_by_name, _endpoints_by_port, _nics_of_one_port,
-                 _nics_by_name, _nics_by_mac, _only_uplink, _team_nics, _switches_of_one_nic, _containers):  # fmt: skip
+    for rule in _RULES:
         found += rule(things)
     return {things.root(number): reason for number, reason in found}
 
@@ -116,6 +115,29 @@ def _nics_of_one_port(things: Things) -> list[tuple[int, str]]:
         others = [nic for nic in nics if nic in records and not records[nic].key("endpoint")]
         if len(set(endpoints)) == 1 and len(set(others)) == 1:
             things.unite(endpoints[0], others[0])
+    return []
+
+
+def _nics_by_text(things: Things) -> list[tuple[int, str]]:
+    """A NIC that one source of the switch names by text alone is the one that has this friendly name elsewhere."""
+
+    def texts(record: Record) -> Iterable[str]:
+        if record.key("if_index"):
+            return ()
+        names = (*record.all("friendly_name"), *record.all("nic_name"))
+        return {str(name).lower() for name in names if name and not guid_of(name)}
+
+    return _unite_unique(things, Thing.NIC, texts, lambda one, other: bool(one.guid) != bool(other.guid), _SAME_NAME)
+
+
+def _ports_of_one_nic(things: Things) -> list[tuple[int, str]]:
+    """A NIC connects to one port at a time: a port known by number or text alone is the one known by GUID."""
+    records = things.records()
+    for ports in targets_of(list(things.relations("connects"))).values():
+        named = {number for number in ports if number in records and records[number].guid}
+        others = [number for number in ports if number in records and not records[number].guid]
+        if len(named) == len(others) == 1:
+            things.unite(named.pop(), others[0])
     return []
 
 
@@ -254,6 +276,13 @@ def _unite_unique(
         if len(pair) == 2 and fits(*pair) and things.unite(pair[0].number, pair[1].number) and reason:
             found.append((pair[0].number, reason))
     return found
+
+
+_RULES: Final = (
+    _teams, _switches_of_one_nic, _switches_by_name, _endpoints_by_port, _nics_of_one_port, _nics_by_text,
+    _ports_of_one_nic, _nics_by_name, _nics_by_mac, _only_uplink, _team_nics, _switches_of_one_nic, _containers,
+)  # fmt: skip
+"""In this order: what one rule ties together tells the next more."""
 
 
 def inferred_relations(things: Things, records: dict[int, Record]) -> list[Fact]:
