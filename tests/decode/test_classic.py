@@ -85,8 +85,17 @@ def test_hook_ids_belong_to_classes(hook: int, event_class: str | None) -> None:
     assert classic.class_of_hook(hook) == event_class
 
 
+def test_an_unknown_version_is_read_as_the_nearest_lower_one_with_less_confidence() -> None:
+    known, guess = classic.describe(classic.PROCESS, 1, 4), classic.describe(classic.PROCESS, 1, 9)
+    assert known is not None
+    assert guess is not None
+    assert (guess.fields, guess.version, guess.confidence) == (known.fields, 9, 0.6)
+    assert guess.reason == "version 9 is not known: read as version 4"
+
+
 def test_what_is_not_in_the_table_has_no_description() -> None:
-    assert classic.describe(classic.PROCESS, 1, 99) is None
+    assert classic.describe(classic.PROCESS, 99, 4) is None
+    assert classic.describe(classic.THREAD, 72, 1) is None
     assert classic.describe("00000000-0000-0000-0000-000000000000", 1, 4) is None
 
 

@@ -158,12 +158,12 @@ def test_manifests_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
     assert got.undecoded() == [(Form.MANIFEST, 1, Reason.NO_DESCRIPTION, 1)]
 
 
-def event_info(name: str) -> bytes:
-    """TRACE_EVENT_INFO of event 1 of the provider, with one UINT8 field."""
+def event_info(name: str, provider: str = PROVIDER, event_id: int = 1) -> bytes:
+    """TRACE_EVENT_INFO of an event with one UINT8 field."""
     from uuid import UUID
 
     text = name.encode("utf-16-le") + b"\0\0"
-    head = UUID(PROVIDER).bytes_le + bytes(16) + struct.pack("<HBBBBHQ", 1, 0, 0, 0, 0, 0, 0)
+    head = UUID(provider).bytes_le + bytes(16) + struct.pack("<HBBBBHQ", event_id, 0, 0, 0, 0, 0, 0)
     head += bytes(0x34) + struct.pack("<3I", 1, 1, 0)
     return head + struct.pack("<2I2HI2HI", 0, 0x70 + 24, 4, 0, 0, 1, 1, 0) + text
 
@@ -177,6 +177,15 @@ def test_metadata_that_merging_added_comes_with_our_words_where_the_fields_agree
     assert description is not None
     assert (description.name, description.summary) == ("Known", "{a}")
     assert got.undecoded() == []
+
+
+def test_our_words_need_no_more_than_their_own_fields(tmp_path: Path) -> None:
+    dns = "1c95126e-7eea-49a9-a3fe-a378b03ddb4d"
+    info = full_header(CLASS, 0x20, ticks=T0 + 5, payload=event_info("QueryName", dns, 3015))
+    got = decode_events(tmp_path, [event_header(provider=dns, id=3015, ticks=T0 + 1, payload=b"\1"), info])
+    description = got.decoder.describe(dns, 3015, 0)
+    assert description is not None
+    assert (description.source, description.summary) == (Source.METADATA, "Query {QueryName} canceled")
 
 
 def test_kernel_events_are_known_by_hook_id_and_by_class(tmp_path: Path) -> None:

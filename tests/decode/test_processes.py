@@ -133,6 +133,11 @@ def test_names_end_where_more_processes_were_told_than_are_kept(tmp_path: Path) 
     assert table.names(np.zeros(2, np.int64), np.array([101, 101]), times) == [None, None]
 
 
+def test_a_layout_that_is_a_guess_names_no_process(tmp_path: Path) -> None:
+    events = [system(START, ticks=T0 + 1, version=9, payload=payload(100, "a.exe")), logged(2, 100)]
+    assert named(tmp_path, events) == [None]
+
+
 def test_a_long_name_and_the_same_as_the_kernel_cuts_it_are_one_process(tmp_path: Path) -> None:
     events = [
         process(DC_START, 1, 100, "containerd-shim-runhcs"), logged(2, 100), process(DC_END, 3, 100, "containerd-shi"),

@@ -32,7 +32,6 @@ from wnv.cli.output import (
 )  # fmt: skip
 from wnv.cli.results import format_option, raw_option, show_text
 from wnv.errors import UsageError
-from wnv.text import visible
 
 if TYPE_CHECKING:
     from wnv.arrays import I64
@@ -259,7 +258,7 @@ def _tell_undecoded(trace: Trace) -> None:
         what = {"kernel": f"kernel hook {one.event_id:#06x}", "wpp": f"{who} message {one.event_id}"}.get(
             one.form, f"{who} {'opcode' if one.form == 'classic' else 'id'} {one.event_id}"
         )
-        say(f"  {one.count:,} {visible(what)} version {one.version}: {one.reason.value}")
+        say(f"  {one.count:,} {what} version {one.version}: {one.reason.value}")
     if len(found) > _UNDECODED_SHOWN:
         left = found[_UNDECODED_SHOWN:]
         say(f"  {sum(one.count for one in left):,} of {len(left):,} more kinds")

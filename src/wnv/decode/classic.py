@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from wnv.decode.description import EventDescription, FieldDescription, InType, OutType, Source, ValueMap
+from wnv.decode.provider import with_lower_version
 from wnv.decode.summaries import summary_template
 
 PROCESS: Final = "3d6fa8d0-fe05-11d0-9dda-00c04fd7ba7c"
@@ -258,6 +259,9 @@ def _build(row: _Row) -> EventDescription:
 
 
 _DESCRIPTIONS: Final = {(row[0], row[1], row[2]): _build(row) for row in _rows()}
+_VERSIONS: Final[dict[tuple[str, int], list[int]]] = {}
+for _class, _opcode, _version in sorted(_DESCRIPTIONS):
+    _VERSIONS.setdefault((_class, _opcode), []).append(_version)
 
 
 def class_of_hook(hook_id: int) -> str | None:
@@ -266,8 +270,15 @@ def class_of_hook(hook_id: int) -> str | None:
 
 
 def describe(event_class: str, opcode: int, version: int) -> EventDescription | None:
-    """How a classic event is laid out; `event_class` is a GUID in lower case. The result's `event_id` is the opcode."""
-    return _DESCRIPTIONS.get((event_class, opcode, version))
+    """How a classic event is laid out; `event_class` is a GUID in lower case. The result's `event_id` is the opcode.
+
+    A version that is not known is read as the nearest lower one, with less confidence.
+    """
+    known = [one for one in _VERSIONS.get((event_class, opcode), ()) if one <= version]
+    if not known:
+        return None
+    found = _DESCRIPTIONS[event_class, opcode, known[-1]]
+    return found if known[-1] == version else with_lower_version(found, version)
 
 
 def all_descriptions() -> tuple[EventDescription, ...]:

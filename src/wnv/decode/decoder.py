@@ -22,6 +22,7 @@ from wnv.decode.metadata import Metadata
 from wnv.decode.processes import ProcessNotes, ProcessTable
 from wnv.decode.program import ELEMENTS_MORE, ELEMENTS_PER_BYTE, Program, build_program
 from wnv.decode.provider import Descriptions
+from wnv.decode.summaries import summary_template
 from wnv.decode.tracelogging import Schemas
 from wnv.decode.values import distinct_ranges
 from wnv.diagnostics import Code, Log
@@ -211,6 +212,8 @@ class Decoder:
         if listed is not None and names == tuple(field.name for field in listed.fields):
             # Ours has a line in plain words, and a name where merging left it out.
             best = replace(best, summary=best.summary or listed.summary, name=best.name or listed.name)
+        elif not best.summary:  # a line needs its own fields alone; other builds have more
+            best = replace(best, summary=summary_template(kind.provider, kind.event_id, names))
         others = [*best.alternatives, *(one for more in known[1:] for one in (more, *more.alternatives))]
         return replace(best, alternatives=tuple(one for one in others if one.fields != best.fields))
 

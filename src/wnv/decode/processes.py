@@ -28,6 +28,7 @@ EVENTS_MAX: Final = 1 << 17
 _BYTES_MAX: Final = 64 * 2**20
 _POINTS_MAX: Final = 1 << 20
 
+_CONFIDENCE_MIN: Final = 0.9
 _START, _END, _THERE = 1, 2, 3
 _CLASSIC_OPCODES: Final = {1: _START, 2: _END, 3: _THERE, 4: _THERE}
 _MANIFEST_IDS: Final = {1: _START, 2: _END, 15: _THERE}
@@ -231,7 +232,8 @@ _Said = tuple[int, int, int, int, str, int]
 def _said(note: Slice, sessions: I64, kinds: DecodesKinds) -> Iterator[_Said]:
     events = note.events
     for _, rows, decoded in kinds(note):
-        if decoded is None:
+        # A layout that is a guess would name processes by whatever stands there.
+        if decoded is None or decoded.description.confidence < _CONFIDENCE_MIN:
             continue
         fields = {
             name.lower(): column for name, column in zip(decoded.fields.names, decoded.fields.columns, strict=True)

@@ -91,16 +91,7 @@ class Descriptions:
         lower = [known for known in self._versions.get(event_id, ()) if known < version]
         if not lower:
             return None
-        found = self._described(self._events[event_id, lower[-1]], build)
-        reason = f"version {version} is not known: read as version {lower[-1]}"
-        return replace(
-            _with_confidence(found, LOWER_VERSION_CONFIDENCE, reason),
-            version=version,
-            alternatives=tuple(
-                replace(_with_confidence(other, LOWER_VERSION_CONFIDENCE, reason), version=version)
-                for other in found.alternatives
-            ),
-        )
+        return with_lower_version(self._described(self._events[event_id, lower[-1]], build), version)
 
     def _described(self, entry: EventEntry, build: int) -> EventDescription:
         chosen, others, doubt = _layouts_at(entry.variants, build)
@@ -134,6 +125,16 @@ class Descriptions:
             confidence=OTHER_BUILD_CONFIDENCE if reasons else 1.0,
             reason="; ".join(reasons),
         )
+
+
+def with_lower_version(found: EventDescription, version: int) -> EventDescription:
+    """A description of a lower version as a guess at `version`."""
+    reason = f"version {version} is not known: read as version {found.version}"
+
+    def guess(one: EventDescription) -> EventDescription:
+        return replace(_with_confidence(one, LOWER_VERSION_CONFIDENCE, reason), version=version)
+
+    return replace(guess(found), alternatives=tuple(guess(other) for other in found.alternatives))
 
 
 def _with_confidence(event: EventDescription, most: float, reason: str) -> EventDescription:
