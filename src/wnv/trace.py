@@ -137,6 +137,9 @@ class Trace:
 
         Raises `UsageError` if there is something already, or this is a trace folder itself.
         """
+        self._save(path, overwrite=overwrite)
+
+    def _save(self, path: Path, *, overwrite: bool = False, is_as_good: Callable[[], bool] | None = None) -> None:
         from wnv.pipeline.importing import import_recording
 
         scanned = self.scanned()
@@ -144,7 +147,8 @@ class Trace:
             raise UsageError("this is a trace folder already", advice="Copy it, or import the .etl files again.")
         inventory = bundle.read_inventories(self.inventory_paths)
         import_recording(
-            scanned, path, inventory=inventory, jobs=self._jobs, overwrite=overwrite, progress=self._progress
+            scanned, path, inventory=inventory, jobs=self._jobs, overwrite=overwrite, is_as_good=is_as_good,
+            progress=self._progress,
         )  # fmt: skip
 
     def needs_import(self) -> bool:
@@ -165,7 +169,7 @@ class Trace:
         place = self._cache_place()
         cache = Cache()
         if not _is_usable(place):
-            self.save(place, overwrite=True)
+            self._save(place, overwrite=True, is_as_good=lambda: _is_usable(place))
             cache.trim(place)
         cache.use(place)
         return place

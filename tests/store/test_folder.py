@@ -90,6 +90,15 @@ class TestTablesWriter:
         assert json.loads((place / "meta.json").read_text())["by"] == "one"
         assert [path.name for path in tmp_path.iterdir()] == ["one.wnv"]
 
+    def test_what_is_as_good_stays(self, tmp_path: Path) -> None:
+        place = tmp_path / "one.wnv"
+        with TablesWriter(place, [SESSION], overwrite=True, is_as_good=lambda: True) as writer:
+            writer.finish({"by": "one"})
+        with TablesWriter(place, [SESSION], overwrite=True, is_as_good=lambda: True) as writer:
+            writer.finish({"by": "other"})
+        assert json.loads((place / "meta.json").read_text())["by"] == "one"
+        assert [path.name for path in tmp_path.iterdir()] == ["one.wnv"]
+
     def test_only_the_owner_may_read(self, tmp_path: Path) -> None:
         with TablesWriter(tmp_path / "one.wnv", [SESSION]) as writer:
             writer.finish({})

@@ -65,7 +65,12 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
 
     Raises `WnvError` if they cannot be written, or the base tables cannot be read.
     """
-    with TablesWriter(path, DERIVED_TABLES, jobs=jobs, overwrite=True) as writer:
+    wanted = made_of(stored)
+
+    def is_as_good() -> bool:
+        return open_derived(path, wanted) is not None
+
+    with TablesWriter(path, DERIVED_TABLES, jobs=jobs, overwrite=True, is_as_good=is_as_good) as writer:
         topology = build_topology(stored)
         _write(writer, topology.tables())
         stages = _stages(topology, stored)
@@ -75,7 +80,7 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
             writer.end_slice()
         for stage in stages:
             _write(writer, stage.finish())
-        writer.finish({"derived_format": DERIVED_FORMAT, "wnv_version": __version__, "made_of": made_of(stored)})
+        writer.finish({"derived_format": DERIVED_FORMAT, "wnv_version": __version__, "made_of": wanted})
 
 
 def _stages(topology: Topology, stored: StoredTrace) -> Sequence[Stage]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -48,14 +48,16 @@ def import_recording(
     inventory: Inventory | None = None,
     jobs: int = 1,
     overwrite: bool = False,
+    is_as_good: Callable[[], bool] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write the base tables of a recording to the trace folder `path`, which is there once all of it is.
 
-    `jobs`: how many threads to keep busy. Raises `WnvError` if it cannot be written, and leaves nothing then.
+    `jobs`: how many threads to keep busy; for `overwrite` and `is_as_good` see `TablesWriter`. Raises `WnvError` if
+    it cannot be written, and leaves nothing then.
     """
     overview = _with_host(scanned, inventory)
-    with TablesWriter(path, BASE_TABLES, jobs=jobs, overwrite=overwrite) as writer:
+    with TablesWriter(path, BASE_TABLES, jobs=jobs, overwrite=overwrite, is_as_good=is_as_good) as writer:
         tables = _SliceTables(scanned, writer)
         scanned.packets.begin()
         for piece in scanned.slices(progress):

@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,9 +52,21 @@ class TablesWriter:
     With `jobs` above 1 rows are encoded in other threads. Rows of one table keep their order.
     """
 
-    def __init__(self, path: Path, tables: Sequence[Table], *, jobs: int = 1, overwrite: bool = False) -> None:
-        """Raises `UsageError` if there is something at `path` already that may not be overwritten."""
+    def __init__(
+        self,
+        path: Path,
+        tables: Sequence[Table],
+        *,
+        jobs: int = 1,
+        overwrite: bool = False,
+        is_as_good: Callable[[], bool] | None = None,
+    ) -> None:
+        """Raises `UsageError` if there is something at `path` already that may not be overwritten.
+
+        `is_as_good` is asked at the end if there is something by then: what is as good stays in our place.
+        """
         self._path, self._tables, self._overwrite = path, {one.name: one for one in tables}, overwrite
+        self._is_as_good = is_as_good
         self._refuse()
         self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         self._writers: dict[str, TableWriter] = {}
@@ -132,19 +144,22 @@ class TablesWriter:
 
     def _rename(self) -> None:
         for is_last in (False, False, True):
-            self._refuse()
-            old = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.old")
-            with suppress(FileNotFoundError):
-                self._path.rename(old)
+            if self._path.exists():
+                if self._is_as_good is not None and self._is_as_good():
+                    self._remove()  # somebody else was faster, and may be reading it already
+                    return
+                self._refuse()
+                old = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.old")
+                with suppress(FileNotFoundError):
+                    self._path.rename(old)
+                shutil.rmtree(old, ignore_errors=True)
             try:
                 self._part.rename(self._path)
             except OSError:
                 if is_last or not self._path.exists():  # else another process was faster just now
                     raise
-                continue
-            finally:
-                shutil.rmtree(old, ignore_errors=True)
-            return
+            else:
+                return
 
     def _remove(self) -> None:
         for writer in self._writers.values():
