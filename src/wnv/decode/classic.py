@@ -21,12 +21,13 @@ TCPIP: Final = "9a280ac0-c8e0-11d1-84e2-00c04fb998a2"
 UDPIP: Final = "bf3a50c5-a9c9-4988-a005-2df0b7c80f80"
 IMAGE_ID: Final = "b3e675d7-2554-4f18-830b-2762732560de"
 SYSTEM_CONFIG: Final = "9b79ee91-b5fd-41c0-a243-4248e266e9d0"
+WINSAT: Final = "ed54dff8-c409-4cf6-bf83-05e1e61a09c4"
 
 _CLASS_OF_GROUP: Final = {0x03: PROCESS, 0x05: THREAD, 0x06: TCPIP, 0x08: UDPIP, 0x14: IMAGE}
 _IMAGE_LOAD_HOOK: Final = 0x030A
 _NAMES: Final = {
     PROCESS: "Process", THREAD: "Thread", IMAGE: "Image", TCPIP: "TcpIp", UDPIP: "UdpIp", IMAGE_ID: "ImageId",
-    SYSTEM_CONFIG: "SystemConfigEx",
+    SYSTEM_CONFIG: "SystemConfigEx", WINSAT: "WinSAT",
 }  # fmt: skip
 
 _U8, _I8, _U16, _I16, _U32, _I32 = (
@@ -241,6 +242,8 @@ def _rows() -> Iterable[_Row]:
     yield IMAGE_ID, 64, 0, "FileVersion", (_FILE_VERSION,)
     for opcode, (word, fields) in _SYSTEM.items():
         yield SYSTEM_CONFIG, opcode, 0, word, (fields,)
+    for opcode, word in ((33, "WinSPR"), (35, "Metrics"), (37, "SystemConfig")):
+        yield WINSAT, opcode, 0, word, ((*_all(_U32, "Format UnpackedBytes"), _field("PackedXml", InType.BINARY)),)
     yield IMAGE_ID, 36, 2, "DbgID_RSDS", (pdb,)
     yield IMAGE_ID, 37, 2, "DbgID_ILRSDS", (pdb,)
 
