@@ -109,7 +109,7 @@ class FlowRows:
             "outside_sport": np.where(has_other, port_numbers(rows[:, _OTHER_PORTS], True), -1),
             "outside_dst": addresses(other_version, rows[:, _OTHER_DST_HIGH], rows[:, _OTHER_DST_LOW]),
             "outside_dport": np.where(has_other, port_numbers(rows[:, _OTHER_PORTS], False), -1),
-            "nat_id": rows[:, _NAT],
+            "nat_id": np.where(rows[:, _NAT] >= 0, nat.numbers()[np.maximum(rows[:, _NAT], 0)], -1),
             "first_ns": rows[:, _FIRST],
             "last_ns": rows[:, _LAST],
             "n_packets": rows[:, _N],

@@ -175,11 +175,18 @@ class NatRows:
         """Inside and outside ends of a session."""
         return self._rows[nat_id - 1].key
 
+    def numbers(self) -> I64:
+        """Number in order of first appearance of each session, by its number here; 0 stays 0."""
+        order = sorted(self._rows, key=lambda one: (one.first_ns, one.nat_id))
+        numbers = np.zeros(len(order) + 1, np.int64)
+        numbers[[one.nat_id for one in order]] = np.arange(1, len(order) + 1)
+        return numbers
+
     def columns(self) -> Columns:
         """All rows of `schema.NAT_SESSIONS`."""
-        found = self._rows
+        found = sorted(self._rows, key=lambda one: (one.first_ns, one.nat_id))
         columns: dict[str, object] = {
-            "nat_id": np.array([one.nat_id for one in found], np.int64),
+            "nat_id": np.arange(1, len(found) + 1),
             "session_id": np.array([one.key[0] for one in found], np.int64),
             "protocol": texts_of(np.array([one.key[1] for one in found], np.int64), protocol_name),
         }

@@ -118,13 +118,12 @@ def journey_columns(
 
 
 def _paths(ended: I64, paths: I32, places: Places) -> Texts:
-    """Names of the places in order, each once where it stands several times in a row."""
+    """What people call the places, in order, each once where it stands several times in a row."""
     _, first, inverse = np.unique(ended[:, c.J_PATH], return_index=True, return_inverse=True)
 
     def path(number: int) -> str:
-        codes = [code >> 2 for code in paths[first[number]].tolist() if code >= 0]
-        kept = [code for k, code in enumerate(codes) if k == 0 or codes[k - 1] != code]
-        return " → ".join(places.names[code] for code in kept)
+        labels = [places.labels[code >> 2] for code in paths[first[number]].tolist() if code >= 0]
+        return " → ".join(label for k, label in enumerate(labels) if k == 0 or labels[k - 1] != label)
 
     return texts_of(inverse.reshape(-1).astype(np.int64), path)
 

@@ -30,6 +30,8 @@ class Places:
         self.matrix: I64 = np.full((c.N_PLACE, 64), -1, np.int64)
         self.names: list[str] = []
         self.kinds: list[str] = []
+        self.labels: list[str] = []
+        """What people call each place in a path: the container, VM, switch or NIC."""
         self.known: list[Place] = []
         """What the topology says of each place."""
         self.following: I64 = np.full((4 * 64, NEXT_MAX), -1, np.int64)
@@ -64,10 +66,12 @@ class Places:
             return known
         point = self._points[number]
         place = self._topology.resolve_point(number, session_id=session)
+        is_port = point.key[0] == "ndiscap.port"
+        if is_port:
+            self._ports.add(len(self.names))
         row = self._add(key, point.name, str(point.kind), place, point.kind)
         nic = point.details.get("nic")
-        if point.key[0] == "ndiscap.port" and isinstance(nic, str):
-            self._ports.add(row)
+        if is_port and isinstance(nic, str):
             self._port_of_nic.setdefault((session, nic.strip("{}").lower()), row)
             self._port_of_name.setdefault((session, str(point.details.get("port", "")).strip("{}").lower()), row)
         return row
@@ -158,6 +162,10 @@ class Places:
             self._taken.add(name)
         self.names.append(name)
         self.kinds.append(kind)
+        is_switch = key[0] in ("nic", "port") or row in self._ports or point_kind is PointKind.SWITCH_EXTENSION
+        is_guest = place.owner == NodeKind.VM_NIC or (point_kind is PointKind.VM_NIC and bool(place.vm))
+        owner = place.vm or place.container or place.nic or name
+        self.labels.append(place.vswitch if is_switch and place.vswitch and not is_guest else owner)
         self.known.append(place)
         if row >= self.matrix.shape[1]:
             wider = np.full((c.N_PLACE, 2 * self.matrix.shape[1]), -1, np.int64)

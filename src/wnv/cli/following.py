@@ -1,0 +1,58 @@
+"""What the commands about journeys share: addresses, durations and options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from wnv.arrays import I64
+
+Row = Mapping[str, Any]
+"""A row of a table, by name of the column."""
+
+_UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
+
+
+def end_text(address: object, port: object) -> str:
+    """`10.0.0.5:80`, `[fe80::1]:80`, `10.0.0.5`; empty without an address."""
+    if address is None:
+        return ""
+    text = str(address)
+    if port is None:
+        return text
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+
+def pair_text(row: Row, prefix: str = "") -> str:
+    """`10.0.0.5:49152 → 10.0.0.7:80`; empty where the row has no addresses."""
+    src, dst = (
+        end_text(row[f"{prefix}{side}"], row[f"{prefix}{port}"]) for side, port in (("src", "sport"), ("dst", "dport"))
+    )
+    return f"{src} → {dst}" if src or dst else ""
+
+
+def duration_text(ns: int | None) -> str:
+    """`12.3 µs`; empty for null."""
+    if ns is None:
+        return ""
+    for unit, name in _UNITS:
+        if ns >= unit:
+            return f"{ns / unit:.3g} {name}" if ns < 1000 * unit else f"{ns / unit:,.0f} {name}"
+    return f"{ns} ns"
+
+
+def confidence_text(value: float | None) -> str:
+    """Nothing where Windows states it; else `0.9`."""
+    return "" if value is None or value >= 1 else f"{value:.2g}"
+
+
+def time_numbers(batch: pa.RecordBatch, name: str) -> I64:
+    """A column of times as a formatter takes them."""
+    import numpy as np
+
+    from wnv.clock import NO_TIME
+
+    return batch.column(name).fill_null(NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64)

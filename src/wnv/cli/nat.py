@@ -1,0 +1,96 @@
+"""`wnv nat`: the NAT sessions, inside and outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wnv.cli.filtering import check_filter, compiled_filter, filter_option, tables_for
+from wnv.cli.following import confidence_text, pair_text
+from wnv.cli.output import (
+    ProgressBar,
+    cache_option,
+    exit_code,
+    inventory_option,
+    say,
+    strict_option,
+    time_formatter,
+    time_option,
+    trace_argument,
+    warn_of_losses,
+    with_tables,
+)  # fmt: skip
+from wnv.cli.results import Cells, format_option, raw_option, show_rows, write_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from wnv.clock import TimeFormatter
+
+_HEADINGS = ("No.", "", "protocol", "inside", "outside", "packets", "kind", "compartment", "sure")
+_RIGHT = (True, False, False, False, False, True, False, True, False)
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  wnv nat trace.etl\n"
+    "  wnv nat trace.etl -Y 'ip.addr == 172.20.1.5'\n"
+    "  wnv nat trace.etl --format json"
+)
+@trace_argument
+@filter_option
+@format_option
+@click.option("-c", "--count", type=click.IntRange(0), help="Stop after so many sessions.")
+@raw_option
+@time_option
+@inventory_option
+@cache_option
+@strict_option
+def nat(
+    trace: Path, expression: str, form: str, count: int | None, raw: bool, time_style: str, inventory: Path | None,
+    use_cache: bool, strict: bool,
+) -> int:  # fmt: skip
+    """List the NAT sessions: what addresses and ports inside became outside, as WinNat stated or as packets show.
+
+    "sure" is empty where WinNat states the session; less than 1 says that it was inferred from packets.
+    """
+    check_filter(expression, "nat_sessions")
+    bar = ProgressBar()
+    with with_tables([trace], bar, inventory=inventory, use_cache=use_cache) as opened:
+        from wnv.sql.following import select
+
+        condition = compiled_filter(opened, expression, "nat_sessions", time_style)
+        with bar.shown("Following packets"):
+            tables = tables_for(opened, condition, ("nat_sessions",))
+        found = select(tables, "nat_sessions", condition, count)
+        if form == "table":
+            clock = time_formatter(opened.overview.sessions[0], time_style)
+            right = list(_RIGHT)
+            right[1] = time_style in ("relative", "delta")
+            n = show_rows(found, [_HEADINGS[0], clock.header, *_HEADINGS[2:]], _cells(clock), right=right)
+            say(clock.note)
+        else:
+            n = write_rows(found, found.schema, form, raw=raw)
+        if not n:
+            say("no NAT session" if not expression else "no NAT session fits")
+        warn_of_losses(opened)
+        return exit_code(opened, strict=strict)
+
+
+def _cells(clock: TimeFormatter) -> Cells:
+    def cells(batch: pa.RecordBatch) -> list[tuple[str, ...]]:
+        times = clock.format(
+            batch.column("first_ns").fill_null(NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64)
+        )
+        return [
+            (
+                str(row["nat_id"]), time, row["protocol"] or "", pair_text(row, "inside_"), pair_text(row, "outside_"),
+                f"{row['n_packets']:,}", row["kind"], "" if row["compartment"] is None else str(row["compartment"]),
+                confidence_text(row["confidence"]),
+            )
+            for time, row in zip(times, batch.to_pylist(), strict=True)
+        ]  # fmt: skip
+
+    return cells
