@@ -18,6 +18,8 @@ from wnv.store.arrow import DISTINCT, TEXT_KINDS, StoredData, arrow_schema, reco
 
 GROUP_ROWS: Final = 1 << 14
 """A row group has at least so many rows, unless it is the last."""
+_SMALL_GROUPS: Final = 128  # with more of them, their descriptions in the footer would cost time and memory
+_LARGE_GROUP_ROWS: Final = 1 << 16
 GROUP_ROWS_MAX: Final = 1 << 20
 _READ_ROWS_MAX: Final = 1 << 24  # in a group; what states more is hostile
 _READ_BYTES_MAX: Final = 4 * 2**30
@@ -38,7 +40,7 @@ class TableWriter:
     def __init__(self, folder: Path, table: Table) -> None:
         self._table = table
         self._waiting: list[pa.RecordBatch] = []
-        self._n_waiting = 0
+        self._n_waiting = self._n_groups = 0
         self.n_rows = 0
         coded = [one.name for one in table.columns if one.kind in TEXT_KINDS and one.name not in DISTINCT]
         rising = {one.name: "DELTA_BINARY_PACKED" for one in table.columns if one.name in _RISING}
@@ -60,7 +62,7 @@ class TableWriter:
         self._waiting.append(batch)
         self._n_waiting += batch.num_rows
         self.n_rows += batch.num_rows
-        if self._n_waiting >= GROUP_ROWS:
+        if self._n_waiting >= (GROUP_ROWS if self._n_groups < _SMALL_GROUPS else _LARGE_GROUP_ROWS):
             self._flush()
 
     def _flush(self) -> None:
@@ -71,6 +73,7 @@ class TableWriter:
             rows = rows.unify_dictionaries().combine_chunks()
         self._waiting, self._n_waiting = [], 0
         self._writer.write_table(rows, GROUP_ROWS_MAX)
+        self._n_groups += 1
 
     def close(self) -> None:
         self._flush()
