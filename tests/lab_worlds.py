@@ -74,6 +74,9 @@ class Witness:
     def session(self, host: Host, session: Session) -> None:
         self.sessions.append(session)
 
+    def connected(self, port: Port, now_ns: int) -> None:
+        pass
+
     def disconnected(self, port: Port, now_ns: int) -> None:
         pass
 
@@ -92,7 +95,7 @@ def watched(scenario: Scenario, seed: int = 0) -> tuple[World, Witness]:
         world.recorders[host.name] = [witness]
     for traffic in scenario.traffic:
         plan(world, traffic)
-    world.plan_faults()
+    world.plan_changes()
     world.run()
     return world, witness
 

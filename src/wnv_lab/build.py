@@ -392,10 +392,12 @@ class _HostBuilder:
             endpoint,
             stack.pid,
             self._publish(spec, network, address),
+            int(spec.starts_ms * 1e6),
             vm_id,
             spec.image,
             spec.pod,
         )
+        port.is_connected = not container.starts_ns
         endpoint.container = container
         port.endpoint = endpoint
         network.endpoints.append(endpoint)

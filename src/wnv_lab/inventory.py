@@ -333,8 +333,15 @@ def topology(
     ended = {(port.switch.host.name, port.point): ns for port, ns in disconnections}
     nodes: list[Row] = []
     edges: list[Row] = []
+    born_ns: dict[tuple[str, str], int] = {}
+    for host in hosts:
+        for container in (c for c in host.containers if c.starts_ns):
+            nic = container.endpoint.nic
+            names = (container.name, nic.point, nic.port.point if nic.port is not None else "")
+            born_ns |= {(host.name, name): container.starts_ns for name in names}
 
     def node(host: Host, kind: str, name: str, guid: str, **more: object) -> None:
+        born = born_ns.get((host.name, name), 0)
         nodes.append(
             {
                 "host": host.name,
@@ -345,19 +352,20 @@ def topology(
                 "mac": more.get("mac"),
                 "address": more.get("address"),
                 "compartment": more.get("compartment"),
-                "first_ns": first_ns + host.skew_ns,
+                "first_ns": first_ns + born + host.skew_ns,
                 "last_ns": last_ns + host.skew_ns,
             }
         )
 
     def edge(host: Host, kind: str, source: str, target: str) -> None:
+        born = max(born_ns.get((host.name, source), 0), born_ns.get((host.name, target), 0))
         edges.append(
             {
                 "host": host.name,
                 "kind": kind,
                 "source": source,
                 "target": target,
-                "first_ns": first_ns + host.skew_ns,
+                "first_ns": first_ns + born + host.skew_ns,
                 "last_ns": ended.get((host.name, target), last_ns) + host.skew_ns
                 if kind == "connected_to"
                 else last_ns + host.skew_ns,

@@ -156,6 +156,8 @@ class Container:
     pid: int
     publish: tuple[tuple[int, int, int], ...] = ()
     """Protocol, outside port, inside port."""
+    starts_ns: int = 0
+    """When it starts, from the scenario's start; 0: it was there before."""
     vm_id: str = ""
     image: str = ""
     pod: str = ""
@@ -194,6 +196,10 @@ class Host:
     uplink_address: bytes = b""
     cpu_free_ns: list[int] = field(default_factory=list)
     cpu_nudge: int = 0
+
+    def starting(self, nic: Nic | None) -> Container | None:
+        """The container of a NIC that is not there yet when the recording begins."""
+        return next((c for c in self.containers if c.starts_ns and c.endpoint.nic is nic), None)
 
     def nic(self, name: str) -> Nic:
         """The NIC of that name."""

@@ -10,9 +10,10 @@ from wnv_lab.build import build_world
 from wnv_lab.capture.ndis import NdisCapture
 from wnv_lab.capture.pktmon import PktmonCapture
 from wnv_lab.errors import LabError
+from wnv_lab.etl.damage import cut, flip_bits, remove_buffers, zero_buffers
 from wnv_lab.events.pktmon import FIRST_BUILD
 from wnv_lab.inventory import inventory, topology
-from wnv_lab.scenario import BUILDS, Scenario
+from wnv_lab.scenario import Scenario
 from wnv_lab.traffic import plan
 from wnv_lab.truth import TruthRecorder
 from wnv_lab.world import World
@@ -34,11 +35,6 @@ class Result:
 def with_build(scenario: Scenario, build: int) -> Scenario:
     """The same on hosts of another Windows build; builds between the known ones are as the one before them."""
     return replace(scenario, host=tuple(replace(host, build=build) for host in scenario.host))
-
-
-def nearest_build(build: int) -> int:
-    """The known build whose events a host of this build writes."""
-    return max((known for known in BUILDS if known <= build), default=min(BUILDS))
 
 
 def run_scenario(scenario: Scenario, folder: Path, *, seed: int = 0, scale: int = 1, capture: str = "ndis") -> Result:
@@ -67,10 +63,12 @@ def run_scenario(scenario: Scenario, folder: Path, *, seed: int = 0, scale: int 
         world.recorders[host.name] = [c for c in captures if c.host is host] + [truth]
     for traffic in scenario.traffic:
         plan(world, traffic, scale)
-    world.plan_faults()
+    world.plan_changes()
     world.run()
     for made in captures:
         made.close()
+        for damage in scenario.capture.damage if made.recording.kind == "ndis" else ():
+            apply_damage(made.recording.path, damage, seed)
     inventories = [_write_inventory(world, made) for made in captures]
     truth.close(
         [made.recording for made in captures], topology(world.hosts, world.start_ns, world.end_ns, truth.disconnections)
@@ -82,6 +80,22 @@ def run_scenario(scenario: Scenario, folder: Path, *, seed: int = 0, scale: int 
         sum(made.recording.n_events for made in captures),
         truth.n_rows,
     )
+
+
+def apply_damage(path: Path, damage: str, seed: int) -> None:
+    """Do to a finished file what a scenario asks for."""
+    kind, _, text = damage.partition(":")
+    if not text.isdigit() or kind not in ("cut", "zero", "remove", "flip"):
+        raise LabError(f"the damage is '{damage}'", "write cut:BYTES, zero:BUFFER, remove:BUFFER or flip:BITS")
+    number = int(text)
+    if kind == "cut":
+        cut(path, number)
+    elif kind == "zero":
+        zero_buffers(path, [number])
+    elif kind == "remove":
+        remove_buffers(path, [number])
+    else:
+        flip_bits(path, n_bits=number, seed=seed)
 
 
 def _write_inventory(world: World, made: NdisCapture | PktmonCapture) -> Path:

@@ -116,6 +116,8 @@ class ContainerSpec:
     rules: tuple[RuleSpec, ...] = ()
     mtu: int = 0
     vlan: int = 0
+    starts_ms: float = 0.0
+    """When it starts; 0: it was there before the recording."""
     image: str = "mcr.microsoft.com/windows/nanoserver:ltsc2022"
     pod: str = ""
 
@@ -230,6 +232,9 @@ class CaptureSpec:
     """Size of a circular file; 0: a file as long as it takes."""
     lost_share: float = 0.0
     """Share of buffers that are lost."""
+    damage: tuple[str, ...] = ()
+    """What happens to the finished file of NetEventPacketCapture: `cut:BYTES`, `zero:BUFFER`, `remove:BUFFER`,
+    `flip:BITS`."""
     pktmon_bytes: int = 0
     """Snap length of pktmon; its own default is 128, 0 is whole packets."""
 
@@ -288,6 +293,11 @@ class Scenario:
     capture: CaptureSpec = field(default_factory=CaptureSpec)
     engine: EngineSpec = field(default_factory=EngineSpec)
     doubts: DoubtSpec = field(default_factory=DoubtSpec)
+
+
+def nearest_build(build: int) -> int:
+    """The known build whose events a host of this build writes."""
+    return max((known for known in BUILDS if known <= build), default=min(BUILDS))
 
 
 def scenario_names() -> list[str]:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from wnv_lab.arrays import I64
 from wnv_lab.frames import ARP, ICMP, IPV4, TCP, UDP, ip_text, mac_text
 from wnv_lab.model import Header, Host, Nic, Port
+from wnv_lab.scenario import nearest_build
 from wnv_lab.stack import Stack
 from wnv_lab.stages import Kind, Route, Sink, Stage
 from wnv_lab.winnat import Session, WinNat
@@ -238,6 +239,9 @@ class TruthRecorder:
         """A chain, or some of its packets, has come to its end."""
         del route
         self._ends.append((trip.journeys, outcome))
+
+    def connected(self, port: Port, now_ns: int) -> None:
+        """The topology has the container's start from the scenario."""
 
     def disconnected(self, port: Port, now_ns: int) -> None:
         """A NIC was taken from its port: the edge ends."""
@@ -493,7 +497,10 @@ class TruthRecorder:
             "title": scenario.title,
             "start_ns": self.world.start_ns,
             "end_ns": self.world.end_ns,
-            "hosts": [{"host": h.name, "build": h.build, "skew_ns": h.skew_ns} for h in self.world.hosts],
+            "hosts": [
+                {"host": h.name, "build": h.build, "written_as": nearest_build(h.build), "skew_ns": h.skew_ns}
+                for h in self.world.hosts
+            ],
             "recordings": [recording.described() for recording in recordings],
             "n_rows": self.n_rows,
         }

@@ -88,6 +88,10 @@ class Recorder(Protocol):
         """What to call when a chain reaches this stage; None if the recorder sees nothing there."""
         ...
 
+    def connected(self, port: Port, now_ns: int) -> None:
+        """A container has started: its NIC is at its port."""
+        ...
+
     def disconnected(self, port: Port, now_ns: int) -> None:
         """A NIC was taken from its port."""
         ...
@@ -160,8 +164,12 @@ class World:
             self.now_ns = ns
             then()
 
-    def plan_faults(self) -> None:
-        """Schedule what the scenario breaks in the middle of things."""
+    def plan_changes(self) -> None:
+        """Schedule what starts or breaks in the middle of things."""
+        for container in (c for host in self.hosts for c in host.containers if c.starts_ns):
+            port = container.endpoint.nic.port
+            assert port is not None
+            self.at(self.start_ns + container.starts_ns, lambda port=port: self._change(port, True))  # type: ignore[misc] # lambda with defaults
         for fault in self.scenario.fault:
             if fault.kind == "disconnect":
                 port = next(
@@ -176,17 +184,17 @@ class World:
                 )
                 if port is None:
                     raise LabError(f"the fault is at '{fault.at}', which hangs on no switch", "name a VM or container")
-                self.at(self.start_ns + int(fault.after_ms * 1e6), lambda port=port: self._disconnect(port))  # type: ignore[misc] # lambda with defaults
+                self.at(self.start_ns + int(fault.after_ms * 1e6), lambda port=port: self._change(port, False))  # type: ignore[misc] # lambda with defaults
             elif fault.kind not in ("loss", "delay"):
                 raise unknown("in a fault, the kind", fault.kind, ("loss", "delay", "disconnect"))
 
-    def _disconnect(self, port: Port) -> None:
-        port.is_connected = False
+    def _change(self, port: Port, is_connected: bool) -> None:
+        port.is_connected = is_connected
         self._routes.clear()
         host = port.switch.host
         now = max([self.now_ns, *host.cpu_free_ns])
         for recorder in self.recorders.get(host.name, ()):
-            recorder.disconnected(port, now)
+            (recorder.connected if is_connected else recorder.disconnected)(port, now)
 
     # -- sending -------------------------------------------------------------------------------------------------
 

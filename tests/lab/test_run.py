@@ -12,10 +12,10 @@ import pytest
 from lab_worlds import Row, ran, truth_rows
 from wnv import open_trace
 from wnv_lab.errors import LabError
-from wnv_lab.run import Result, nearest_build, run_scenario, with_build
-from wnv_lab.scenario import read_scenario, scenario_names
+from wnv_lab.run import Result, apply_damage, run_scenario, with_build
+from wnv_lab.scenario import nearest_build, read_scenario, scenario_names
 
-LOSSY = {"lost-buffers", "wrapped-ring"}
+LOSSY = {"lost-buffers", "wrapped-ring", "damaged"}
 SMALL = [name for name in scenario_names() if name != "busy"]
 Key = tuple[int, int, int, int]
 """Time, processor, checksum and length of the logged bytes."""
@@ -72,12 +72,23 @@ def test_wnv_reads_every_scenario(name: str) -> None:
             assert said == set()
 
 
-@pytest.mark.parametrize("name", ["lost-buffers", "wrapped-ring"])
+@pytest.mark.parametrize("name", ["lost-buffers", "wrapped-ring", "damaged"])
 def test_loss_is_said_and_nothing_is_made_up(name: str) -> None:
     result = ran(name)
     got, said = read(result.recordings[0])
     assert got < sightings(result, result.recordings[0])
-    assert said & {"buffers_lost", "ring_wrapped"}
+    assert said & {"buffers_lost", "ring_wrapped", "zeros_skipped", "sequence_gap"}
+
+
+@pytest.mark.parametrize("damage", ["cut:100000", "zero:3", "remove:3", "flip:9"])
+def test_damage_is_done_to_the_finished_file(tmp_path: Path, damage: str) -> None:
+    whole = ran("address-reuse").recordings[0]
+    path = tmp_path / "damaged.etl"
+    path.write_bytes(whole.read_bytes())
+    apply_damage(path, damage, seed=1)
+    assert path.read_bytes() != whole.read_bytes()
+    with pytest.raises(LabError, match="the damage is"):
+        apply_damage(path, "burn:1", seed=1)
 
 
 @pytest.mark.parametrize("name", ["nat-web", "chains", "silent-loss"])
@@ -152,6 +163,24 @@ def test_nat_sessions_of_the_truth_are_one_to_one() -> None:
     rows = truth_rows(ran("nat-ports-exhausted"), "nat")
     assert len({(row["protocol"], row["outside_sport"]) for row in rows}) == len(rows) == 8
     assert all(row["n_packets"] > 2 for row in rows)
+
+
+def test_a_container_that_starts_later_is_there_from_then_on() -> None:
+    result = ran("late-container")
+    start = min(row["first_ns"] for row in truth_rows(result, "nodes"))
+    born = {row["name"]: row["first_ns"] - start for row in truth_rows(result, "nodes")}
+    assert (born["shop"], born["late"], born["nat/late"]) == (0, 100_000_000, 100_000_000)
+    hops = [row for row in truth_rows(result, "hops") if row["container"] == "late"]
+    assert min(row["ts_ns"] for row in hops) - start > 100_000_000
+
+
+@pytest.mark.parametrize(("build", "is_seen"), [(20348, False), (26100, True)])
+def test_pktmon_sees_a_later_nic_only_where_components_are_registered(build: int, is_seen: bool) -> None:
+    result = ran("late-container", "pktmon", build)
+    hops = {(row["journey_id"], row["seq"]): row for row in truth_rows(result, "hops")}
+    seen = [hops.get((row["journey_id"], row["hop_seq"])) for row in truth_rows(result, "sightings")]
+    assert any(hop is not None and hop["container"] == "late" and hop["kind"] == "container_nic"
+               for hop in seen) is is_seen  # fmt: skip
 
 
 def test_clocks_of_two_hosts_differ_as_the_scenario_says() -> None:

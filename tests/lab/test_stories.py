@@ -25,9 +25,10 @@ def seen(tshark: Path, folder: Path, name: str, wanted: str, field: str, recordi
     packets = folder / f"{path.stem}.pcapng"
     if not packets.exists():
         done("convert", path, "--once", "-w", packets)
-    arguments = [tshark, "-r", packets, "-Y", wanted, "-T", "fields", "-e", field, "-o", "tcp.check_checksum:TRUE"]
-    run = subprocess.run([*arguments, "-o", "ip.check_checksum:TRUE"], capture_output=True, text=True, check=True)
-    return run.stdout.split("\n")[:-1]
+    checks = ["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
+    arguments = [str(tshark), "-r", str(packets), "-Y", wanted, "-T", "fields", "-e", field, *checks]
+    run = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    return run.stdout.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -558,9 +558,13 @@ class NdisCapture:
         for number, (kind, payload) in enumerate(events):
             self.recording.log(ns + number * 40_000, 0, SERVICE_PID, SERVICE_TID, kind, payload)
 
+    def _nics(self) -> list[Nic]:
+        """The NICs that are there when the session begins."""
+        return [nic for nic in self.host.nics if self.host.starting(nic) is None]
+
     def _layers(self) -> list[tuple[EventKind, bytes]]:
         events = []
-        for nic in self.host.nics:
+        for nic in self._nics():
             indices = [*(layer.if_index for layer in reversed(nic.layers))] if self.capture.is_multilayer else []
             for lower in [nic.if_index, *indices]:
                 events.append((ndiscap.KIND_1014, ndiscap.layer(miniport_if_index=nic.if_index, lower_if_index=lower)))
@@ -607,7 +611,7 @@ class NdisCapture:
                     version=kind.version,
                 ),
             )
-            for nic in self.host.nics
+            for nic in self._nics()
             if nic.stack is not None
         ]
 
@@ -671,8 +675,29 @@ class NdisCapture:
             )
             for n in self.host.networks
             for e in n.endpoints
+            if self.host.starting(e.nic) is None
         ]
         return events
+
+    def connected(self, port: Port, now_ns: int) -> None:
+        """The switch, HNS and the capture driver tell of a container that has started."""
+        events: list[tuple[EventKind, bytes]] = []
+        endpoint, nic = port.endpoint, port.nic
+        if self._has("hns") and endpoint is not None:
+            settings = json.dumps(endpoint_json(endpoint))
+            events.append((hns.KIND_1041, hns.entity(
+                entity_type=hns.ENTITY_ENDPOINT, entity_id=endpoint.guid, operation_type=hns.OPERATION_CREATE,
+                settings=settings)))  # fmt: skip
+        if self._has("vmswitch"):
+            named = port_named(port), switch_named(port.switch)
+            events.append((vmswitch.KIND_67, vmswitch.port_event(*named)))
+            events.append((vmswitch.KIND_232, vmswitch.connection(nic_named(nic), *named)))
+        if nic.is_visible and self.capture.points == "both":
+            attached = ndiscap.layer(miniport_if_index=nic.if_index, lower_if_index=nic.if_index)
+            events.append((ndiscap.KIND_1014, attached))
+        for number, (kind, payload) in enumerate(events):
+            self.recording.log(now_ns + 1000 * number, 0, SERVICE_PID, SERVICE_TID, kind, payload)
+        self.host.cpu_free_ns[0] = max(self.host.cpu_free_ns[0], now_ns + 1000 * len(events))
 
     def disconnected(self, port: Port, now_ns: int) -> None:
         """The switch tells that a NIC was taken from its port."""

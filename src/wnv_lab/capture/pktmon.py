@@ -6,6 +6,7 @@ protocol on its uplink, and one of each NIC at its ports. The components and cou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ class Component:
     edges: tuple[tuple[int, str], ...]
     is_switch: bool = False
     """Counts Ingress and Egress, not Rx and Tx."""
+    late_nic: Nic | None = None
+    """The NIC of a container that starts later, whose component this is."""
     properties: list[tuple[EventKind, bytes]] = field(default_factory=list)
     counts: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     """Packets and bytes by edge and direction."""
@@ -94,16 +97,27 @@ class PktmonCapture:
         self._vm_nic: dict[Nic, Component] = {}
         self._switch: dict[VSwitch, Component] = {}
         self._mux: dict[WinNat, Component] = {}
-        for nic in host.nics:
+        self._registers = pktmon.is_written_by(pktmon.KIND_270, host.build)
+        self._late: Nic | None = None
+        for nic in self._nics():
             self._adapter(nic)
+        self._late = None
         for switch in host.switches:
             self._vswitch(switch)
         for nat in host.nats:
             self._mux[nat] = self._component(ComponentType.SLBMUX, "winnat.sys", nat.name, ())
-        for nic in host.nics:
+        for nic in self._nics():
             self._ip_interfaces(nic)
 
     # -- components ----------------------------------------------------------------------------------------------
+
+    def _nics(self) -> Iterator[Nic]:
+        """The NICs that pktmon ever sees, with what is made of a late one marked as such."""
+        for nic in self.host.nics:
+            self._late = nic if self.host.starting(nic) is not None else None
+            if self._late is None or self._registers:
+                yield nic
+        self._late = None
 
     def _component(
         self,
@@ -113,7 +127,7 @@ class PktmonCapture:
         edges: tuple[tuple[int, str], ...],
         is_switch: bool = False,
     ) -> Component:
-        made = Component(len(self._components) + 12, kind, name, description, edges, is_switch)
+        made = Component(len(self._components) + 12, kind, name, description, edges, is_switch, self._late)
         self._components.append(made)
         return made
 
@@ -214,8 +228,10 @@ class PktmonCapture:
         ]
         self._switch[switch] = one
         for port in switch.ports:
-            if port.kind != "Synthetic":
+            is_late = self.host.starting(port.nic) is not None
+            if port.kind != "Synthetic" or (is_late and not self._registers):
                 continue
+            self._late = port.nic if is_late else None
             vm = next((vm for vm in self.host.vms if vm.nic is port.nic), None)
             name = vm.name if vm is not None else port.nic.name
             made = self._component(
@@ -236,6 +252,7 @@ class PktmonCapture:
                 ),
             ]
             self._vm_nic[port.nic] = made
+        self._late = None
 
     def _ip_interfaces(self, nic: Nic) -> None:
         if nic.stack is None or not pktmon.is_written_by(pktmon.KIND_65, self.host.build):
@@ -285,17 +302,17 @@ class PktmonCapture:
         place, kind = stage.place, stage.kind
         if kind is Kind.NIC:
             assert isinstance(place, Nic)
-            return self._through(place, stage.direction)
+            return self._through(place, stage.direction) if place in self._miniport else []
         if kind is Kind.INGRESS:
             assert isinstance(place, Port)
             made = [_Place(self._switch[place.switch], UPPER, Direction.INGRESS)]
-            if place.kind == "Synthetic":
+            if place.nic in self._vm_nic:
                 made.insert(0, _Place(self._vm_nic[place.nic], UPPER, Direction.INGRESS))
             return made
         if kind is Kind.EGRESS and len(stage.targets) >= 1:
             assert stage.source is not None
             return [_Place(self._switch[stage.source.switch], UPPER, Direction.EGRESS)]
-        if kind is Kind.DELIVERED and stage.targets[0].kind == "Synthetic":
+        if kind is Kind.DELIVERED and stage.targets[0].nic in self._vm_nic:
             return [_Place(self._vm_nic[stage.targets[0].nic], UPPER, Direction.EGRESS)]
         return []
 
@@ -387,6 +404,18 @@ class PktmonCapture:
         return self._sightings(where, pktmon.KIND_170, reason.code, location)
 
     # -- stop ----------------------------------------------------------------------------------------------------
+
+    def connected(self, port: Port, now_ns: int) -> None:
+        """From build 26100 on a component that comes later is registered; before, pktmon never sees it."""
+        if not self._registers:
+            return
+        late = [one for one in self._components if one.late_nic is port.nic]
+        for number, one in enumerate(late):
+            payload = pktmon.component(
+                component_id=one.number, component_type=one.kind, name=one.name, description=one.description
+            )
+            self.recording.log(now_ns + 100 * number, 0, STOP_PID, STOP_TID, pktmon.KIND_270, payload)
+        self.host.cpu_free_ns[0] = max(self.host.cpu_free_ns[0], now_ns + 100 * len(late))
 
     def disconnected(self, port: Port, now_ns: int) -> None:
         """Pktmon logs nothing of a port's life."""
