@@ -63,7 +63,7 @@ class Nodes:
     def _is_worth(self, record: Record, mentioned: set[int]) -> bool:
         """Windows lists dozens of interfaces that carry nothing: those that only its list has are left out."""
         if record.thing not in (Thing.NIC, Thing.LAYER) or record.number in mentioned:
-            return record.thing is not Thing.LAYER or record.number in mentioned
+            return True
         is_only_listed = all("is_listed" in fact.properties for fact in record.facts)
         return not is_only_listed or bool(record.get("is_up") and record.get("mac"))
 
