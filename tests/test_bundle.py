@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wnv.bundle import find, find_inventories, read_inventories, read_inventory
+from wnv.bundle import find, find_inventories, find_manifests, read_inventories, read_inventory
 from wnv.errors import UsageError, WnvError
 
 
@@ -27,6 +27,16 @@ class TestFind:
         (tmp_path / "x.wnv").mkdir()
         with pytest.raises(UsageError, match="by itself"):
             find([tmp_path / "x.wnv", tmp_path / "y.etl"])
+
+
+class TestManifests:
+    def test_beside_the_recording_and_named_like_it(self, tmp_path: Path) -> None:
+        for name in ("one.man", "one.Mine.man", "other.man", "one.txt", "oneMine.man"):
+            (tmp_path / name).write_text("")
+        (tmp_path / "one.folder.man").mkdir()
+        found = find_manifests([tmp_path / "one.etl", tmp_path / "two.etl"])
+        assert [path.name for path in found] == ["one.Mine.man", "one.man"]
+        assert find_manifests([tmp_path / "nowhere" / "one.etl"]) == ()
 
 
 class TestInventory:

@@ -126,7 +126,7 @@ export interface Fields {
   is_whole: boolean | null;
   /** 1 = described for this version of Windows; less is a guess. */
   confidence: number | null;
-  /** What is doubtful: another version, inferred fields, bytes left; or why it stays raw. */
+  /** What is doubtful: another version, inferred fields, bytes left; why it stays raw. */
   remark: string | null;
   /** Name of the process `pid` at that time, where the recording says it. */
   process: string | null;

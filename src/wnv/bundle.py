@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ _TRACE_FOLDER_SUFFIX: Final = ".wnv"
 _TRACE_FOLDER_FILE: Final = "meta.json"
 _INVENTORY_SUFFIX: Final = ".inventory.json"
 _INVENTORY_BYTES_MAX: Final = 64 * 2**20
+_MANIFEST_SUFFIX: Final = ".man"
+_MANIFESTS_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,20 @@ def find_inventories(files: Sequence[Path]) -> tuple[Path, ...]:
     """`NAME.inventory.json` beside each `NAME.etl` that has one: recordings of several hosts have several."""
     places = dict.fromkeys(path.with_name(f"{path.stem}{_INVENTORY_SUFFIX}") for path in files)
     return tuple(place for place in places if place.is_file())
+
+
+def find_manifests(files: Sequence[Path]) -> tuple[Path, ...]:
+    """`NAME.man` and `NAME.anything.man` beside each `NAME.etl`: instrumentation manifests of its providers."""
+    found = []
+    for folder in dict.fromkeys(path.parent for path in files):
+        stems = {path.stem for path in files if path.parent == folder}
+        with suppress(OSError):
+            for path in sorted(folder.iterdir()):
+                name = path.name.removesuffix(_MANIFEST_SUFFIX)
+                is_named = name in stems or any(name.startswith(f"{stem}.") for stem in stems)
+                if path.name != name and is_named and path.is_file():
+                    found.append(path)
+    return tuple(found[:_MANIFESTS_MAX])
 
 
 def read_inventories(paths: Sequence[Path]) -> Inventory | None:

@@ -122,7 +122,7 @@ FIELDS = Table("fields", "What an event says, decoded when asked for; beside the
     Column("source", _TEXT, "What described it: tracelogging, event_source, metadata, catalog, user, …", True),
     Column("is_whole", _FLAG, "Whether the payload fits its description; null without a description.", True),
     Column("confidence", _NUMBER, "1 = described for this version of Windows; less is a guess.", True),
-    Column("remark", _TEXT, "What is doubtful: another version, inferred fields, bytes left; or why it stays raw.", True),
+    Column("remark", _TEXT, "What is doubtful: another version, inferred fields, bytes left; why it stays raw.", True),
     Column("process", _TEXT, "Name of the process `pid` at that time, where the recording says it.", True),
     Column("process_container_id", _GUID, "Container that this process was in, where its events say so.", True),
     Column("fields", _JSON, "The fields by name.", True),

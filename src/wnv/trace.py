@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
+    from wnv.decode.catalog import Catalog
     from wnv.pipeline.stored import StoredTrace
 
 _TABLES: dict[str, Table] = {table.name: table for table in TABLES if table.name != "fields"}
@@ -89,8 +91,17 @@ class Trace:
             assert self._stored is not None
             return self._stored
         if self._scanned is None:
-            self._scanned = scan(self._recording, self._progress)
+            self._scanned = scan(self._recording, self._progress, catalog=self._catalog)
         return self._scanned
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        """With the manifests beside the recording."""
+        from wnv.decode.catalog import Catalog, read_brought
+
+        assert self._recording is not None
+        paths = bundle.find_manifests([file.source.path for file in self._recording.files])
+        return Catalog(brought=read_brought(paths, self.log))
 
     @property
     def overview(self) -> Overview:
@@ -175,11 +186,10 @@ class Trace:
         return place
 
     def _cache_place(self) -> Path:
-        from wnv.decode.catalog import Catalog
         from wnv.store.cache import Cache, cache_key, code_digest
 
         assert self._recording is not None
-        options = {"catalog": Catalog().digest(), "code": code_digest(*_READS)}
+        options = {"catalog": self._catalog.digest(), "code": code_digest(*_READS)}
         inventory = bundle.read_inventories(self.inventory_paths)
         if inventory is not None:
             options["inventory"] = f"{inventory.name} {hashlib.sha256(inventory.content).hexdigest()}"

@@ -273,6 +273,23 @@ def test_a_pid_has_the_name_of_its_process(tmp_path: Path) -> None:
     assert "100  nginx.exe" in lines[3]
 
 
+def test_a_manifest_beside_the_recording_describes_its_events(tmp_path: Path) -> None:
+    path = record(tmp_path, [event_header(provider=UNKNOWN, id=1, ticks=at(1), payload=b"\7\0")])
+    assert jsonl(path)[1]["source"] is None
+    path.with_name(f"{path.stem}.Mine.man").write_text(
+        f"""<instrumentationManifest><instrumentation><events><provider name="Mine" guid="{{{UNKNOWN}}}">
+        <templates><template tid="T"><data name="N" inType="win:UInt16"/></template></templates>
+        <events><event value="1" symbol="Said" template="T"/></events>
+        </provider></events></instrumentation></instrumentationManifest>"""
+    )
+    assert jsonl(path)[1]["source"] == "bundle"
+    folder = tmp_path / "kept.wnv"
+    done("import", path, "-w", folder)
+    path.with_name(f"{path.stem}.Mine.man").rename(tmp_path / "gone")
+    row = jsonl(folder)[1]
+    assert (row["source"], row["name"], row["fields"], row["summary"]) == ("bundle", "Said", {"N": 7}, "Said: N=7")
+
+
 def test_what_is_doubtful_is_marked_and_explained(tmp_path: Path) -> None:
     path = record(tmp_path, [event_header(provider=WINNAT, id=1031, version=9, ticks=at(1), payload=bytes(8) + b"xyz")])
     ran = done("events", path)

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wnv.decode import classic
-from wnv.decode.catalog import Catalog, add_file, profile_folder
+from wnv.decode.catalog import Catalog, add_file, decode_brought, encode_brought, profile_folder, read_brought
 from wnv.decode.description import EventDescription, FieldDescription, InType, OutType, Source, ValueMap
 from wnv.decode.provider import EventEntry, ProviderEvents, Variant, all_fields, decode_provider, encode_provider
 from wnv.decode.summaries import all_templates, fields_of, summary_template
+from wnv.diagnostics import Code, Log
 from wnv.errors import UsageError, WnvError
 
 NDISCAP = "2ed6006e-4729-4609-b423-3ee7bcd678ef"
@@ -27,6 +28,7 @@ TCPIP = "2f07e2ee-15db-40f1-90ef-9d7ba282188a"
 AFD = "e53c6823-7bb8-44bb-90dc-3f86090d48a6"
 VFP = "9f2660ea-cfe7-428f-9850-aeca612619b0"
 WFP = "0c478c5b-0351-41b1-8c58-4a6737da32e3"
+WINNAT = "66c07ecd-6667-43fc-93f8-05cf07f446ec"
 OWN = "11111111-2222-3333-4444-555555555555"
 
 FORWARD = {"name": "A", "inType": "Binary", "length": "a later field"}
@@ -373,6 +375,31 @@ def test_of_one_event_ours_comes_first_and_the_users_layout_is_an_alternative(tm
     assert (event.source, [names(other) for other in event.alternatives]) == (Source.CATALOG, [["Size"]])
     assert catalog.sources(VMSWITCH) == (Source.CATALOG, Source.USER)
     assert len(catalog.events(VMSWITCH)) == 277
+
+
+def test_what_was_brought_along_comes_before_ours_and_survives_a_trace_folder(tmp_path: Path) -> None:
+    layout = (FieldDescription("Mine", InType.UINT8),)
+    entry = EventEntry(1031, 0, "Brought", None, "", "", (), (Variant(0, 0, (layout,)),))
+    one = Catalog(tmp_path, brought=[ProviderEvents(WINNAT, "Mine", {}, (entry,))])
+    other = Catalog(tmp_path, brought=decode_brought(encode_brought(one), "x"))
+    for catalog in (one, other):
+        event = catalog.describe(WINNAT, 1031, 0, build=0)
+        assert event is not None
+        assert (event.name, event.source, event.fields) == ("Brought", Source.BUNDLE, layout)
+        assert [len(more.fields) for more in event.alternatives] == [2]
+        assert catalog.sources(WINNAT) == (Source.BUNDLE, Source.CATALOG)
+    assert one.digest() == other.digest() != Catalog(tmp_path).digest()
+    assert encode_brought(Catalog(tmp_path)) == b""
+    for text in (b"{", b"[1]", b"7", b"[" * 100_000):
+        with pytest.raises(WnvError, match="is not"):
+            decode_brought(text, "x")
+
+
+def test_a_manifest_beside_a_recording_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
+    log = Log()
+    (tmp_path / "a.man").write_text("<x/>")
+    assert read_brought([tmp_path / "a.man", tmp_path / "nowhere.man"], log) == []
+    assert log.count(Code.DESCRIPTION_INVALID) == 2
 
 
 def test_a_users_exact_version_is_better_than_a_lower_one_of_ours(tmp_path: Path) -> None:

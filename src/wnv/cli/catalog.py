@@ -99,6 +99,7 @@ def add(file: Path) -> int:
     """Add the providers of an instrumentation manifest (.man) or of a JSON dump.
 
     They are kept in your profile and used for recordings that do not say themselves how their events are laid out.
+    A manifest of one recording can lie beside it instead: NAME.man or NAME.anything.man beside NAME.etl.
     """
     from wnv.decode.catalog import add_file
 

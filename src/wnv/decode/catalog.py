@@ -1,7 +1,8 @@
-"""The catalog: how the events of Windows' network providers are laid out, by build, and what users added.
+"""The catalog: how the events of Windows' network providers are laid out, by build, and what users added or brought.
 
 wnv's own providers stand in data/catalog/, one file each, made by tools/build_catalog.py; a file is read when its
-provider is first asked for. Users' providers stand in their profile folder in the same form and come after ours.
+provider is first asked for. Users' providers stand in their profile folder in the same form and come after ours;
+manifests that were brought along beside a recording come before.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from wnv.decode.description import EventDescription, Source
 from wnv.decode.dumps import merge_builds, parse_dump
 from wnv.decode.manifest import MOST_BYTES, parse_manifest
 from wnv.decode.provider import Descriptions, ProviderEvents, decode_provider, encode_provider, is_guid
+from wnv.diagnostics import Code, Log
 from wnv.errors import UsageError, WnvError
 
 _INDEX = "index.json"
-_DESCRIPTION_ORDER = (Source.CATALOG, Source.USER)
+_DESCRIPTION_ORDER = (Source.BUNDLE, Source.CATALOG, Source.USER)
+_BROUGHT_BYTES_MAX = 64 << 20
 
 
 def profile_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
@@ -45,8 +48,11 @@ def profile_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.
 class Catalog:
     """Finds descriptions of events. Reads no more than it is asked for; not changed by files added later."""
 
-    def __init__(self, profile: Path | None = None) -> None:
-        """`profile`: the folder of the user; None = `profile_folder()`."""
+    def __init__(self, profile: Path | None = None, *, brought: Sequence[ProviderEvents] = ()) -> None:
+        """`profile`: the folder of the user; None = `profile_folder()`. `brought`: along with a recording."""
+        self.brought: dict[str, ProviderEvents] = {}
+        for provider in brought:
+            self.brought.setdefault(provider.guid, provider)
         self._user_folder = (profile or profile_folder()) / "catalog"
         self._loaded: dict[str, tuple[Descriptions, ...]] = {}
         self._described: dict[tuple[str, int, int, int], EventDescription | None] = {}
@@ -83,12 +89,12 @@ class Catalog:
     def providers(self) -> list[tuple[str, str]]:
         """GUID and name of every provider, by name."""
         found = {guid: self._of(guid)[0].provider.name for guid in self._user_files}
-        found |= self._own
+        found |= {guid: provider.name for guid, provider in self.brought.items()} | self._own
         return sorted(found.items(), key=lambda row: (row[1].lower(), row[0]))
 
     def sources(self, provider: str) -> tuple[Source, ...]:
         """Where a provider is known from."""
-        is_in = provider in self._own, provider in self._user_files
+        is_in = provider in self.brought, provider in self._own, provider in self._user_files
         return tuple(source for source, there in zip(_DESCRIPTION_ORDER, is_in, strict=True) if there)
 
     def events(self, provider: str) -> list[EventDescription]:
@@ -123,6 +129,7 @@ class Catalog:
         whole = hashlib.sha256()
         texts = [(f"own/{guid}", self._own_text(guid)) for guid in sorted(self._own)]
         texts += [(f"user/{guid}", self._user_text(guid)) for guid in sorted(self._user_files)]
+        texts += [(f"brought/{guid}", encode_provider(one).encode()) for guid, one in sorted(self.brought.items())]
         texts.append(("summaries", (files("wnv") / "data" / "summaries.txt").read_bytes()))
         for name, text in texts:
             whole.update(f"{name} {len(text)}\n".encode())
@@ -130,9 +137,11 @@ class Catalog:
         return whole.hexdigest()
 
     def _of(self, provider: str) -> tuple[Descriptions, ...]:
-        """Ours first."""
+        """Those brought along first, then ours."""
         if provider not in self._loaded:
             found = []
+            if provider in self.brought:
+                found.append(Descriptions(self.brought[provider], Source.BUNDLE))
             if provider in self._own:
                 found.append(Descriptions(decode_provider(self._own_text(provider), provider), Source.CATALOG))
             if provider in self._user_files:
@@ -183,6 +192,38 @@ def add_file(path: Path, profile: Path | None = None) -> list[ProviderEvents]:
             f"{folder} cannot be written ({error.strerror or error})", advice="WNV_HOME names another folder."
         ) from error
     return list(providers)
+
+
+def read_brought(paths: Sequence[Path], log: Log) -> list[ProviderEvents]:
+    """The providers of manifests beside a recording; those that cannot be read are recorded in `log`."""
+    found: list[ProviderEvents] = []
+    n_bytes = 0
+    for path in paths:
+        try:
+            data = _read(path)
+            n_bytes += len(data)
+            if n_bytes > _BROUGHT_BYTES_MAX:
+                raise WnvError("the manifests beside the recording are too large together")
+            found += parse_file(data)
+        except WnvError:
+            log.record(Code.DESCRIPTION_INVALID, detail=f"manifest {path.name}")
+    return found
+
+
+def encode_brought(catalog: Catalog) -> bytes:
+    """What was brought along, as a trace folder keeps it; empty if nothing was."""
+    texts = [encode_provider(one) for one in catalog.brought.values()]
+    return b"[\n" + ",\n".join(texts).encode() + b"]\n" if texts else b""
+
+
+def decode_brought(data: bytes, place: str) -> list[ProviderEvents]:
+    """The providers that `encode_brought` wrote. Raises `WnvError` if they are not."""
+    try:
+        rows = json.loads(data)
+        texts = [json.dumps(row) for row in rows]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WnvError(f"{place} is not what wnv writes there", advice="Import the recording again.") from error
+    return [decode_provider(text, place) for text in texts]
 
 
 def parse_file(data: bytes) -> Sequence[ProviderEvents]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from wnv import __version__
 from wnv.bundle import Inventory
+from wnv.decode.catalog import encode_brought
 from wnv.etl.reader import Progress, Slice
 from wnv.overview import Overview, diagnostic_row
 from wnv.packets.headers import Texts
@@ -31,7 +32,7 @@ from wnv.schema import (
 )  # fmt: skip
 from wnv.store.arrow import StoredData
 from wnv.store.events import event_columns
-from wnv.store.folder import BASE_FORMAT, INVENTORY_FILE, TablesWriter
+from wnv.store.folder import BASE_FORMAT, INVENTORY_FILE, MANIFESTS_FILE, TablesWriter
 from wnv.store.frames import find_frames, stored_frames, stored_observations
 from wnv.store.records import to_json
 from wnv.topology.inventory import host_name, parse_inventory
@@ -71,10 +72,14 @@ def import_recording(
         _add_rows(writer, DIAGNOSTICS, [diagnostic_row(row) for row in diagnostics])
         if inventory is not None:
             writer.add_file(INVENTORY_FILE, inventory.content)
+        brought = encode_brought(scanned.catalog)
+        if brought:
+            writer.add_file(MANIFESTS_FILE, brought)
         writer.finish({
             "base_format": BASE_FORMAT, "wnv_version": __version__,
             "overview": to_json(replace(overview, diagnostics=diagnostics)),
             "capture": to_json(scanned.capture), "inventory": inventory.name if inventory is not None else None,
+            "has_manifests": bool(brought),
         })  # fmt: skip
 
 

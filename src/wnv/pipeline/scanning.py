@@ -74,6 +74,7 @@ class Scanned:
     packets: PacketReader
     decoder: Decoder
     overview: Overview
+    catalog: Catalog
     slice_bytes: int = SLICE_BYTES
 
     @property
@@ -111,14 +112,21 @@ class Scanned:
         self.packets.finish()
 
 
-def scan(recording: Recording, progress: Progress | None = None, *, slice_bytes: int = SLICE_BYTES) -> Scanned:
+def scan(
+    recording: Recording,
+    progress: Progress | None = None,
+    *,
+    slice_bytes: int = SLICE_BYTES,
+    catalog: Catalog | None = None,
+) -> Scanned:
     """Pass 1: walk all buffers, count events, learn names; then what the recording holds and lost.
 
-    Both passes read about `slice_bytes` at a time.
+    Both passes read about `slice_bytes` at a time. `catalog`: None = that of the user.
     """
     packets = PacketReader(recording)
     census = Census(recording.session_of_buffer)
-    decoder = Decoder(recording.files[0].header.build, Catalog(), recording.log, recording.session_of_buffer)
+    catalog = Catalog() if catalog is None else catalog
+    decoder = Decoder(recording.files[0].header.build, catalog, recording.log, recording.session_of_buffer)
 
     def visit(piece: Slice) -> None:
         census.add(piece)
@@ -132,7 +140,7 @@ def scan(recording: Recording, progress: Progress | None = None, *, slice_bytes:
     recording.scan(visit, progress, slice_bytes=piece_bytes, tally=tally)
     packets.name_points()
     overview = build_overview(recording, census, packets.hosts, count_points(packets), packets.n_without_bytes, decoder)
-    return Scanned(recording, packets, decoder, overview, slice_bytes)
+    return Scanned(recording, packets, decoder, overview, catalog, slice_bytes)
 
 
 def count_points(packets: PacketReader) -> list[PointCount]:

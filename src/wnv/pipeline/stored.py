@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 
 from wnv.arrays import BOOL, I64
 from wnv.decode import classic, metadata
-from wnv.decode.catalog import Catalog
+from wnv.decode.catalog import Catalog, decode_brought
 from wnv.decode.decoder import MANIFEST_ID, Decoder
 from wnv.decode.processes import KERNEL_PROCESS, PROCESS_HOOKS
 from wnv.diagnostics import Log
@@ -26,7 +26,7 @@ from wnv.pipeline.scanning import CaptureFacts
 from wnv.providers.stages import Stretch
 from wnv.schema import BASE_TABLES, BUFFERS, SESSION
 from wnv.store.events import contradiction
-from wnv.store.folder import TraceFolder, open_folder
+from wnv.store.folder import MANIFESTS_FILE, TraceFolder, open_folder
 from wnv.store.reading import FolderReader, Read, Wanted
 from wnv.store.records import from_json
 from wnv.store.tables import read_table
@@ -72,7 +72,9 @@ class StoredTrace:
     @cached_property
     def decoder(self) -> Decoder:
         """What describes its events, with what the recording says of its own."""
-        decoder = Decoder(self.capture.build, Catalog(), Log(), self.session_of_buffer)
+        manifests = self.folder.manifests()
+        brought = decode_brought(manifests, str(self.folder.path / MANIFESTS_FILE)) if manifests is not None else []
+        decoder = Decoder(self.capture.build, Catalog(brought=brought), Log(), self.session_of_buffer)
         for found in self._read(_tells_of_others):
             decoder.learn(found.stored.piece)
         return decoder

@@ -3,6 +3,7 @@
     name.wnv/meta.json            what was imported, formats, rows of each table; its presence says: all is there
     name.wnv/events.parquet …     base tables
     name.wnv/inventory.json       what was known of the host beside the recording, where something was
+    name.wnv/manifests.json       descriptions of events that lay beside the recording, where some did
     name.wnv/derived/…            the same for derived tables: made again when they are of an older format
 
 A folder is written beside its place under another name and renamed when it is whole, so that whatever has the name
@@ -39,6 +40,7 @@ BASE_FORMAT: Final = 1
 DERIVED_FORMAT: Final = 1
 """Of the derived tables and the rules by which they are made; older ones are made again."""
 INVENTORY_FILE: Final = "inventory.json"
+MANIFESTS_FILE: Final = "manifests.json"
 _META = "meta.json"
 _DERIVED = "derived"
 _KIND = "wnv trace folder"
@@ -204,6 +206,10 @@ class TraceFolder:
         if not self.meta.get("inventory"):
             return None
         return _read_file(self.path / INVENTORY_FILE)
+
+    def manifests(self) -> bytes | None:
+        """The descriptions of events that lay beside the recording (`decode.catalog`); None without any."""
+        return _read_file(self.path / MANIFESTS_FILE) if self.meta.get("has_manifests") else None
 
 
 @dataclass(frozen=True, slots=True)
