@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wnv.cli.filtering import check_filter, compiled_filter, filter_option, tables_for
-from wnv.cli.following import duration_text, pair_text
+from wnv.cli.following import duration_text, pair_text, time_numbers
 from wnv.cli.output import (
     ProgressBar,
     cache_option,
@@ -85,9 +85,7 @@ def flows(
 
 def _cells(clock: TimeFormatter) -> Cells:
     def cells(batch: pa.RecordBatch) -> list[tuple[str, ...]]:
-        times = clock.format(
-            batch.column("first_ns").fill_null(NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64)
-        )
+        times = clock.format(time_numbers(batch, "first_ns"))
         return [
             (
                 str(row["flow_id"]), time, row["protocol"] or "", pair_text(row), pair_text(row, "outside_"),

@@ -55,4 +55,5 @@ def time_numbers(batch: pa.RecordBatch, name: str) -> I64:
 
     from wnv.clock import NO_TIME
 
-    return batch.column(name).fill_null(NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64)
+    numbers: I64 = batch.column(name).fill_null(NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64)
+    return numbers

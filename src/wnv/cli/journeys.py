@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wnv.cli.filtering import check_filter, compiled_filter, filter_option, tables_for
-from wnv.cli.following import confidence_text, duration_text, end_text
+from wnv.cli.following import confidence_text, duration_text, end_text, time_numbers
 from wnv.cli.output import (
     ProgressBar,
     cache_option,
@@ -84,10 +84,8 @@ def journeys(
 
 def _cells(clock: TimeFormatter) -> Cells:
     def cells(batch: pa.RecordBatch) -> list[tuple[str, ...]]:
-        times = clock.format(
-            batch.column("first_ns").fill_null(NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64)
-        )
-        rows = []
+        times = clock.format(time_numbers(batch, "first_ns"))
+        rows: list[tuple[str, ...]] = []
         for time, row in zip(times, batch.to_pylist(), strict=True):
             outcome = f"dropped: {row['drop_reason']}" if row["drop_reason"] else row["outcome"]
             total = row["last_ns"] - row["first_ns"] if row["n_hops"] > 1 and row["last_ns"] is not None else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wnv.cli.filtering import check_filter, compiled_filter, filter_option, tables_for
-from wnv.cli.following import confidence_text, pair_text
+from wnv.cli.following import confidence_text, pair_text, time_numbers
 from wnv.cli.output import (
     ProgressBar,
     cache_option,
@@ -81,9 +81,7 @@ def nat(
 
 def _cells(clock: TimeFormatter) -> Cells:
     def cells(batch: pa.RecordBatch) -> list[tuple[str, ...]]:
-        times = clock.format(
-            batch.column("first_ns").fill_null(NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64)
-        )
+        times = clock.format(time_numbers(batch, "first_ns"))
         return [
             (
                 str(row["nat_id"]), time, row["protocol"] or "", pair_text(row, "inside_"), pair_text(row, "outside_"),

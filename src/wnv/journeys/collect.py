@@ -39,7 +39,7 @@ class Sighted:
     switch: I64
 
     def __len__(self) -> int:
-        return self.sights.shape[1]
+        return int(self.sights.shape[1])
 
     @classmethod
     def empty(cls) -> Sighted:

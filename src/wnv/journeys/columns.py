@@ -20,8 +20,9 @@ def concatenate(parts: Sequence[Columns]) -> Columns:
 
 
 def _joined(parts: list[ColumnData]) -> ColumnData:
-    if all(isinstance(part, Texts) for part in parts):
-        return _joined_texts(parts)  # type: ignore[arg-type] # checked in the line above
+    texts = [part for part in parts if isinstance(part, Texts)]
+    if len(texts) == len(parts):
+        return _joined_texts(texts)
     if all(isinstance(part, RowLists) for part in parts):
         lists = [part for part in parts if isinstance(part, RowLists)]
         ends = np.cumsum([0, *(len(part.values) for part in lists)])
@@ -29,10 +30,18 @@ def _joined(parts: list[ColumnData]) -> ColumnData:
         return RowLists(
             np.concatenate([np.zeros(1, np.int64), *offsets]), np.concatenate([one.values for one in lists])
         )
-    if all(isinstance(part, np.ndarray) for part in parts):
-        joined: ColumnData = np.concatenate(parts)
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if len(arrays) == len(parts):
+        joined: ColumnData = np.concatenate(arrays)
         return joined
-    return [value for part in parts for value in (part.tolist() if isinstance(part, (np.ndarray, Texts)) else part)]  # type: ignore[union-attr] # lists are what is left
+    return [value for part in parts for value in _values(part)]
+
+
+def _values(part: ColumnData) -> Sequence[object]:
+    if isinstance(part, RowLists):
+        bounds = zip(part.offsets[:-1].tolist(), part.offsets[1:].tolist(), strict=True)
+        return [part.values[begin:end].tolist() for begin, end in bounds]
+    return part.tolist() if isinstance(part, (np.ndarray, Texts)) else part
 
 
 def _joined_texts(parts: list[Texts]) -> Texts:
@@ -52,8 +61,8 @@ def texts_of(codes: I64, render: Callable[[int], str | None]) -> Texts:
     for place, code in enumerate(distinct.tolist()):
         text = render(code)
         table[place] = -1 if text is None else number.setdefault(text, len(number))
-    code: I32 = table[inverse.reshape(-1)] if len(distinct) else np.zeros(0, np.int32)
-    return Texts(code, list(number))
+    codes_of_rows: I32 = table[inverse.reshape(-1)] if len(distinct) else np.zeros(0, np.int32)
+    return Texts(codes_of_rows, list(number))
 
 
 def listed(codes: I64, values: Sequence[str]) -> Texts:

@@ -42,6 +42,8 @@ class DropRows:
         self._places, self._topology, self._texts, self._build = places, topology, texts, build
         self._sights: I64 = np.zeros((c.N_SIGHT, 0), np.int64)
         self._out: I64 = np.zeros((c.N_OUT, 0), np.int64)
+        self._vfp_rules: dict[tuple[int, int], int] = {}
+        """Rule that decided for the first packet of a flow, by place and addresses: later packets inherit it."""
         self._more: dict[int, list[int]] = {}
         """Further evidence, by drop."""
 
@@ -55,8 +57,28 @@ class DropRows:
             self._more.setdefault(int(out[c.O_DROP, row]) & ~c.DROP_IS_SAME, []).append(int(sights[c.ROW, row]))
             self._say_more(int(out[c.O_DROP, row]) & ~c.DROP_IS_SAME, sights[:, row])
         new = rows[~is_same]
+        self._inherit_rules(sights, new)
         self._sights = np.concatenate([self._sights, sights[:, new]], axis=1)
         self._out = np.concatenate([self._out, out[:, new]], axis=1)
+
+    def _inherit_rules(self, sights: I64, rows: I64) -> None:
+        """VFP names a rule for a flow's first packet alone."""
+        mine = rows[sights[c.DROP_KIND, rows] == KIND_VFP]
+        if not len(mine):
+            return
+        key = np.stack([sights[c.PLACE, mine], sights[c.ADDRESSES, mine], sights[c.DROP_RULE, mine]], axis=1)
+        distinct, inverse = np.unique(key, axis=0, return_inverse=True)
+        found = np.empty(len(distinct), np.int64)
+        for number, (place, addresses_hash, rule) in list(enumerate(distinct.tolist()))[
+            ::-1
+        ]:  # those with a rule first
+            if rule >= 0:
+                self._vfp_rules[place, addresses_hash] = rule
+                found[number] = rule
+            else:
+                known = self._vfp_rules.get((place, addresses_hash), -1)
+                found[number] = self._texts.number(f"{self._texts.values[known]} (flow cached)") if known >= 0 else -1
+        sights[c.DROP_RULE, mine] = found[inverse.reshape(-1)]
 
     def _say_more(self, drop: int, sight: I64) -> None:
         """A second event about a drop may name the rule that the first did not."""
@@ -73,7 +95,8 @@ class DropRows:
         is_tied = out[c.O_JOURNEY] > 0
 
         def either(column: int, of_journey: int) -> I64:
-            return np.where(is_tied, out[of_journey], sights[column])
+            chosen: I64 = np.where(is_tied, out[of_journey], sights[column])
+            return chosen
 
         what, ports = either(c.WHAT, c.O_WHAT), either(c.PORTS, c.O_PORTS)
         version = np.where(what >= 0, what & 0xFF, 0)

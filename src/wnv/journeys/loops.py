@@ -81,7 +81,7 @@ def _close_run(run: I64, lifetimes: I64, sights: I64, base: int, next_frame: I64
     n_nbls = int(np.int64(run[R_N_NBLS]))
     n_frames = int(np.int64(run[R_N_FRAMES]))
     phase = int(np.int64(run[R_PHASE]))
-    if n_nbls > 0 and n_frames > 0 and (phase == ENTERING or phase == LEAVING):
+    if n_nbls > 0 and n_frames > 0 and phase in (ENTERING, LEAVING):
         cap = lifetimes.shape[0]
         for k in range(n_frames):
             sight = int(np.int64(run[R_FIRST + RUN_MAX + k])) - base
@@ -272,7 +272,7 @@ def tie_nbls(
         run[R_LAST_TS] = ts
         phase = int(np.int64(run[R_PHASE]))
         if event == c.INGRESS:
-            if (phase == RECEIVING or phase == ENTERING) and run[R_STATION] == sights[c.STATION, i]:
+            if phase in (RECEIVING, ENTERING) and run[R_STATION] == sights[c.STATION, i]:
                 if run[R_N_FRAMES] < RUN_MAX:
                     run[R_FIRST + RUN_MAX + run[R_N_FRAMES]] = base + i
                     run[R_N_FRAMES] += 1
@@ -281,7 +281,7 @@ def tie_nbls(
                 _close_run(run, lifetimes, sights, base, next_frame)
             continue
         if event == c.EGRESS:
-            if phase == ROUTING or phase == LEAVING:
+            if phase in (ROUTING, LEAVING):
                 if sights[c.ROW, i] != run[R_LAST_ROW]:
                     if run[R_N_FRAMES] < RUN_MAX:
                         run[R_FIRST + RUN_MAX + run[R_N_FRAMES]] = base + i
@@ -533,7 +533,7 @@ def _remove_keys(keys: I64, heads: I64, scalars: I64, journeys: I64, j: int) -> 
 
 @njit
 def _was_there(journeys: I64, visited: I32, j: int, code: int) -> bool:
-    for k in range(int(np.int64(journeys[j, c.J_VISITED]))):
+    for k in range(int(np.int64(journeys[j, c.J_VISITED]))):  # noqa: SIM110 # generators are slow where compiled
         if visited[j, k] == code:
             return True
     return False
@@ -619,7 +619,7 @@ def _fits_path(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
         # Members of a team and what stands for it; NICs of which nothing is known.
         is_alike = places[c.IS_PHYSICAL, place] == 1 and places[c.IS_PHYSICAL, last] == 1
         return direction == last_direction and (is_alike or station < 0 or last_station < 0)
-    if last_class == c.EXIT or last_class == c.UNCLEAR:
+    if last_class in (c.EXIT, c.UNCLEAR):
         # The host forwards: what came to its stack leaves it by another of its NICs.
         return (
             direction == 2
@@ -637,16 +637,18 @@ def _is_rewritten(sights: I64, i: int, journeys: I64, j: int) -> bool:
         return False
     ports, before = int(np.int64(sights[c.PORTS, i])), int(np.int64(journeys[j, c.J_LAST_PORTS]))
     is_src = (
-        sights[c.SRC_HIGH, i] == journeys[j, c.J_LAST_SRC_HIGH] and sights[c.SRC_LOW, i] == journeys[j, c.J_LAST_SRC_LOW]
+        sights[c.SRC_HIGH, i] == journeys[j, c.J_LAST_SRC_HIGH]
+        and sights[c.SRC_LOW, i] == journeys[j, c.J_LAST_SRC_LOW]
         and (ports >> 32) == (before >> 32)
     )  # fmt: skip
     is_dst = (
-        sights[c.DST_HIGH, i] == journeys[j, c.J_LAST_DST_HIGH] and sights[c.DST_LOW, i] == journeys[j, c.J_LAST_DST_LOW]
+        sights[c.DST_HIGH, i] == journeys[j, c.J_LAST_DST_HIGH]
+        and sights[c.DST_LOW, i] == journeys[j, c.J_LAST_DST_LOW]
         and (ports & 0xFFFFFFFF) == (before & 0xFFFFFFFF)
     )  # fmt: skip
     is_src_address = sights[c.SRC_LOW, i] == journeys[j, c.J_LAST_SRC_LOW]
     is_dst_address = sights[c.DST_LOW, i] == journeys[j, c.J_LAST_DST_LOW]
-    return (is_src and not is_dst_address) or (is_dst and not is_src_address)
+    return bool((is_src and not is_dst_address) or (is_dst and not is_src_address))
 
 
 @njit
@@ -676,7 +678,8 @@ def _find_content(
                 elif _translated_to(map_keys, map_values, int(np.int64(journeys[j, c.J_TUPLE]))) == sights[c.TUPLE, i]:
                     relation = 3
                 elif (
-                    (journeys[j, c.J_FLAGS] & (c.J_TRANSLATED | c.J_IS_GROUP)) == 0 and (sights[c.FLAGS, i] & c.IS_GROUP) == 0
+                    (journeys[j, c.J_FLAGS] & (c.J_TRANSLATED | c.J_IS_GROUP)) == 0
+                    and (sights[c.FLAGS, i] & c.IS_GROUP) == 0
                     and (payload == 2 or sights[c.IP_ID, i] > 0) and _is_rewritten(sights, i, journeys, j)
                     and _can_translate(sights, i, journeys, j, places)
                 ):  # fmt: skip
@@ -722,9 +725,9 @@ def _can_translate(sights: I64, i: int, journeys: I64, j: int, places: I64) -> b
     if place < 0 or last < 0:
         return True
     if places[c.CLASS_NONE + sights[c.DIR, i], place] == c.ENTRY:
-        return places[c.IS_STACK, place] == 1 and places[c.IS_STACK, last] == 1
+        return bool(places[c.IS_STACK, place] == 1 and places[c.IS_STACK, last] == 1)
     # Inside a switch VFP translates between the port a packet came by and the one it leaves by.
-    return places[c.SWITCH_OF, place] >= 0 and places[c.SWITCH_OF, place] == places[c.SWITCH_OF, last]
+    return bool(places[c.SWITCH_OF, place] >= 0 and places[c.SWITCH_OF, place] == places[c.SWITCH_OF, last])
 
 
 @njit
@@ -850,7 +853,7 @@ def _is_in_switch(journeys: I64, j: int, places: I64, last: int) -> bool:
     if c.INGRESS <= event <= c.ROUTED:
         return True
     last_class = places[c.CLASS_NONE + journeys[j, c.J_LAST_DIR], last] if last >= 0 else c.UNCLEAR
-    return bool(last_class == c.ENTRY or last_class == c.UNCLEAR)
+    return bool(last_class in (c.ENTRY, c.UNCLEAR))
 
 
 @njit
@@ -891,10 +894,13 @@ def _find_dropped(
                     continue
             elif last < 0 or not _is_in_switch(journeys, j, places, last):
                 continue
-            elif (station >= 0 and places[c.STATION_OF, last] >= 0 and places[c.STATION_OF, last] != station and (
-                switch < 0 or places[c.SWITCH_OF, last] != switch
-            )) or (switch >= 0 and places[c.SWITCH_OF, last] >= 0 and places[c.SWITCH_OF, last] != switch):  # fmt: skip
-                continue
+            else:
+                is_same_switch = switch >= 0 and places[c.SWITCH_OF, last] == switch
+                is_elsewhere = places[c.STATION_OF, last] >= 0 and places[c.STATION_OF, last] != station
+                if (station >= 0 and is_elsewhere and not is_same_switch) or (
+                    switch >= 0 and places[c.SWITCH_OF, last] >= 0 and not is_same_switch
+                ):
+                    continue
             n_alike += 1
             if best < 0 or last_ts < best_ts:
                 best, best_ts = j, last_ts
@@ -1415,7 +1421,7 @@ def group_hops(
 
 @njit
 def date_copies(journey: I64, event: I64, hop_of: I64, n_hops: int, first: I64) -> None:
-    """Where a packet was routed to several places, each copy's hop begins when it was delivered, one after the other."""
+    """Where a packet was routed to several places, each copy's hop begins when it was delivered."""
     routed = np.zeros(n_hops, np.int64)
     delivered = np.full(n_hops, -1, np.int64)
     for i in range(journey.size):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from wnv.arrays import I64
+from wnv.arrays import BOOL, I64
 from wnv.clock import NO_TIME
 from wnv.journeys import layout as c
 from wnv.journeys.collect import Statements
@@ -191,7 +191,7 @@ class NatRows:
             "protocol": texts_of(np.array([one.key[1] for one in found], np.int64), protocol_name),
         }
         for place, name in enumerate(("inside_src", "inside_dst", "outside_src", "outside_dst"), 2):
-            sides = [one.key[place] for one in found]  # type: ignore[misc] # the four sides
+            sides = [one.key[place] for one in found]
             version, high, low, port = (np.array([side[k] for side in sides], np.int64) for k in range(4))  # type: ignore[index] # as above
             columns[name] = addresses(version, high, low)
             columns[name.replace("src", "sport").replace("dst", "dport")] = port
@@ -241,8 +241,9 @@ def _sides(ends: winnat.Ends) -> list[Side]:
     return list(zip(*columns, ends.port.tolist(), strict=True))
 
 
-def _differs(one: winnat.Ends, other: winnat.Ends) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return (one.high != other.high) | (one.low != other.low) | (one.port != other.port)
+def _differs(one: winnat.Ends, other: winnat.Ends) -> BOOL:
+    is_other: BOOL = (one.high != other.high) | (one.low != other.low) | (one.port != other.port)
+    return is_other
 
 
 def _key_of(values: list[int]) -> Key:

@@ -57,7 +57,8 @@ class Places:
             return np.zeros(0, np.int64)
         distinct, inverse = np.unique(session << 32 | point, return_inverse=True)
         numbers = [self._of_point(key & 0xFFFFFFFF, key >> 32) for key in distinct.tolist()]
-        return np.array(numbers, np.int64)[inverse.reshape(-1)]
+        places: I64 = np.array(numbers, np.int64)[inverse.reshape(-1)]
+        return places
 
     def _of_point(self, number: int, session: int) -> int:
         key = ("point", number, session)

@@ -34,7 +34,7 @@ class Keys:
     def hash(self, *columns: I64 | U64) -> I64:
         """One number a row, never 0."""
         seed = np.full(len(columns[0]), self._seed, np.int64)
-        mixed: I64 = mix(seed, *columns).view(np.int64)
+        mixed: I64 = mix(seed, *(column.view(np.int64) for column in columns)).view(np.int64)
         return np.where(mixed == 0, 1, mixed)
 
     def tuples(self, protocol: I64, src: tuple[U64, U64], dst: tuple[U64, U64], ports: I64) -> tuple[I64, I64, I64]:
