@@ -23,7 +23,8 @@ def test_a_tree_and_what_was_not_visible() -> None:
     ran = done("topology", sample_path())
     assert ran.lines[0] == "host: Windows Server 2022 Datacenter Azure Edition, build 20348"
     assert "  packets were seen at 4 points" in ran.lines
-    assert ran.line("  not visible: packets of Ethernet 3") == "that go by hardware (SR-IOV)"
+    assert ran.line("  silent: Ethernet 2:") == "no packet was seen at it"
+    assert "SR-IOV)" not in "".join(ran.lines[ran.lines.index("Coverage") :])  # the virtual function was recorded
     assert max(map(len, ran.lines)) <= 80
 
 
@@ -83,3 +84,10 @@ def test_misuse_is_told(recording: Path) -> None:
     assert (ran.code, bool(ran.err)) == (2, True)
     assert wnv("topology", recording, "--format", "svg", "-w", recording / "x.svg").code == 1
     assert at(0) != NO_TIME
+
+
+def test_info_of_a_trace_folder_tells_the_coverage(tmp_path: Path) -> None:
+    done("import", sample_path(), "-w", tmp_path / "x.wnv")
+    lines = done("info", tmp_path / "x.wnv").lines
+    assert lines[lines.index("Coverage") + 1] == "  packets were seen at 4 points"
+    assert "Coverage" not in done("info", sample_path()).lines

@@ -49,6 +49,11 @@ class TestBlindSpots:
         assert "capture_filter" in _codes([], {components.GUID: {160: 1, 100: 1}})
         assert _codes([], {}) == set()
 
+    def test_a_virtual_function_that_was_recorded_hides_nothing(self) -> None:
+        upper = Ref(Thing.NIC, (("if_index", 5),))
+        assert "sriov" not in _codes([Fact(upper, relation="virtual_function", target=NIC)], ALL)
+        assert "sriov" in _codes([Fact(NIC, relation="virtual_function", target=upper)], ALL)
+
     def test_each_has_a_text_and_names_its_nodes(self) -> None:
         (found,) = [one for one in _coverage([Fact(SWITCH)], ONLY_ADAPTERS).blind if one.nodes]
         assert found.text == "what happens inside vSwitch nat: only adapters were recorded"

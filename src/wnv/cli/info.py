@@ -30,6 +30,7 @@ _EVENTS_SHOWN = 12
 _POINTS_SHOWN = 40
 _ADAPTERS_SHOWN = 8
 _PROBLEMS_FIRST = 3
+_COVERAGE_EVENTS_MAX = 2_000_000  # about two seconds; `wnv topology` says it for all
 _KIND_WORDS = {
     "packets": "packets", "network": "network", "wpp": "WPP (raw)", "kernel": "kernel", "other": "other",
     "metadata": "about the recording",
@@ -90,6 +91,7 @@ def _lines(trace: Trace, time_style: str, traces: tuple[Path, ...]) -> Iterator[
     yield from _provider_lines(overview)
     yield from _problem_lines(overview)
     yield ""
+    yield from _coverage_lines(trace, traces)
     yield from _next_lines(overview, traces)
 
 
@@ -215,6 +217,19 @@ def _problem_lines(overview: Overview) -> Iterator[str]:
         yield visible(f"  {row.kind.severity.value}: {row.kind.text}{detail}: {row.count:,}×{place}")
         if row.kind.advice:
             yield f"    {row.kind.advice}"
+
+
+def _coverage_lines(trace: Trace, traces: tuple[Path, ...]) -> Iterator[str]:
+    """What the virtual network has that was not seen: of a trace folder, where this is quick."""
+    from wnv.bundle import is_trace_folder
+
+    if not is_trace_folder(traces[0]) or trace.overview.n_events > _COVERAGE_EVENTS_MAX:
+        return
+    from wnv.cli.topology import coverage_lines
+    from wnv.pipeline.network import build_topology, coverage
+
+    yield from coverage_lines(coverage(trace.scanned(), build_topology(trace.stored())))
+    yield ""
 
 
 def _next_lines(overview: Overview, traces: tuple[Path, ...]) -> Iterator[str]:

@@ -124,6 +124,7 @@ def _tree(
     width = min(_WIDTH_MAX, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
     yield from render_tree(network, hosts, ts_ns=ts_ns, with_guids=with_guids, with_reasons=verbose, width=width)
     yield from _contradictions(network)
+    yield ""
     yield from coverage_lines(seen)
 
 
@@ -144,7 +145,6 @@ def _contradictions(network: Topology) -> Iterator[str]:
 
 def coverage_lines(seen: Coverage) -> Iterator[str]:
     """The coverage of a recording for people."""
-    yield ""
     yield bold("Coverage")
     yield f"  packets were seen at {counted(len(seen.seen), 'point')}"
     for one in seen.silent[:_SHOWN]:

@@ -198,7 +198,10 @@ def _guests(facts: _Facts) -> Iterator[BlindSpot]:
 
 def _offloaded(facts: _Facts) -> Iterator[BlindSpot]:
     nics = [one for one in facts.of_kind(*NIC_KINDS) if one.properties.get("sriov")]
-    nics += [one for one in facts.of_kind(*NIC_KINDS) if facts.graph.targets(one, EdgeKind.VIRTUAL_FUNCTION)]
+    for nic in facts.of_kind(*NIC_KINDS):  # in a guest, the virtual function is an adapter that can be recorded
+        functions = facts.graph.targets(nic, EdgeKind.VIRTUAL_FUNCTION)
+        if functions and not any(one.node_id in facts.stations for one in functions):
+            nics.append(nic)
     if nics:
         yield BlindSpot(
             "sriov", f"packets of {_listed(nics)} that go by hardware (SR-IOV)",
