@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from zlib import crc32
 
 import pyarrow.parquet as pq
 
+from wnv import open_trace
 from wnv_lab.build import build_world
 from wnv_lab.model import Host, Port
 from wnv_lab.path import Leg, find_path
@@ -130,3 +133,29 @@ def truth_rows(result: Result, table: str) -> list[Row]:
     """Rows of a table of the truth."""
     rows: list[Row] = pq.read_table(result.truth / f"{table}.parquet").to_pylist()
     return rows
+
+
+Key = tuple[int, int, int, int]
+"""Time, processor, checksum and length of the logged bytes."""
+
+
+def sightings(result: Result, path: Path) -> Counter[Key]:
+    return Counter(
+        (row["ts_ns"], row["cpu"], row["frame_crc32"], row["n_bytes"])
+        for row in truth_rows(result, "sightings")
+        if row["recording"] == path.name and row["frame_crc32"] is not None
+    )
+
+
+def read(path: Path) -> tuple[Counter[Key], set[str]]:
+    """What wnv reads of the packets, a packet event once, and what it has to say."""
+    with open_trace(path) as trace:
+        frames = {
+            row["frame_id"]: row["bytes"] for row in trace.table("frames").select(["frame_id", "bytes"]).to_pylist()
+        }
+        rows = trace.table("observations").select(["event_row", "frame_id", "ts_ns", "cpu"]).to_pylist()
+        events = {row["event_row"]: row for row in rows}
+        said = {str(row["code"]) for row in trace.table("diagnostics").to_pylist()}
+    return Counter(
+        (r["ts_ns"], r["cpu"], crc32(frames[r["frame_id"]]), len(frames[r["frame_id"]])) for r in events.values()
+    ), said

@@ -470,7 +470,7 @@ class Walk:
         nats = self.host.nats if stack is self.host.stack else []
         if is_local:
             for nat in nats:
-                if header.dst == nat.outside and self._nat_inbound(nat, stack, nic):
+                if header.dst == nat.outside and nic is not nat.internal and self._nat_inbound(nat, stack, nic):
                     return
             if nats and header.dst == nats[0].outside and nic is nats[0].external and not nats[0].is_ics:
                 self._add(

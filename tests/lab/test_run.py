@@ -5,42 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
-from zlib import crc32
 
 import pytest
 
-from lab_worlds import Row, ran, truth_rows
-from wnv import open_trace
+from lab_worlds import Row, ran, read, sightings, truth_rows
 from wnv_lab.errors import LabError
-from wnv_lab.run import Result, apply_damage, run_scenario, with_build
+from wnv_lab.run import apply_damage, run_scenario, with_build
 from wnv_lab.scenario import nearest_build, read_scenario, scenario_names
 
 LOSSY = {"lost-buffers", "wrapped-ring", "damaged"}
 SMALL = [name for name in scenario_names() if name != "busy"]
-Key = tuple[int, int, int, int]
-"""Time, processor, checksum and length of the logged bytes."""
-
-
-def sightings(result: Result, path: Path) -> Counter[Key]:
-    return Counter(
-        (row["ts_ns"], row["cpu"], row["frame_crc32"], row["n_bytes"])
-        for row in truth_rows(result, "sightings")
-        if row["recording"] == path.name and row["frame_crc32"] is not None
-    )
-
-
-def read(path: Path) -> tuple[Counter[Key], set[str]]:
-    """What wnv reads of the packets, a packet event once, and what it has to say."""
-    with open_trace(path) as trace:
-        frames = {
-            row["frame_id"]: row["bytes"] for row in trace.table("frames").select(["frame_id", "bytes"]).to_pylist()
-        }
-        rows = trace.table("observations").select(["event_row", "frame_id", "ts_ns", "cpu"]).to_pylist()
-        events = {row["event_row"]: row for row in rows}
-        said = {str(row["code"]) for row in trace.table("diagnostics").to_pylist()}
-    return Counter(
-        (r["ts_ns"], r["cpu"], crc32(frames[r["frame_id"]]), len(frames[r["frame_id"]])) for r in events.values()
-    ), said
 
 
 @pytest.mark.parametrize(

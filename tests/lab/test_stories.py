@@ -69,8 +69,13 @@ def test_a_page_that_is_too_large_for_the_overlay_never_arrives(tshark: Path, fo
     assert again.count("1") >= 4
 
 
-def test_a_port_that_nobody_serves_is_answered_with_a_reset(tshark: Path, folder: Path) -> None:
-    # Connections that are closed on both sides are answered so too; here the client never gets a handshake.
+def test_connections_are_torn_down_and_refused_by_resets(tshark: Path, folder: Path) -> None:
+    resets = seen(tshark, folder, "vm-external", "tcp.flags.reset == 1", "tcp.dstport")
+    assert resets[0] == "8080"
+    assert "8081" in seen(tshark, folder, "vm-external", "tcp.flags.reset == 1", "tcp.srcport")
+
+
+def test_a_port_that_is_not_published_gets_no_answer(tshark: Path, folder: Path) -> None:
     assert seen(tshark, folder, "no-port-mapping", "tcp.dstport == 8081 && tcp.flags.syn == 1", "frame.number")
     assert not seen(tshark, folder, "no-port-mapping", "tcp.srcport == 8081", "frame.number")
 

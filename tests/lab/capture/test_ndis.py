@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab_recordings import Row, rows_of
-from lab_worlds import ran
+from lab_worlds import ran, read, sightings
 from wnv_lab.run import run_scenario
 from wnv_lab.scenario import DOUBTS, DoubtSpec, read_scenario
 
@@ -76,6 +76,15 @@ def test_events_of_containers_carry_their_id_if_asked(tmp_path: Path, reading: s
 def test_the_direction_bits_of_1003_follow_the_reading(tmp_path: Path, reading: str, bits: set[int]) -> None:
     found = [row for row in rows(tmp_path, "vm-external", direction_1003=reading) if row["event_id"] == FRAME]
     assert {int(str(row["keyword"]), 0) >> 32 & 3 for row in found} == bits
+
+
+@pytest.mark.parametrize("reading", ["strings", "double", "none"])
+def test_frames_are_read_whatever_the_destinations_are(tmp_path: Path, reading: str) -> None:
+    scenario = replace(read_scenario("vm-external"), doubts=DoubtSpec(destinations_1003=reading))
+    result = run_scenario(scenario, tmp_path)
+    got, said = read(result.recordings[0])
+    assert got == sightings(result, result.recordings[0])
+    assert said == set()
 
 
 def test_every_doubt_has_its_switch() -> None:
