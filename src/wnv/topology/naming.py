@@ -30,7 +30,8 @@ def name_nodes(topology: Topology, records: Mapping[int, Record], nodes: Mapping
     _name_containers(topology, by_id)
     for node in topology.nodes:
         vm = by_id.get((node.session_id, owner.get((node.session_id, node.node_id), "")))
-        if node.kind is NodeKind.VM_NIC and vm is not None and vm.kind is NodeKind.VM:
+        is_alike = vm is not None and vm.name.lower() == node.name.lower()
+        if node.kind is NodeKind.VM_NIC and vm is not None and vm.kind is NodeKind.VM and not is_alike:
             node.name = f"{vm.name}/{node.name}"
     on_port = _sources(topology, EdgeKind.CONNECTS)
     for number, node in nodes.items():

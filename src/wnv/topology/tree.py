@@ -195,15 +195,18 @@ class _Tree:
             elif not self._targets(node, EdgeKind.UPLINK):
                 below = self._item(node, depth + 1)
                 if at_port is not None:
-                    below.details += self._port(at_port)
+                    below.details += self._port(at_port, node)
                 item.items.append(below)
 
-    def _port(self, port: Node) -> list[str]:
+    def _port(self, port: Node, nic: Node) -> list[str]:
         number = port.properties.get("port_id")
         details = [f"port {number}"] if number is not None else []
         if self._with_guids and port.guid:
             details.append(f"port {{{port.guid}}}")
-        return [*details, *_policy(port)]
+        policy = _policy(port)
+        if nic.kind is NodeKind.VM_NIC and port.properties.get("mac_spoofing"):
+            policy.append("MAC spoofing allowed")
+        return [*details, *policy]
 
     def _label(self, node: Node) -> str:
         match node.kind:
@@ -240,7 +243,8 @@ class _Tree:
                 details.append("what is behind it is not visible")
         elif node.kind is NodeKind.VSWITCH and not self._sources(node, EdgeKind.UPLINK):
             if not self._sources(node, EdgeKind.MEMBER):
-                details.append("internal" if node.properties.get("type") == "internal" else "no uplink known")
+                kind = str(node.properties.get("type", ""))
+                details.append(kind if kind in ("internal", "private") else "no uplink known")
         elif node.kind is NodeKind.NETWORK:
             details += _listed(said.get("subnets"), "")
             details += _listed(said.get("gateways"), "gateway ")
@@ -276,8 +280,7 @@ def _policy(port: Node) -> list[str]:
     details = [f"{word} {said[name]}" for name, word in (("vlan", "VLAN"), ("vsid", "VSID")) if said.get(name)]
     details += [
         word
-        for name, word in (("dhcp_guard", "DHCP guard"), ("router_guard", "router guard"),
-                           ("mac_spoofing", "MAC spoofing allowed"))
+        for name, word in (("dhcp_guard", "DHCP guard"), ("router_guard", "router guard"))
         if said.get(name)
     ]  # fmt: skip
     return details
