@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from wnv.sql.fields import Field, Type, fields, tables_of
 
 _LANGUAGE = """\
-`-Y EXPR` narrows what `wnv packets`, `events`, `stats` and `convert` show or write. The language is a subset of
-Wireshark's display filters, with the meaning they have in tshark 4.0, and with fields of our own: fields of frames
-select the same frames in both, which a test checks. `wnv fields` prints the fields; an unknown one is an error with a
-suggestion.
+`-Y EXPR` narrows what a command lists, counts or writes: packets, events, journeys, drops, flows, NAT sessions. The
+language is a subset of Wireshark's display filters, with the meaning they have in tshark 4.0, and with fields of our
+own: fields of frames select the same frames in both, which a test checks. `wnv fields` prints the fields; an unknown
+one is an error with a suggestion.
 
 ## Language
 

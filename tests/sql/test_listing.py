@@ -33,8 +33,8 @@ def test_a_row_says_when_where_and_what() -> None:
     assert {name: row[name] for name in wanted} == wanted
 
 
-@pytest.mark.parametrize("chunk_rows", [1, 3, 1000])
-def test_rows_come_in_order_whatever_the_pieces(chunk_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("chunk_rows", [(1, 1), (1, 3), (3, 100), (1000, 1000)])
+def test_rows_come_in_order_whatever_the_pieces(chunk_rows: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "_CHUNK_ROWS", chunk_rows)
     assert [row["sport"] for row in rows_of(tables_of(FRAMES))] == list(range(1000, 1010))
     assert [row["sport"] for row in rows_of(tables_of(FRAMES), "tcp.len > 6")] == [1007, 1008, 1009]

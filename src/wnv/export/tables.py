@@ -63,21 +63,41 @@ class CsvWriter:
 
     def __init__(self, write: Write, schema: pa.Schema, *, raw: bool = False) -> None:
         self._write, self._raw = write, raw
-        self._put([distinct_names(schema.names)])
-
-    def _put(self, rows: Sequence[Sequence[object]]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        self._write(text.getvalue())
+        head = io.StringIO()
+        csv.writer(head, lineterminator="\n").writerow(distinct_names(schema.names))
+        write(head.getvalue())
 
     def write(self, batch: pa.RecordBatch) -> None:
-        columns = [
-            [json.dumps(cell, ensure_ascii=False) if isinstance(cell, (list, dict)) else cell for cell in column]
-            for column in plain_columns(batch)
-        ]
-        if not self._raw:
-            columns = [[csv_cell(cell) if isinstance(cell, str) else cell for cell in column] for column in columns]
-        self._put(list(zip(*columns, strict=True)))
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        columns = [self._column(column) for column in batch.columns]
+        names = [str(number) for number in range(len(columns))]  # those of a query need not differ
+        out = io.BytesIO()
+        options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
+        arrow_csv.write_csv(pa.RecordBatch.from_arrays(columns, names), out, options)
+        self._write(out.getvalue().decode())
+
+    def _column(self, column: pa.Array) -> pa.Array:
+        """Numbers, or texts that are safe to show."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_integer(column.type):
+            return column
+        if pa.types.is_float64(column.type):
+            return pc.if_else(pc.is_finite(column), column, None)
+        if not pa.types.is_string(column.type):
+            column = pa.array([_csv_text(_plain(value)) for value in column.to_pylist()], pa.string())
+        if self._raw:
+            return column
+        # Most columns have few different texts.
+        coded = column.dictionary_encode()
+        texts = coded.dictionary.to_pylist()
+        safe = [csv_cell(text) for text in texts]
+        if safe == texts:
+            return column
+        return pa.array(safe, pa.string()).take(coded.indices)
 
     def close(self) -> None:
         """Nothing is left to write."""
@@ -177,6 +197,13 @@ def plain_columns(batch: pa.RecordBatch) -> Iterator[list[Any]]:  # Any: what JS
         kind = column.type
         is_plain = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)
         yield values if is_plain else [_plain(value) for value in values]
+
+
+def _csv_text(value: Any) -> str | None:  # Any: what JSON has
+    """Numbers and truth values as Python writes them."""
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False)
+    return None if value is None else str(value)
 
 
 def _plain(value: Any) -> Any:  # Any: of any kind that Arrow has

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from wnv.sql.engine import Source
 
-_CHUNK_ROWS: Final = 1 << 15
+_CHUNK_ROWS: Final = (1 << 11, 1 << 17)
+"""Rows that are put together at a time: first few, for those who look at the beginning, then more and more."""
+_CHUNK_ROWS_WITH_BYTES: Final = 1 << 15
 _HOP_SPREAD_NS: Final = 1_000_000_000
 """Sightings that are one hop lie closer together."""
 BASE: Final = ("observations", "frames", "points")
@@ -110,9 +112,13 @@ def packet_batches(
         if has_hops:
             connection.execute(_WAY)
         chosen = _choose(connection, wanted)
-        for start in range(0, len(chosen), _CHUNK_ROWS):
-            some = chosen.slice(start, _CHUNK_ROWS)
-            yield from _rows(connection, some, columns, has_hops=has_hops).to_batches()
+        size, most = _CHUNK_ROWS
+        if "bytes" in columns:
+            most = min(most, _CHUNK_ROWS_WITH_BYTES)
+        start = 0
+        while start < len(chosen):
+            yield from _rows(connection, chosen.slice(start, size), columns, has_hops=has_hops).to_batches()
+            start, size = start + size, min(4 * size, most)
 
 
 def packet_schema(tables: Mapping[str, Source], columns: Mapping[str, str] = COLUMNS) -> pa.Schema:
