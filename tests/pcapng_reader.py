@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 SECTION, INTERFACE, NAMES, STATISTICS, PACKET = 0x0A0D0D0A, 1, 4, 5, 6
@@ -108,6 +109,8 @@ class Capture:
     interfaces: list[CaptureInterface] = field(default_factory=list)
     packets: list[CapturedPacket] = field(default_factory=list)
     statistics: list[Counts] = field(default_factory=list)
+    called: dict[str, list[str]] = field(default_factory=dict)
+    """Names by address."""
 
     @property
     def names(self) -> list[str]:
@@ -134,9 +137,25 @@ def read_capture(source: Path | bytes) -> Capture:
             capture.packets.append(_packet(body, capture))
         elif kind == STATISTICS:
             capture.statistics.append(_counts(body, capture))
+        elif kind == NAMES:
+            capture.called.update(_names(body))
         else:
             raise AssertionError(f"block type {kind}")
     return capture
+
+
+def _names(body: bytes) -> dict[str, list[str]]:
+    called: dict[str, list[str]] = {}
+    at = 0
+    while True:
+        kind, size = struct.unpack_from("<HH", body, at)
+        if not kind:
+            return called
+        value = body[at + 4 : at + 4 + size]
+        n_address = {1: 4, 2: 16}[kind]
+        assert value.endswith(b"\0")
+        called[str(ip_address(value[:n_address]))] = value[n_address:-1].decode().split("\0")
+        at += 4 + size + -size % 4
 
 
 def _interface(body: bytes) -> CaptureInterface:

@@ -27,10 +27,11 @@ from wnv.errors import UsageError
 from wnv.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from wnv.export.capture import CaptureResult
     from wnv.pipeline.conversion import Chosen
+    from wnv.pipeline.following import Followed
     from wnv.trace import Trace
 
 _SUFFIXES = (".pcapng", ".ntar")
@@ -42,6 +43,7 @@ _POINTS_SHOWN = 20
     epilog="\b\nExamples:\n"
     "  wnv convert trace.etl -w trace.pcapng\n"
     "  wnv convert trace.etl -w once.pcapng --once\n"
+    "  wnv convert trace.etl -w quick.pcapng --plain\n"
     "  wnv convert trace.etl -w nic.pcapng --at eth:12 --at vNIC:Synthetic:6a8ea02a:12\n"
     "  wnv convert trace.etl -w web.pcapng -Y 'tcp.port in {80, 443}'\n"
     "  wnv convert trace.etl -w packets.parquet\n"
@@ -62,7 +64,12 @@ _POINTS_SHOWN = 20
     help="Only what was seen at this point; may be repeated. `wnv info` lists the points.",
 )
 @click.option(
-    "--once", is_flag=True, help="Each packet once: its first sighting (pktmon), or the one at the miniport (netsh)."
+    "--once", is_flag=True,
+    help="Each packet once: of a conversation all at one point; with --plain its first sighting (pktmon), or the one "
+    "at the miniport (netsh).",
+)  # fmt: skip
+@click.option(
+    "--plain", is_flag=True, help="Straight from the recording: without journeys, names and import, and quicker."
 )
 @click.option("--per-interface", is_flag=True, help="A file a point: OUT.<point>.pcapng.")
 @raw_option
@@ -70,12 +77,16 @@ _POINTS_SHOWN = 20
 @strict_option
 def convert(
     traces: tuple[Path, ...], out: str | None, expression: str, points: tuple[str, ...], once: bool,
-    per_interface: bool, raw: bool, use_cache: bool, strict: bool,
+    plain: bool, per_interface: bool, raw: bool, use_cache: bool, strict: bool,
 ) -> int:  # fmt: skip
     """Write the packets of a recording to a pcapng file, an interface a point where they were seen; or as a table.
 
     Every sighting is a packet of the file: the same packet shows at each adapter, filter and switch port it
     passed, which Wireshark takes for retransmissions. --once or --at give each packet once.
+
+    Each packet says which journey it is part of (its packet id, and in its comment, with frame, hop and outcome);
+    interfaces and addresses have the names of the virtual network. For that the recording is imported; --plain
+    does without.
     """
     target = _target(traces, out)
     check_filter(expression, "observations")
@@ -85,24 +96,36 @@ def convert(
             "--once and --per-interface are for pcapng files", advice="A table says which hop each row is."
         )
     bar = ProgressBar()
-    is_asked = is_table or bool(expression.strip())  # of tables, which are imported for that
+    is_asked = is_table or not plain or bool(expression.strip())  # of tables, which are imported for that
     source = with_tables(traces, bar, use_cache=use_cache) if is_asked else opened(traces, bar, use_cache=use_cache)
     with source as trace, stop_on_interrupt() as should_stop:
         if is_table:
             is_partial = _write_table(trace, target, expression, points, bar, should_stop, raw=raw)
         else:
+            told = None if plain else _followed(trace, bar)
             with bar.shown("Converting"):
                 only = _chosen(trace, expression)
                 from wnv.pipeline import CaptureOptions
 
-                options = CaptureOptions(points, is_once=once, per_interface=per_interface, only=only)
+                options = CaptureOptions(points, is_once=once, per_interface=per_interface, only=only, told=told)
                 result = trace.convert(target, options, should_stop=should_stop)
-            _report(trace, result, is_narrowed=bool(points or once or per_interface))
+            places = told.places if told is not None else {}
+            _report(trace, result, places, is_narrowed=bool(points or once or per_interface))
             is_partial = result.is_partial
         warn_of_losses(trace)
         if is_partial:
             return INTERRUPTED
         return exit_code(trace, strict=strict)
+
+
+def _followed(trace: Trace, bar: ProgressBar) -> Followed | None:
+    """What journeys say of sightings; None of a recording without packets, or of several hosts at once."""
+    if not trace.overview.n_packets or not trace.scanned().capture.is_one_boot:
+        return None
+    from wnv.pipeline.following import follow_sightings
+
+    with bar.shown("Following packets"):
+        return follow_sightings(trace.dataset)
 
 
 def _chosen(trace: Trace, expression: str) -> Chosen | None:
@@ -187,7 +210,7 @@ def _target(traces: tuple[Path, ...], out: str | None) -> str:
     return out
 
 
-def _report(trace: Trace, result: CaptureResult, *, is_narrowed: bool) -> None:
+def _report(trace: Trace, result: CaptureResult, places: Mapping[str, str], *, is_narrowed: bool) -> None:
     rows = trace.scanned().capture.points
     for file in result.files:
         name = "standard output" if file.path == "-" else file.path
@@ -196,8 +219,9 @@ def _report(trace: Trace, result: CaptureResult, *, is_narrowed: bool) -> None:
         say(f"{name}: {counted(file.n_packets, 'packet')} seen at {counted(len(seen), 'point')}{partial}")
         table = TextTable(["", "", ""], right=[False, True, False], indent="  ")
         cells = [
-            (rows[channel.point].name, f"{file.n_by_point[channel.point]:,}", rows[channel.point].description)
+            (point.name, f"{file.n_by_point[channel.point]:,}", places.get(point.name) or point.description)
             for channel in seen[:_POINTS_SHOWN]
+            for point in (rows[channel.point],)
         ]
         for line in table.lines(cells):
             say(line)

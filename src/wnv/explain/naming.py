@@ -72,7 +72,7 @@ def owner_words(row: Mapping[str, Any]) -> str:  # Any: values of a table
 def place_words(row: Mapping[str, Any]) -> str:  # Any: values of a table
     """Where a hop is, from its columns: whose NIC or port it is, and on which switch."""
     owner, nic = owner_words(row), row["nic"]
-    whose = owner or (f"NIC {nic}" if nic else "")
+    whose = owner or (nic if str(nic).startswith("NIC ") else f"NIC {nic}" if nic else "")
     if row["vswitch"] and (row["kind"] in _PORTS or not nic):
         port = f"{whose}'s port" if whose else f"port {row['port'] or row['point']}"
         return f"{port} on switch {row['vswitch']}"

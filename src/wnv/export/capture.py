@@ -7,18 +7,26 @@ on it refuse other files: the commonest link type goes to the file named, others
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from wnv.arrays import I64
 from wnv.clock import NO_TIME
 from wnv.errors import UsageError
-from wnv.export.pcapng import VERDICT_DROP, Interface, Note, Packets, PcapngWriter, Statistics
+from wnv.export.pcapng import (
+    VERDICT_DROP,
+    Interface,
+    Note,
+    PacketOptions,
+    Packets,
+    PcapngWriter,
+    Statistics,
+)  # fmt: skip
 from wnv.export.target import STDOUT, Target
 from wnv.packets.frames import Fragments
 from wnv.packets.points import LINK_NAMES, Channel, Point
@@ -114,19 +122,43 @@ def _file_part(name: str) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
 
 
+class Told(Protocol):
+    """What is known of sightings beside what their events say (`pipeline.following.Followed`)."""
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Points in words, by name."""
+
+    @property
+    def names(self) -> Mapping[str, Sequence[str]]:
+        """Names of addresses."""
+
+    @property
+    def journey(self) -> I64:
+        """By what `find` gives."""
+
+    def find(self, rows: PacketRows, n_points: int) -> I64:
+        """The row of each sighting in `journey`; -1 where it is part of none."""
+
+    def comments(self, rows: PacketRows, found: I64, notes: Sequence[str], note: I64) -> PacketOptions:
+        """What is said beside each packet, and `notes[note]`; -1 = nothing more."""
+
+
 class CaptureWriter:
     """Writes sightings to the planned files; use as a context, then `finish`."""
 
     def __init__(
         self, files: list[CaptureFile], points: Sequence[Point], *, comment: str, application: str, os: str,
-        inputs: Sequence[Path], build: int, remarks: Sequence[str],
+        inputs: Sequence[Path], build: int, remarks: Sequence[str], told: Told | None = None,
     ) -> None:  # fmt: skip
+        """`told`: journeys, which give packets their ids and comments; without, pktmon's numbers are the ids."""
         self._files = files
         self._points = points
         self._comment, self._application, self._os = comment, application, os
         self._inputs = inputs
         self._build = build
         self._remarks = remarks
+        self._told = told
         self._stack = ExitStack()
         self._targets: list[Target] = []
         self._writers: list[PcapngWriter] = []
@@ -143,6 +175,8 @@ class CaptureWriter:
                     target, interfaces=[self._interface(channel) for channel in file.channels],
                     comment=self._comment, application=self._application, os=self._os,
                 ))  # fmt: skip
+                if self._told is not None:
+                    self._writers[-1].name_records(self._told.names)
             self._stack = stack.pop_all()
         return self
 
@@ -151,9 +185,11 @@ class CaptureWriter:
 
     def _interface(self, channel: Channel) -> Interface:
         point = self._points[channel.point]
+        place = self._told.places.get(point.name, "") if self._told is not None else ""
+        is_named = place and place != point.name
         return Interface(
-            name=point.name, description=point.description, link_type=channel.link_type, mac=point.mac,
-            ipv4=point.ipv4, ipv6=point.ipv6,
+            name=f"{point.name} {place}" if is_named else point.name, description=point.description,
+            link_type=channel.link_type, mac=point.mac, ipv4=point.ipv4, ipv6=point.ipv6,
         )  # fmt: skip
 
     def write(self, rows: PacketRows) -> None:
@@ -175,33 +211,45 @@ class CaptureWriter:
         from wnv import kernels
 
         writer, fragments = self._writers[number], rows.fragments
+        notes, note = self._notes(fragments)
+        if self._told is not None:
+            found = self._told.find(rows, len(self._points))
+            has_packet_id = found >= 0
+            packet_id = np.zeros(len(rows), np.uint64)
+            packet_id[has_packet_id] = self._told.journey[found[has_packet_id]]
+            options = self._told.comments(rows, found, [one.comment for one in notes], note)
+            note = np.arange(len(rows))
+        else:
+            packet_id, has_packet_id, options = fragments.group, fragments.has_group, None
+            numbers = np.array([*(writer.add_note(one) for one in notes), -1], np.int64)
+            note = numbers[note]
         is_joined = fragments.is_large_send | (fragments.n_coalesced > 1)
         writer.write(Packets(
             data=rows.data, start=fragments.start, captured_bytes=fragments.n_bytes, original_bytes=rows.original_bytes,
             ts_ns=rows.ts_ns, interface=interface,
             flags=rows.direction.astype(np.uint32) | np.where(is_joined, FLAG_LARGE_SEND, 0).astype(np.uint32),
-            packet_id=fragments.group, has_packet_id=fragments.has_group, pid=rows.pid, tid=rows.tid,
-            has_thread=rows.pid != _NULL_ID, note=self._notes(writer, fragments),
+            packet_id=packet_id, has_packet_id=has_packet_id, pid=rows.pid, tid=rows.tid,
+            has_thread=rows.pid != _NULL_ID, note=note, options=options,
         ))  # fmt: skip
         self._files[number].n_packets = writer.n_packets
         self._files[number].n_without_time = writer.n_without_time
         kernels.tally_interfaces(interface, rows.ts_ns, fragments.is_drop, NO_TIME, self._tallies[number])
 
-    def _notes(self, writer: PcapngWriter, fragments: Fragments) -> I64:
-        """What is said about each packet beside its bytes; most have nothing."""
+    def _notes(self, fragments: Fragments) -> tuple[list[Note], I64]:
+        """What is said about packets beside their bytes, and which of it about each; -1 = nothing, as about most."""
         note = np.full(len(fragments), -1, np.int64)
         told = fragments.is_drop | (fragments.vlan > 0) | fragments.is_large_send | (fragments.n_coalesced > 1)
         told |= (fragments.source_port >= 0) | (fragments.remark >= 0)
         rows = np.flatnonzero(told)
         if not len(rows):
-            return note
+            return [], note
         first, codes = _number_facts(fragments, rows)
-        numbers = [writer.add_note(self._note(fragments, row)) for row in rows[first[:NOTES_MAX]].tolist()]
+        notes = [self._note(fragments, row) for row in rows[first[:NOTES_MAX]].tolist()]
         # Only a hostile file says so many different things; what is beyond gets the verdict alone.
         rest = fragments.is_drop[rows[first[NOTES_MAX:]]].tolist()
-        numbers += [writer.add_note(Note("", VERDICT_DROP if is_drop else None)) for is_drop in rest]
-        note[rows] = np.array(numbers, np.int64)[codes]
-        return note
+        notes += [Note("", VERDICT_DROP if is_drop else None) for is_drop in rest]
+        note[rows] = codes
+        return notes, note
 
     def _note(self, fragments: Fragments, row: int) -> Note:
         parts = []

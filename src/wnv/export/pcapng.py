@@ -76,6 +76,15 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
+class PacketOptions:
+    """Finished options, one run a packet: comment, and verdict of those that were dropped (`export.comments`)."""
+
+    words: U32
+    start: I64
+    """`words[start[k] : start[k + 1]]` are those of packet k; none where both are equal."""
+
+
+@dataclass(frozen=True, slots=True)
 class Packets:
     """Packets to write: columns of equal length, in the order of the file."""
 
@@ -98,11 +107,13 @@ class Packets:
     tid: U32
     has_thread: BOOL
     note: I64
-    """What `PcapngWriter.add_note` returned; -1 = none."""
+    """What `PcapngWriter.add_note` returned, or a row of `options`; -1 = none."""
+    options: PacketOptions | None = None
+    """Options of these packets alone, in place of the notes."""
 
 
 _Column: TypeAlias = np.ndarray[Any, Any]  # Any: columns of all types
-_COLUMNS: Final = tuple(field.name for field in fields(Packets) if field.name != "data")
+_COLUMNS: Final = tuple(field.name for field in fields(Packets) if field.name not in ("data", "options"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +243,8 @@ class PcapngWriter:
         _refuse((original < 0) | (original > 0xFFFF_FFFF), "its original length does not fit in 32 bits")
         interface, note = packets.interface, packets.note
         _refuse((interface < 0) | (interface >= self._n_interfaces), "there is no such interface")
-        _refuse((note < -1) | (note >= len(self._notes)), "there is no such note")
+        n_notes = len(self._notes) if packets.options is None else len(packets.options.start) - 1
+        _refuse((note < -1) | (note >= n_notes), "there is no such note")
 
     def _prepare(self, packets: Packets, rows: slice) -> list[_Column]:
         """The columns of `rows`, and the notes, as `fill_packet_blocks` takes them."""
@@ -256,6 +268,8 @@ class PcapngWriter:
             (packets.note[rows], np.int64),
         )
         whole = [np.ascontiguousarray(column, dtype) for column, dtype in columns]
+        if packets.options is not None:
+            return [*whole, packets.options.words, packets.options.start]
         return [*whole, self._note_words, self._note_start]
 
     def _gather_notes(self) -> None:

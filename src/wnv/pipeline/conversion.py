@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from wnv.packets.headers import summarize
 from wnv.packets.points import IN, LINK_UNKNOWN, NO_DIRECTION, OUT, Channel, Point, PointKind
 from wnv.packets.sightings import PacketRows
 from wnv.pipeline.scanning import Opened
+
+if TYPE_CHECKING:
+    from wnv.pipeline.following import Followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class CaptureOptions:
     per_interface: bool = False
     only: Chosen | None = None
     """None = all."""
+    told: Followed | None = None
+    """Journeys, which name interfaces and packets; without, the events alone are heard."""
 
 
 def convert_to_pcapng(
@@ -80,6 +86,7 @@ def convert_to_pcapng(
     writer = CaptureWriter(
         files, points, comment=overview.section_comment(), application=f"wnv {__version__}",
         os=facts.windows, inputs=source.inputs, build=facts.build, remarks=facts.remarks,
+        told=options.told,
     )  # fmt: skip
     batches = _batches(source, wanted, points, options, progress=progress)
     result = CaptureResult(files, left_out)
@@ -97,10 +104,21 @@ def _batches(
             continue
         keep = wanted[rows.point] if not wanted.all() else np.ones(len(rows), np.bool_)
         if options.is_once:
-            keep &= first_sight.of(rows)
+            keep &= _stands_for_its_packet(rows, options.told, first_sight, len(points))
         if options.only is not None:
             keep &= options.only.includes(rows, len(points))
         yield rows if keep.all() else rows.take(keep)
+
+
+def _stands_for_its_packet(
+    rows: PacketRows, told: Followed | None, first_sight: _FirstSight, n_points: int
+) -> BOOL:  # fmt: skip
+    """One sighting a packet: the one its journey chose, or, of what is part of no journey, the first."""
+    first = first_sight.of(rows)
+    if told is None or not len(told.event_row):
+        return first
+    found = told.find(rows, n_points)
+    return np.where(found >= 0, told.is_chosen[np.maximum(found, 0)], first)
 
 
 def longest_sightings(source: Opened) -> list[dict[str, object]]:

@@ -1,0 +1,48 @@
+"""What journeys say of sightings."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from explained import recordings
+from wnv import open_trace
+from wnv.pipeline.following import Followed, follow_sightings
+
+
+@cache
+def followed(name: str) -> Followed:
+    with open_trace(recordings(name)[0], use_cache=False) as trace:
+        return follow_sightings(trace.dataset)
+
+
+def test_each_journey_is_chosen_once() -> None:
+    found = followed("nat-web")
+    chosen = found.journey[found.is_chosen]
+    assert sorted(chosen.tolist()) == sorted(set(found.journey.tolist()))
+
+
+def test_sightings_are_in_order_of_event_and_point() -> None:
+    found = followed("broadcasts")
+    keys = found.event_row * 1000 + found.point
+    assert (np.diff(keys) > 0).all()
+
+
+def test_sightings_of_a_recording_are_found_by_event_and_point() -> None:
+    found = followed("nat-web")
+    with open_trace(recordings("nat-web")[0], use_cache=False) as trace:
+        for rows in trace.scanned().sightings():
+            assert rows is not None
+            places = found.find(rows, len(trace.scanned().capture.points))
+            assert (places >= 0).all()
+            assert (found.event_row[places] == rows.event_row).all()
+            assert (found.point[places] == rows.point).all()
+
+
+def test_a_recording_without_journeys_has_nothing_to_say() -> None:
+    empty = np.zeros(0, np.int64)
+    nothing = Followed(empty, empty, empty, empty, empty, empty, empty.astype(bool), empty, [], {}, {})
+    with open_trace(recordings("nat-web")[0], use_cache=False) as trace:
+        rows = next(rows for rows in trace.scanned().sightings() if rows is not None)
+    assert (nothing.find(rows, 9) == -1).all()
