@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import HOST_NIC, NIC, VM_NIC, at, connected, disconnected, passage, topology_of
-from wnv.export.graph import Drawing, drawing_of, render_mermaid, render_svg
+from wnv.export.graph import Drawing, drawing_of, render_mermaid, render_svg, way_of
 from wnv.providers.facts import Fact, Ref, Thing
 from wnv.topology.build import Builder
 
@@ -93,3 +93,17 @@ def test_names_are_nothing_but_text(names: list[str]) -> None:
 def test_the_nic_of_the_container_is_drawn(tmp_path: Path) -> None:
     svg = "\n".join(render_svg(_drawing(tmp_path), "net"))
     assert NIC.friendly_name in svg
+
+
+def test_a_journey_passes_the_switch_between_two_of_its_nics(tmp_path: Path) -> None:
+    drawing = _drawing(tmp_path)
+
+    def hop(nic: str, vswitch: str = "nat", container: str = "", vm: str = "") -> dict[str, object]:
+        return {"session_id": 0, "nic": nic, "vswitch": vswitch, "container": container, "vm": vm}
+
+    names = {(node.session_id, node.node_id): node.name for node in drawing.nodes}
+    guest = "VM 5c2d5e1f/Network Adapter"
+    hops = [hop(guest, vm="VM 5c2d5e1f"), hop(guest, vm="VM 5c2d5e1f"), hop("HNS Internal NIC"), hop("unknown")]
+    assert [names[key] for key in way_of(drawing, hops)] == ["VM 5c2d5e1f", guest, "nat", "HNS Internal NIC"]
+    assert [names[key] for key in way_of(drawing, hops[::-1])] == ["HNS Internal NIC", "nat", guest, "VM 5c2d5e1f"]
+    assert way_of(drawing, [hop("unknown")]) == []
