@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 import slow_reader
 from wnv.decode.description import EventDescription, FieldDescription, InType, OutType, Source, ValueMap
-from wnv.decode.manifest import MOST_BYTES, MOST_DEPTH, JoinedChunks, join_chunks, parse_manifest
+from wnv.decode.manifest import (
+    MOST_BYTES,
+    MOST_DEPTH,
+    MOST_FIELDS,
+    MOST_LAYOUTS,
+    JoinedChunks,
+    join_chunks,
+    parse_manifest,
+)
 from wnv.decode.provider import Descriptions, ProviderEvents
 from wnv.errors import WnvError
 
@@ -214,6 +222,21 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
 def test_what_is_no_plain_manifest_is_refused(data: str, text: str) -> None:
     with pytest.raises(WnvError, match=text):
         parse_manifest(data.encode())
+
+
+def test_numbers_of_fields_and_layouts_are_bounded() -> None:
+    found = fields_of("".join(f'<data name="f{n}" inType="win:UInt8"/>' for n in range(MOST_FIELDS + 1000)))
+    assert len(found) == MOST_FIELDS + 1
+    assert [field.is_unsure for field in found[-2:]] == [False, True]
+    numbers = range(20)
+    templates = "".join(f'<template tid="T{n}"><data name="a{n}" inType="win:UInt8"/></template>' for n in numbers)
+    events = "".join(f'<event value="1" template="T{n}"/>' for n in numbers)
+    (provider,) = parse_manifest(
+        f"""<instrumentationManifest><instrumentation><events><provider name="P" guid="{{{GUID}}}">
+        <templates>{templates}</templates><events>{events}</events></provider></events></instrumentation>
+        </instrumentationManifest>""".encode()
+    )
+    assert len(provider.events[0].variants[0].layouts) == MOST_LAYOUTS
 
 
 def test_structures_nest_only_so_far() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import slow_reader
 from wnv.decode.description import FieldDescription, InType, OutType, Source
-from wnv.decode.tracelogging import DEPTH_MAX, SCHEMAS_MAX, Schemas, parse_schema
+from wnv.decode.tracelogging import DEPTH_MAX, SCHEMA_BYTES_MAX, Schemas, parse_schema
 
 Field = FieldDescription
 
@@ -91,11 +91,14 @@ def test_a_schema_is_parsed_once_for_each_provider() -> None:
     assert schemas.describe(raw, "d2") is not schemas.describe(raw, "d1")
 
 
-def test_the_number_of_schemas_is_bounded() -> None:
+def test_very_many_schemas_are_not_kept_but_all_described() -> None:
     schemas = Schemas()
-    for number in range(SCHEMAS_MAX):
-        schemas.describe(struct.pack("<I", number), "d1")
-    assert schemas.describe(schema(b"a\0\x04"), "d1") is None
+    for number in range(40):
+        raw = schema(b"".join(b"%04d%04d\0\x04" % (number, k) for k in range(2000)))
+        description = schemas.describe(raw, "d1")
+        assert description is not None
+        assert len(description.fields) == 2000
+        assert len(schemas) * len(raw) <= SCHEMA_BYTES_MAX + 2 * len(raw)
 
 
 @pytest.mark.parametrize("name", ["tracelogging-amsi.etl", "tracelogging-primitive-types.etl"])

@@ -36,9 +36,10 @@ KINDS_COUNTED_MAX: Final = 1 << 16
 """Of events that were not decoded; more are counted together."""
 KINDS_KEPT_MAX: Final = 1 << 16
 """Descriptions looked up and not forgotten."""
+_FIELDS_KEPT_MAX: Final = 1 << 18  # of all programs, some 300 bytes each
 _CELLS_MAX: Final = 1 << 22  # values decoded at a time, of 16 bytes and more: bounds the memory
 _COMMON_KINDS: Final = 16
-_CHUNK_BYTES_MAX: Final = 64 * 2**20
+_CHUNK_BYTES_MAX: Final = 16 * 2**20
 MANIFEST_ID, _MANIFEST_OPCODE = 0xFFFE, 0xFE
 
 
@@ -110,6 +111,7 @@ class Decoder:
         self._manifests: dict[str, list[Descriptions]] | None = None
         self._descriptions: dict[_Kind, EventDescription | None] = {}
         self._programs: dict[int, tuple[EventDescription, Program]] = {}
+        self._n_program_fields = 0
         self._undecoded: dict[tuple[_Kind, Reason], tuple[str, int]] = {}
         self._notes = ProcessNotes(session_of_buffer)
 
@@ -227,9 +229,11 @@ class Decoder:
     def _program(self, description: EventDescription) -> Program:
         known = self._programs.get(id(description))  # kept alive by being in the value
         if known is None:
-            if len(self._programs) >= KINDS_KEPT_MAX:
+            if len(self._programs) >= KINDS_KEPT_MAX or self._n_program_fields > _FIELDS_KEPT_MAX:
                 self._programs.clear()
+                self._n_program_fields = 0
             known = self._programs[id(description)] = description, build_program(description.fields)
+            self._n_program_fields += len(known[1])
         return known[1]
 
     # --- pass 2 ---------------------------------------------------------------------------------------

@@ -26,6 +26,10 @@ MOST_DEPTH: Final = 32
 MOST_ELEMENTS: Final = 200_000
 """Some 100 MB when parsed; the largest of Windows' own has a fifth of that."""
 MOST_STRUCT_DEPTH: Final = 8
+MOST_FIELDS: Final = 4096
+"""Of a template or structure; behind them nothing is known."""
+MOST_LAYOUTS: Final = 8
+"""Of one id and version, which stands in a manifest once for each of its channels."""
 MOST_JOINED_BYTES: Final = 64 << 20
 """Of all manifests that are taken from a recording, and of those whose chunks are not all there yet."""
 
@@ -217,9 +221,9 @@ def _provider(element: _Element, strings: Mapping[str, str]) -> ProviderEvents:
         if entry is None:
             continue
         before = entries.setdefault((entry.event_id, entry.version), entry)
-        if before is not entry:  # the same event for two channels
-            both = tuple(dict.fromkeys(before.variants[0].layouts + entry.variants[0].layouts))
-            entries[entry.event_id, entry.version] = replace(before, variants=(Variant(0, 0, both),))
+        known, (more,) = before.variants[0].layouts, entry.variants[0].layouts
+        if all(one is not more for one in known) and len(known) < MOST_LAYOUTS:  # the same event for two channels
+            entries[entry.event_id, entry.version] = replace(before, variants=(Variant(0, 0, (*known, more)),))
     name = element.attributes.get("name", "")
     return ProviderEvents(guid, name, keywords, tuple(entries[key] for key in sorted(entries)))
 
@@ -274,18 +278,20 @@ def _word(entry: Mapping[str, str], strings: Mapping[str, str]) -> str:
 
 
 def _layouts(provider: _Element, maps: Mapping[str, ValueMap]) -> dict[str, Layout]:
-    """The fields of each template, by its id."""
-    return {
-        template.attributes["tid"]: _fields(template.children, maps, MOST_STRUCT_DEPTH)
-        for template in provider.within("templates", "template")
-        if "tid" in template.attributes
-    }
+    """The fields of each template, by its id; equal ones are one object."""
+    distinct: dict[Layout, Layout] = {}
+    found = {}
+    for template in provider.within("templates", "template"):
+        if "tid" in template.attributes:
+            layout = _fields(template.children, maps, MOST_STRUCT_DEPTH)
+            found[template.attributes["tid"]] = distinct.setdefault(layout, layout)
+    return found
 
 
 def _fields(
-    elements: Sequence[_Element], maps: Mapping[str, ValueMap], depth: int, outer: Collection[str] = ()
+    elements: Sequence[_Element], maps: Mapping[str, ValueMap], depth: int, outer: tuple[Collection[str], ...] = ()
 ) -> Layout:
-    """The fields of a template, or the members of a structure, behind the fields `outer` of the event."""
+    """The fields of a template, or the members of a structure, behind the fields `outer` of what it is in."""
     found: dict[str, FieldDescription] = {}
     n_named: Counter[str] = Counter()
     for element in elements:
@@ -294,8 +300,8 @@ def _fields(
         name = element.attributes.get("name", "")
         n_named[name] += 1
         unique = name if name not in found else f"{name}_{n_named[name]}"
-        one = _field(element, unique, {*outer, *found}, maps, depth)
-        if one is None:
+        one = _field(element, unique, (*outer, found), maps, depth)
+        if one is None or len(found) >= MOST_FIELDS:
             found[unique] = FieldDescription(unique, InType.BINARY, is_unsure=True)
             break
         found[unique] = one
@@ -305,7 +311,7 @@ def _fields(
 def _field(
     element: _Element,
     name: str,
-    before: Collection[str],
+    before: tuple[Collection[str], ...],
     maps: Mapping[str, ValueMap],
     depth: int,
 ) -> FieldDescription | None:
@@ -315,7 +321,7 @@ def _field(
     for key in ("length", "count"):
         text = attributes.get(key)
         number = None if text is None else _number(text)
-        if text is None or text in before:
+        if text is None or any(text in names for names in before):
             sizes.append(text)
         elif number is not None and 0 <= number <= 0xFFFF:
             sizes.append(number)

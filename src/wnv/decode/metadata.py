@@ -16,7 +16,7 @@ EVENT_INFO, MAP_INFO = 0x20, 0x21
 """Their opcodes."""
 
 INFOS_MAX: Final = 1 << 15
-INFO_BYTES_MAX: Final = 64 * 2**20
+INFO_BYTES_MAX: Final = 16 * 2**20
 _FIELDS_MAX: Final = 4096
 _DEPTH_MAX: Final = 8
 _ALTERNATIVES_MAX: Final = 8

@@ -11,7 +11,8 @@ FIELDS_MAX: Final = 4096
 DEPTH_MAX: Final = 8
 """Of structures; real schemas have one level."""
 SCHEMAS_MAX: Final = 1 << 16
-"""Distinct schemas that are kept of one recording."""
+SCHEMA_BYTES_MAX: Final = 1 << 19
+"""Schemas of one recording that are kept, and their bytes; when there are more, all are forgotten and parsed anew."""
 
 _TYPE_MASK, _CONSTANT, _VARIABLE, _CUSTOM, _HAS_OUT = 0x1F, 0x20, 0x40, 0x60, 0x80
 _OUT_MASK, _HAS_TAGS, _TAG_GOES_ON = 0x7F, 0x80, 0x80
@@ -127,19 +128,25 @@ def parse_schema(
 
 
 class Schemas:
-    """The schemas of one recording, each parsed once."""
+    """The schemas of one recording, each parsed once as long as there are not very many."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes], EventDescription | None] = {}
+        self._n_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def describe(
         self, raw: bytes, provider: str, *, provider_name: str = "", event_id: int = 0, version: int = 0
     ) -> EventDescription | None:
-        """As `parse_schema`; None also behind the first `SCHEMAS_MAX` schemas, which bounds the memory."""
+        """As `parse_schema`."""
         key = provider, raw
         if key not in self._known:
-            if len(self._known) >= SCHEMAS_MAX:
-                return None
+            if len(self._known) >= SCHEMAS_MAX or self._n_bytes > SCHEMA_BYTES_MAX:
+                self._known.clear()
+                self._n_bytes = 0
+            self._n_bytes += len(raw)
             self._known[key] = parse_schema(
                 raw, provider, provider_name=provider_name, event_id=event_id, version=version
             )
