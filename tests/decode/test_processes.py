@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from etl_writer import Event, TraceSpec, build, event_header, full_header, syste
 from recordings import save
 from wnv.decode import classic
 from wnv.decode.decoder import Decoder
-from wnv.decode.processes import ProcessNotes, ProcessTable, last_before
+from wnv.decode.description import EventDescription, FieldDescription, InType, Source
+from wnv.decode.processes import KERNEL_PROCESS, ProcessNotes, ProcessTable, last_before
 from wnv.diagnostics import Log
 from wnv.etl.reader import Recording
 
@@ -95,6 +97,37 @@ def test_the_class_itself_says_the_same_as_the_hook_id(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert named(tmp_path, events) == ["dns.exe"]
     assert named(tmp_path, events, pid=101) == [None]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelProcess:
+    """A catalog with the provider's layout alone, as recordings bring it along."""
+
+    def describe(self, provider: str, event_id: int, version: int, *, build: int) -> EventDescription | None:
+        fields = (
+            FieldDescription("ProcessID", InType.UINT32), FieldDescription("CreateTime", InType.FILETIME),
+            FieldDescription("ImageName", InType.UNICODE_STRING),
+        )  # fmt: skip
+        return EventDescription(provider, event_id, version, "", fields, Source.METADATA)
+
+
+def test_the_provider_of_processes_names_them_by_the_file_of_their_path(tmp_path: Path) -> None:
+    def told(event_id: int, at: int, pid: int, created: int, path: str) -> Event:
+        raw = struct.pack("<Iq", pid, created) + path.encode("utf-16-le") + b"\0\0"
+        return event_header(provider=KERNEL_PROCESS, id=event_id, ticks=T0 + at, payload=raw)
+
+    events = [
+        told(1, 1, 100, 0, "\\Device\\HarddiskVolume3\\app\\nginx.exe"), logged(2, 100),
+        told(2, 3, 100, 0, "\\Device\\HarddiskVolume3\\app\\nginx.exe"), logged(4, 100),
+        told(15, 5, 100, 0, "curl.exe"), logged(6, 100),
+    ]  # fmt: skip
+    decoder = Decoder(20348, KernelProcess(), Log())
+    with Recording([save(tmp_path, build(TraceSpec(), events))], Log()) as recording:
+        recording.scan(decoder.learn)
+        times = [int(ts) for piece in recording.slices() for ts in piece.events.ts_ns[piece.events.has_descriptor]]
+    pids = np.full(len(times), 100)
+    found = decoder.processes.names(np.zeros(len(times), np.int64), pids, np.array(times))
+    assert found == ["nginx.exe", "nginx.exe", "nginx.exe", "curl.exe", "curl.exe", "curl.exe"]
 
 
 def test_a_process_is_in_the_container_that_its_events_name(tmp_path: Path) -> None:
