@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,14 @@ class TestTablesWriter:
             writer.finish({"by": "other"})
         assert json.loads((place / "meta.json").read_text())["by"] == "one"
         assert [path.name for path in tmp_path.iterdir()] == ["one.wnv"]
+
+    def test_what_a_killed_one_left_goes_after_a_day(self, tmp_path: Path) -> None:
+        for name, age in ((".a[1].wnv.00.part", 90_000), (".a[1].wnv.01.part", 10), (".b.wnv.00.part", 90_000)):
+            (tmp_path / name).mkdir()
+            os.utime(tmp_path / name, (time.time() - age,) * 2)
+        with TablesWriter(tmp_path / "a[1].wnv", [SESSION]) as writer:
+            writer.finish({})
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".a[1].wnv.01.part", ".b.wnv.00.part", "a[1].wnv"]
 
     def test_only_the_owner_may_read(self, tmp_path: Path) -> None:
         with TablesWriter(tmp_path / "one.wnv", [SESSION]) as writer:

@@ -81,6 +81,12 @@ class TestOpenTable:
         with pytest.raises(WnvError, match="cannot be read"):
             read_table(open_table(tmp_path, THINGS))
 
+    def test_row_groups_of_any_size(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        written(tmp_path, 3)
+        monkeypatch.setattr("wnv.store.tables._READ_ROWS_MAX", 2)
+        with pytest.raises(WnvError, match="larger than wnv writes"):
+            open_table(tmp_path, THINGS)
+
     def test_a_folder_in_its_place(self, tmp_path: Path) -> None:
         (tmp_path / file_name(THINGS)).mkdir()
         with pytest.raises(WnvError, match="no regular file"):

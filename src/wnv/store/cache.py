@@ -12,7 +12,6 @@ import hashlib
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,13 +23,12 @@ from typing import Final
 from wnv import __version__
 from wnv.errors import WnvError
 from wnv.etl.source import Source
-from wnv.store.folder import BASE_FORMAT, SUFFIX, source_of
+from wnv.store.folder import BASE_FORMAT, SUFFIX, remove_forgotten, source_of
 
 SIZE_BYTES: Final = 20 * 2**30
 """Unless WNV_CACHE_BYTES says otherwise."""
 _BLOCK_BYTES: Final = 64 * 2**10
 _BLOCKS: Final = 64
-_FORGOTTEN_S: Final = 24 * 3600  # a part that is so old was left by a process that was killed
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
@@ -107,14 +105,14 @@ class Cache:
     def entries(self) -> list[Entry]:
         """All entries, the last used first."""
         found = []
-        for path in self._paths(f"*{SUFFIX}"):
+        for path in self._paths():
             with suppress(OSError):  # another process may be removing it
                 found.append(Entry(path, source_of(path), _size(path), path.stat().st_mtime))
         return sorted(found, key=lambda one: -one.used_s)
 
     def trim(self, keep: Path) -> list[Entry]:
         """Remove the least recently used entries until the rest is small enough, but never `keep`; those removed."""
-        self._remove_forgotten()
+        remove_forgotten(self.folder)
         left, removed = 0, []
         for entry in self.entries():
             left += entry.n_bytes
@@ -129,18 +127,12 @@ class Cache:
         removed = self.entries()
         for entry in removed:
             shutil.rmtree(entry.path, ignore_errors=True)
-        self._remove_forgotten(age_s=0)
+        remove_forgotten(self.folder, age_s=0)
         return removed
 
-    def _remove_forgotten(self, age_s: float = _FORGOTTEN_S) -> None:
-        now = time.time()
-        for path in (*self._paths(".*.part"), *self._paths(".*.old")):
-            with suppress(OSError):
-                if now - path.stat().st_mtime >= age_s:
-                    shutil.rmtree(path, ignore_errors=True)
-
-    def _paths(self, pattern: str) -> Iterator[Path]:
-        return (path for path in sorted(self.folder.glob(pattern)) if path.is_dir() and not path.is_symlink())
+    def _paths(self) -> Iterator[Path]:
+        places = sorted(self.folder.glob(f"*{SUFFIX}"))
+        return (path for path in places if path.is_dir() and not path.is_symlink() and not path.name.startswith("."))
 
 
 def _size(path: Path) -> int:

@@ -12,11 +12,13 @@ is whole, also after an interruption and with several writers at once: the last 
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -46,6 +48,7 @@ _DERIVED = "derived"
 _KIND = "wnv trace folder"
 _META_BYTES_MAX = 64 * 2**20
 _SLICES_WAITING = 2
+_FORGOTTEN_S: Final = 24 * 3600
 
 
 class TablesWriter:
@@ -85,6 +88,7 @@ class TablesWriter:
 
     def __enter__(self) -> Self:
         try:
+            remove_forgotten(self._path.parent, glob.escape(self._path.name))
             self._part.mkdir(mode=0o700)
             for name, table in self._tables.items():
                 self._writers[name] = TableWriter(self._part, table)
@@ -179,6 +183,16 @@ class TablesWriter:
 
 
 _BY_WEIGHT = {"frames": 0, "events": 1, "hops": 0, "journeys": 1}
+
+
+def remove_forgotten(folder: Path, name: str = "*", age_s: float = _FORGOTTEN_S) -> None:
+    """Remove what writers that were killed left beside the folders `name` (a pattern) in `folder`."""
+    now = time.time()
+    for pattern in (f".{name}.*.part", f".{name}.*.old"):
+        for path in folder.glob(pattern):
+            with suppress(OSError):  # somebody else may be removing it
+                if path.is_dir() and not path.is_symlink() and now - path.stat().st_mtime >= age_s:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 class NotWritable(WnvError):
