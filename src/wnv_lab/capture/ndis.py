@@ -6,18 +6,17 @@ docs/reference/lab-paths.md for the rest.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wnv_lab.capture.recording import Recording
+from wnv_lab.capture.rundown import FIRST_WINNAT_BUILD, arrival, nic_named, port_named, rundown, switch_named
 from wnv_lab.etl.writer import EtlWriter, EventKind
-from wnv_lab.events import hns, lbfo, ndiscap, tcpip, vfp, vmswitch, wfp, winnat
-from wnv_lab.events.fields import Named, Socket
+from wnv_lab.events import ndiscap, vfp, vmswitch, wfp, winnat
+from wnv_lab.events.fields import Socket
 from wnv_lab.frames import ICMP, IPV4, TCP, ip_text, mac_text
-from wnv_lab.inventory import endpoint_json, network_json
-from wnv_lab.model import Header, Host, Nic, Port, VSwitch
+from wnv_lab.model import Header, Host, Nic, Port
 from wnv_lab.stack import Stack
 from wnv_lab.stages import Kind, Route, Sink, Stage
 from wnv_lab.winnat import WinNat
@@ -30,23 +29,6 @@ LEAD_NS = 20_000_000
 """The session runs this long before anything happens."""
 SERVICE_PID, SERVICE_TID = 1244, 5120
 STATUS_DROPPED = 0xC000_0001
-FIRST_WINNAT_BUILD = 17763
-"""No manifest of an older build is known; there the lab writes what is common to all since."""
-
-
-def nic_named(nic: Nic) -> Named:
-    """A NIC as the switch calls it."""
-    return Named(nic.nic_name, nic.friendly)
-
-
-def switch_named(switch: VSwitch) -> Named:
-    """A switch as its events call it."""
-    return Named(switch.guid, switch.name)
-
-
-def port_named(port: Port) -> Named:
-    """A port as its events call it."""
-    return Named(port.name, port.friendly)
 
 
 class NdisCapture:
@@ -99,7 +81,7 @@ class NdisCapture:
             Kind.VFP_BINDING: self._vfp_binding,
             Kind.DROP: self._drop,
         }
-        self._preamble()
+        self._log(world.start_ns - LEAD_NS + 1_000_000, 40_000, rundown(host, capture, doubts))
 
     def sink(self, stage: Stage, route: Route) -> Sink | None:
         """What this session logs of a stage."""
@@ -530,174 +512,17 @@ class NdisCapture:
         payload = vfp.packet_result(port, direction, flow, status=vfp.STATUS_BLOCKED)
         return self._each(flow.kind_of(vfp.RESULT_KINDS), lambda _f, _t: payload)
 
-    # -- what the session logs when it begins ----------------------------------------------------------------------
-
-    def _preamble(self) -> None:
-        ns = self.world.start_ns - LEAD_NS + 1_000_000
-        events: list[tuple[EventKind, bytes]] = []
-        snap = self.capture.truncate_bytes
-        rules = [(ndiscap.RULE_TRUNCATE_BYTES, snap.to_bytes(4, "little"))] if snap else []
-        if self.capture.is_multilayer:
-            rules.append((ndiscap.RULE_MULTI_LAYER, b"\x01\0\0\0"))
-        events.append((ndiscap.KIND_1011, ndiscap.rules_count(len(rules))))
-        events += [
-            (ndiscap.KIND_1016, ndiscap.rule(rule_id=number, directive=1, value=value)) for number, value in rules
-        ]
-        events += self._layers()
-        events += self._interfaces()
-        if self._has("winnat"):
-            events += self._nats()
-        if self._has("hns"):
-            events += self._networks()
-        if self._has("lbfo"):
-            for team in (nic for nic in self.host.nics if nic.members):
-                events += [
-                    (lbfo.KIND_13, lbfo.membership(team_nic=team.if_index, member=f"{{{m.guid}}}"))
-                    for m in team.members
-                ]
-        for number, (kind, payload) in enumerate(events):
-            self.recording.log(ns + number * 40_000, 0, SERVICE_PID, SERVICE_TID, kind, payload)
-
-    def _nics(self) -> list[Nic]:
-        """The NICs that are there when the session begins."""
-        return [nic for nic in self.host.nics if self.host.starting(nic) is None]
-
-    def _layers(self) -> list[tuple[EventKind, bytes]]:
-        events = []
-        for nic in self._nics():
-            indices = [*(layer.if_index for layer in reversed(nic.layers))] if self.capture.is_multilayer else []
-            for lower in [nic.if_index, *indices]:
-                events.append((ndiscap.KIND_1014, ndiscap.layer(miniport_if_index=nic.if_index, lower_if_index=lower)))
-            layers = [
-                (nic.if_index, nic.description),
-                *((layer.if_index, layer.name) for layer in reversed(nic.layers)),
-            ]
-            events.append(
-                (
-                    ndiscap.KIND_5101,
-                    ndiscap.source(
-                        source_id=ndiscap.SOURCE_NDIS,
-                        source_name=nic.description if nic.kind == "physical" else nic.name,
-                        if_index=nic.if_index,
-                        layers=layers,
-                    ),
-                )
-            )
-        if self.capture.points != "physical":
-            events += [
-                (
-                    ndiscap.KIND_5101,
-                    ndiscap.source(
-                        source_id=ndiscap.SOURCE_VM_SWITCH, source_name=switch.name, if_index=switch.if_index
-                    ),
-                )
-                for switch in self.host.switches
-            ]
-        return events
-
-    def _interfaces(self) -> list[tuple[EventKind, bytes]]:
-        kind = tcpip.interface_rundown_kind(self.host.build)
-        if kind is None or not self._has("tcpip"):
-            return []
-        return [
-            (
-                kind,
-                tcpip.interface_rundown(
-                    if_index=nic.if_index,
-                    if_luid=tcpip.luid(tcpip.IF_TYPE_ETHERNET, 0x8000 + nic.if_index),
-                    alias=nic.name,
-                    mac_address=nic.mac,
-                    compartment_id=nic.stack.compartment,
-                    version=kind.version,
-                ),
-            )
-            for nic in self._nics()
-            if nic.stack is not None
-        ]
-
-    def _nats(self) -> list[tuple[EventKind, bytes]]:
-        events: list[tuple[EventKind, bytes]] = []
-        if self.host.build < FIRST_WINNAT_BUILD:
-            return events
-        for nat in self.host.nats:
-            if nat.is_ics and self.doubts.ics_events != "winnat":
-                continue
-            events.append(
-                (
-                    winnat.KIND_1023_V1,
-                    winnat.instance(
-                        name=nat.name,
-                        prefix=ip_text(nat.subnet),
-                        prefix_length=nat.prefix,
-                        external_if_index=nat.external.if_index,
-                        instance_type=1,
-                    ),
-                )
-            )
-            events.append(
-                (
-                    winnat.KIND_1026,
-                    winnat.external_address(
-                        instance_name=nat.name,
-                        address=ip_text(nat.outside),
-                        first_port=nat.first_port,
-                        last_port=nat.last_port,
-                    ),
-                )
-            )
-            for (protocol, port), (address, inside) in nat.mappings.items():
-                events.append(
-                    (
-                        winnat.KIND_1029,
-                        winnat.static_mapping(
-                            instance_name=nat.name,
-                            protocol=protocol,
-                            external=Socket(ip_text(nat.outside), port),
-                            internal=Socket(ip_text(address), inside),
-                        ),
-                    )
-                )
-        return events
-
-    def _networks(self) -> list[tuple[EventKind, bytes]]:
-        """HNS answers the snapshot that the capture takes of it."""
-        events = [
-            (
-                hns.KIND_1055,
-                hns.request(request="GET", entity="networks", entity_id=n.guid, data=json.dumps(network_json(n))),
-            )
-            for n in self.host.networks
-        ]
-        events += [
-            (
-                hns.KIND_1055,
-                hns.request(request="GET", entity="endpoints", entity_id=e.guid, data=json.dumps(endpoint_json(e))),
-            )
-            for n in self.host.networks
-            for e in n.endpoints
-            if self.host.starting(e.nic) is None
-        ]
-        return events
+    # -- what changes ------------------------------------------------------------------------------------------------
 
     def connected(self, port: Port, now_ns: int) -> None:
         """The switch, HNS and the capture driver tell of a container that has started."""
-        events: list[tuple[EventKind, bytes]] = []
-        endpoint, nic = port.endpoint, port.nic
-        if self._has("hns") and endpoint is not None:
-            settings = json.dumps(endpoint_json(endpoint))
-            events.append((hns.KIND_1041, hns.entity(
-                entity_type=hns.ENTITY_ENDPOINT, entity_id=endpoint.guid, operation_type=hns.OPERATION_CREATE,
-                settings=settings)))  # fmt: skip
-        if self._has("vmswitch"):
-            named = port_named(port), switch_named(port.switch)
-            events.append((vmswitch.KIND_67, vmswitch.port_event(*named)))
-            events.append((vmswitch.KIND_232, vmswitch.connection(nic_named(nic), *named)))
-        if nic.is_visible and self.capture.points == "both":
-            attached = ndiscap.layer(miniport_if_index=nic.if_index, lower_if_index=nic.if_index)
-            events.append((ndiscap.KIND_1014, attached))
-        for number, (kind, payload) in enumerate(events):
-            self.recording.log(now_ns + 1000 * number, 0, SERVICE_PID, SERVICE_TID, kind, payload)
+        events = arrival(port, self.capture)
+        self._log(now_ns, 1000, events)
         self.host.cpu_free_ns[0] = max(self.host.cpu_free_ns[0], now_ns + 1000 * len(events))
+
+    def _log(self, now_ns: int, gap_ns: int, events: Sequence[tuple[EventKind, bytes]]) -> None:
+        for number, (kind, payload) in enumerate(events):
+            self.recording.log(now_ns + gap_ns * number, 0, SERVICE_PID, SERVICE_TID, kind, payload)
 
     def disconnected(self, port: Port, now_ns: int) -> None:
         """The switch tells that a NIC was taken from its port."""
