@@ -55,8 +55,9 @@ def test_svg_has_boxes_lines_and_the_way_of_a_packet(tmp_path: Path) -> None:
     drawing = _drawing(tmp_path)
     way = [(0, node.node_id) for node in drawing.nodes[:2]]
     root = ET.fromstring("\n".join(render_svg(drawing, "net", way)))
-    boxes = [one for one in root.iter(f"{SVG}rect") if one.get("rx")]
+    boxes = [one for one in root.iter(f"{SVG}rect") if one.get("rx") == "6"]
     assert len(boxes) == len(drawing.nodes)
+    assert [one.text for one in root.iter(f"{SVG}text") if one.get("fill") == "#ffffff"] == ["1", "2"]
     assert sum(one.get("stroke") == "#c2410c" for one in boxes) == 2
     assert len(list(root.iter(f"{SVG}path"))) == len(drawing.lines) + 1
     places = {(one.get("x"), one.get("y")) for one in boxes}

@@ -100,15 +100,21 @@ def _lines(topology: Topology, nodes: Mapping[NodeKey, Node], ts_ns: int | None)
 def way_of(drawing: Drawing, hops: Iterable[Mapping[str, Any]]) -> list[NodeKey]:
     """The nodes that a journey passes, in order, by the names in its `hops`: NICs, and the switch between two of them.
 
-    A container or VM in which it begins or ends is part of it.
+    A container or VM in which it begins or ends is part of it, and so is NAT, where the host has but one.
     """
     by_name = {(node.session_id, node.kind in NIC_KINDS, node.name): node for node in drawing.nodes}
     switches = {(node.session_id, node.name): node for node in drawing.nodes if node.kind is NodeKind.VSWITCH}
     owners = {(n.session_id, n.name): n for n in drawing.nodes if n.kind in (NodeKind.CONTAINER, NodeKind.VM)}
     found: list[NodeKey] = []
     last: Mapping[str, Any] | None = None
-    seen = [hop for hop in hops if (hop["session_id"], True, hop["nic"]) in by_name]
-    for hop in seen:
+    nats = [node for node in drawing.nodes if node.kind is NodeKind.NAT]
+    known = [hop for hop in hops if (hop["session_id"], True, hop["nic"]) in by_name or hop.get("kind") == "nat"]
+    seen = [hop for hop in known if hop.get("kind") != "nat"]
+    for hop in known:
+        if hop.get("kind") == "nat":
+            if len(nats) == 1:
+                found.append(_key(nats[0]))
+            continue
         nic = by_name[hop["session_id"], True, hop["nic"]]
         switch = switches.get((hop["session_id"], hop["vswitch"]))
         if last is not None and last["nic"] != hop["nic"] and switch is not None and last["vswitch"] == hop["vswitch"]:
@@ -205,6 +211,7 @@ def render_svg(drawing: Drawing, title: str, path: Sequence[NodeKey] = ()) -> It
     on_path = set(path)
     for node in drawing.nodes:
         yield from _svg_box(layout, node, is_marked=_key(node) in on_path)
+    yield from _svg_numbers(layout, path)
     note = f", {drawing.n_left_out} more not drawn" if drawing.n_left_out else ""
     yield f'<text x="{_MARGIN}" y="{height - 10}" fill="#5f6b76">{_svg_text(title + note)}</text>'
     yield "</svg>"
@@ -289,6 +296,23 @@ def _svg_path(layout: _Layout, path: Sequence[NodeKey]) -> Iterator[str]:
             f'<path d="M{steps}" fill="none" stroke="#c2410c" stroke-width="4" stroke-opacity="0.55" '
             'stroke-linejoin="round" stroke-linecap="round"/>'
         )
+
+
+def _svg_numbers(layout: _Layout, path: Sequence[NodeKey]) -> Iterator[str]:
+    """The order in which a journey passes boxes, at their upper right corners."""
+    steps: dict[NodeKey, list[str]] = {}
+    for number, key in enumerate(path, 1):
+        steps.setdefault(key, []).append(str(number))
+    for key, numbers in steps.items():
+        if key in layout.place:
+            x, y = layout.place[key][0] + _BOX_WIDTH - 8, layout.place[key][1] + 2
+            text = ", ".join(numbers)
+            width = 12 + 7 * len(text)
+            yield f'<rect x="{x - width // 2}" y="{y - 9}" width="{width}" height="18" rx="9" fill="#c2410c"/>'
+            yield (
+                f'<text x="{x}" y="{y + 4}" text-anchor="middle" fill="#ffffff" font-size="11" '
+                f'font-weight="600">{text}</text>'
+            )
 
 
 def _svg_box(layout: _Layout, node: Node, *, is_marked: bool) -> Iterator[str]:
