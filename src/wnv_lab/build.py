@@ -12,10 +12,10 @@ from ipaddress import IPv4Interface, IPv4Network
 from uuid import UUID
 
 from wnv_lab.errors import LabError
-from wnv_lab.forwarding import PROTOCOLS
 from wnv_lab.frames import ip_bytes, mac_bytes
 from wnv_lab.model import Container, Endpoint, Host, Layer, Network, Nic, Port, Vm, VSwitch
 from wnv_lab.nbl import NblPool
+from wnv_lab.rules import PROTOCOLS
 from wnv_lab.scenario import (
     ContainerSpec,
     HostSpec,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from wnv_lab.errors import LabError, unknown
-from wnv_lab.forwarding import PROTOCOLS
 from wnv_lab.frames import ICMP, IPV4, mac_text
 from wnv_lab.model import Header, Host, Nic
+from wnv_lab.rules import PROTOCOLS
 from wnv_lab.stack import Stack
 from wnv_lab.stages import Kind, Route, Stage
 from wnv_lab.truth import place_of, rewrite_text

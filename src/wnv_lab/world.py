@@ -18,6 +18,7 @@ from zlib import crc32
 from wnv_lab.errors import LabError, unknown
 from wnv_lab.forwarding import Walk
 from wnv_lab.frames import ip_bytes
+from wnv_lab.host_stack import stack_out
 from wnv_lab.model import Header, Host, Network, Nic, Port
 from wnv_lab.nbl import NblPool
 from wnv_lab.offload import coalesced, finished, segments
@@ -283,7 +284,7 @@ class World:
             walk.wire_in(nic)
         else:
             assert stack is not None
-            walk.stack_out(stack, nic)
+            stack_out(walk, stack, nic)
         return walk.route
 
     def forget_routes(self) -> None:
