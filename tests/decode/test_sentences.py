@@ -88,6 +88,20 @@ def test_the_names_of_processes_stand_behind_their_ids() -> None:
     assert render_sentences(both, names_of) == ["by 7 (a.exe)", "by 8"]
 
 
+def test_an_event_about_a_process_says_its_name_once() -> None:
+    fields = (Field("P", U32, OutType.PID), Field("ImageFileName", InType.ANSI_STRING))
+    (text,) = render_sentences(
+        decoded("{P} {ImageFileName}", fields, b"\7\0\0\0a.exe\0"), lambda ids: ["a.exe"] * len(ids)
+    )
+    assert text == "7 a.exe"
+
+
+def test_an_ipv6_address_with_a_port_stands_in_brackets() -> None:
+    fields = (Field("A", InType.BINARY, OutType.IPV6, 16), Field("P", U16))
+    raw = bytes(15) + b"\1" + struct.pack("<H", 80)
+    assert line("{A}:{P} {A}, {P}", fields, raw) == "[::1]:80 ::1, 80"
+
+
 def test_long_texts_are_cut() -> None:
     text = line("{T}", (Field("T", InType.UNICODE_STRING),), ("x" * 60).encode("utf-16-le") + bytes(2))
     assert text == "x" * 47 + "…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,8 @@ _Texts = dict[str, str]
 def render_sentences(decoded: Decoded, process_names: NamesOf | None = None) -> list[str]:
     """A line an event. `process_names` are put behind the ids of processes."""
     fields = decoded.description.fields
+    if _names_itself(fields):
+        process_names = None
     shown = {
         name: _shown(column, field, process_names)
         for name, column, field in zip(decoded.fields.names, decoded.fields.columns, fields, strict=True)
@@ -57,6 +59,11 @@ def raw_text(data: bytes) -> str:
         return "no bytes"
     shown = data[:_RAW_BYTES].hex() + ("…" if len(data) > _RAW_BYTES else "")
     return f"{len(data)} {'byte' if len(data) == 1 else 'bytes'} {shown}"
+
+
+def _names_itself(fields: Sequence[FieldDescription]) -> bool:
+    """Whether an event is about a process and has its name."""
+    return any(field.name in ("ImageFileName", "ImageName") for field in fields)
 
 
 def _says(decoded: Decoded, names: list[str]) -> list[bool]:
@@ -93,16 +100,21 @@ def _short(text: str | None) -> str:
 def _compiled(template: str) -> Callable[[_Texts], str]:
     parts = [(part.strip("[]"), part[0] == "[") for part in _PART.split(template) if part]
 
-    def one(texts: _Texts, match: re.Match[str]) -> str:
+    def text_of(texts: _Texts, match: re.Match[str]) -> str:
         said = [texts.get(name, "?") for name in match[1].split("|")]
         return next((text for text in said if text not in _NOTHING), said[0])
+
+    def shown(texts: _Texts, match: re.Match[str]) -> str:
+        text = text_of(texts, match)
+        # An IPv6 address with a port behind it stands in brackets.
+        return f"[{text}]" if match.string.startswith(":{", match.end()) and ":" in text else text
 
     def fill(texts: _Texts) -> str:
         line = ""
         for part, is_optional in parts:
             first = FIELD.search(part)
-            if not is_optional or first is None or one(texts, first) not in _NOTHING:
-                line += FIELD.sub(lambda match: one(texts, match), part)
+            if not is_optional or first is None or text_of(texts, first) not in _NOTHING:
+                line += FIELD.sub(lambda match: shown(texts, match), part)
         return line
 
     return fill
