@@ -85,7 +85,9 @@ def _nat_outbound(walk: Walk, nat: WinNat, stack: Stack, nic: Nic) -> None:
     _nat_session(walk, nat, session, is_new, "out")
     before = header.copy()
     header.src = session.outside_src
-    if header.protocol != ICMP:
+    if header.protocol == ICMP:
+        header.ident = session.outside_sport
+    else:
         header.sport = session.outside_sport
     _translated(walk, nat, session, before, "out", nic, stack)
 
@@ -107,7 +109,9 @@ def _nat_inbound(walk: Walk, nat: WinNat, stack: Stack, nic: Nic) -> bool:
     _nat_session(walk, nat, session, is_new, "in")
     before = header.copy()
     header.dst = session.inside_src
-    if header.protocol != ICMP:
+    if header.protocol == ICMP:
+        header.ident = session.inside_sport
+    else:
         header.dport = session.inside_sport
     _translated(walk, nat, session, before, "in", nic, stack)
     return True

@@ -82,12 +82,16 @@ def rewrite_between(before: Header, after: Header) -> Rewrite | None:
             return lambda frame, _: frame[VXLAN_OVERHEAD_BYTES:]
         return lambda frame, is_open: inner(frame[VXLAN_OVERHEAD_BYTES:], is_open)
     is_l2 = (before.eth_dst, before.eth_src) != (after.eth_dst, after.eth_src)
-    is_l3 = (before.src, before.dst, before.sport, before.dport, before.ttl) != (
-        after.src,
-        after.dst,
-        after.sport,
-        after.dport,
-        after.ttl,
+    is_l3 = any(
+        old != new
+        for old, new in (
+            (before.src, after.src),
+            (before.dst, after.dst),
+            (before.sport, after.sport),
+            (before.dport, after.dport),
+            (before.ident, after.ident),
+            (before.ttl, after.ttl),
+        )
     )
     if not is_l3 or before.ethertype != IPV4:
         if not is_l2:
@@ -119,11 +123,16 @@ def _translation(before: Header, after: Header) -> Rewrite:
         by_transport += after.sport + after.dport - before.sport - before.dport
     ttl = bytes([after.ttl])
     at = {TCP: 50, UDP: 40}.get(after.protocol, 0)
+    by_ident = after.ident - before.ident
+    ident = after.ident.to_bytes(2, "big")
 
     def translate(frame: bytes, is_open: bool) -> bytes:
         old = frame[24] << 8 | frame[25]
         new = 65535 - ((65535 - old + by_ip) % 65535 or 65535)
         made = b"".join((head, frame[12:22], ttl, frame[23:24], new.to_bytes(2, "big"), addresses))
+        if by_ident:  # of an ICMP echo, whose checksum covers no addresses
+            field = 65535 - ((65535 - (frame[36] << 8 | frame[37]) + by_ident) % 65535 or 65535)
+            return b"".join((made, frame[34:36], field.to_bytes(2, "big"), ident, frame[40:]))
         if not at or not ports or len(frame) < at + 2:
             return made + frame[34:]
         field = frame[at] << 8 | frame[at + 1]
@@ -131,6 +140,7 @@ def _translation(before: Header, after: Header) -> Rewrite:
             field = (field + by_addresses) % 65535 or 65535
         elif field or at == 50:
             field = 65535 - ((65535 - field + by_transport) % 65535 or 65535)
+            field = field or (65535 if at == 40 else 0)  # UDP keeps 0 for "no checksum"
         return b"".join((made, ports, frame[38:at], field.to_bytes(2, "big"), frame[at + 2 :]))
 
     return translate

@@ -154,9 +154,7 @@ class WinNat:
 
     def _take(self, protocol: int, wanted: int) -> int | None:
         """A free outside port; an ICMP identifier stays as it is if nobody has it."""
-        if protocol == ICMP:
-            if (protocol, wanted) in self.used:
-                return None
+        if protocol == ICMP and (protocol, wanted) not in self.used:
             self.used.add((protocol, wanted))
             return wanted
         n_ports = self.last_port - self.first_port + 1

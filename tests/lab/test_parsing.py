@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
-from wnv_lab.frames import ACK, IPV4, ethernet, ipv4, tcp, udp
+from wnv_lab.frames import ACK, IPV4, echo, ethernet, ipv4, tcp, udp
+from wnv_lab.frames import ICMP as ICMP_NUMBER
 from wnv_lab.frames import TCP as TCP_NUMBER
 from wnv_lab.frames import UDP as UDP_NUMBER
 from wnv_lab.offload import finished
@@ -45,6 +46,21 @@ def test_a_translated_frame_is_the_frame_that_the_other_sender_would_make(
     del right[IP].chksum
     del right[TCP if is_tcp else UDP].chksum
     assert bytes(right) == got
+
+
+@given(addresses, addresses, ports, ports, addresses)
+def test_a_translated_echo_has_the_right_checksum(src: bytes, dst: bytes, old: int, new: int, outside: bytes) -> None:
+    frame = ethernet(b"\x02" * 6, b"\x04" * 6, IPV4, ipv4(src, dst, ICMP_NUMBER, echo(False, old, 3)))
+    before = header_of(frame)
+    after = before.copy()
+    after.src, after.ident = outside, new
+    rewrite = rewrite_between(before, after)
+    got = frame if rewrite is None else rewrite(frame, False)
+    right = Ether(got)
+    del right[IP].chksum
+    del right[ICMP].chksum
+    assert bytes(right) == got
+    assert (right[ICMP].id, header_of(got).src) == (new, outside)
 
 
 def test_encapsulation_wraps_and_its_reverse_unwraps() -> None:

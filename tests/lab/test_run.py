@@ -157,6 +157,13 @@ def test_pktmon_sees_a_later_nic_only_where_components_are_registered(build: int
                for hop in seen) is is_seen  # fmt: skip
 
 
+def test_two_containers_that_ping_with_one_identifier_get_two_outside() -> None:
+    rows = [row for row in truth_rows(ran("late-container"), "nat") if row["protocol"] == "icmp"]
+    assert [row["inside_sport"] for row in rows] == [1, 1]
+    assert len({row["outside_sport"] for row in rows}) == 2
+    assert drops("late-container") == set()
+
+
 def test_clocks_of_two_hosts_differ_as_the_scenario_says() -> None:
     hops: list[Row] = truth_rows(ran("overlay-pods"), "hops")
     sent = next(h["ts_ns"] for h in hops if h["host"] == "NODE1" and h["protocol"] == "tcp")
