@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from wnv.clock import NO_TIME
 from wnv.decode.columns import Decoded
 from wnv.decode.values import Blobs
 from wnv.journeys import layout as c
+from wnv.journeys.columns import distinct_rows
 from wnv.journeys.places import Places
 from wnv.journeys.sights import Keys, Packets, empty_sights, fill_ends, fill_keys
 from wnv.packets.points import IN, LINK_RAW, LINK_UNKNOWN, NO_DIRECTION, OUT
@@ -22,6 +23,8 @@ from wnv.providers.stages import Stretch
 
 (KIND_PKTMON, KIND_SWITCH, KIND_SWITCH_EVENT, KIND_WINNAT, KIND_VFP, KIND_WFP, KIND_TCPIP) = range(1, 8)
 """`layout.DROP_KIND`: whose numbers `DROP_CODE` is of. `KIND_SWITCH_EVENT`: the id of the VmSwitch event."""
+_EVENTS_AT_ONCE = 1 << 14  # few enough that their columns stay in the processor's cache
+_PROVIDERS = (vmswitch.GUID, winnat.GUID, vfp.GUID, wfp.WFP_GUID, wfp.TCPIP_GUID)
 _LOOSE_WAITS_NS = 1_000_000
 _PADDING_BYTES = 256
 _PKTMON_FILTERS = (100, 110)
@@ -56,6 +59,28 @@ class Sighted:
             np.concatenate([part.sights for part in found], axis=1), np.concatenate([part.nbl for part in found]),
             np.concatenate([part.switch for part in found]),
         )  # fmt: skip
+
+    @classmethod
+    def merge(cls, parts: Iterable[Sighted]) -> Sighted:
+        """Sightings of several kinds in order of their events; those without a time are left out."""
+        found = [part for part in parts if len(part)]
+        if not found:
+            return cls.empty()
+        key = np.concatenate([part.sights[c.ROW] for part in found])
+        is_timed = np.concatenate([part.sights[c.TS] != NO_TIME for part in found])
+        if len(found) == 1 and is_timed.all() and not (np.diff(key) < 0).any():
+            return found[0]
+        n = int(is_timed.sum())
+        place = np.full(len(key), n, np.int64)  # the last is where the timeless go
+        order = np.argsort(key, kind="stable")
+        place[order[is_timed[order]]] = np.arange(n)
+        merged = cls(np.empty((c.N_SIGHT, n + 1), np.int64), np.empty(n + 1, np.int64), np.empty(n + 1, np.int64))
+        at = 0
+        for part in found:
+            to = place[at : at + len(part)]
+            merged.sights[:, to], merged.nbl[to], merged.switch[to] = part.sights, part.nbl, part.switch
+            at += len(part)
+        return cls(merged.sights[:, :n], merged.nbl[:n], merged.switch[:n])
 
     def take(self, rows: I64) -> Sighted:
         return Sighted(self.sights[:, rows], self.nbl[rows], self.switch[rows])
@@ -104,6 +129,32 @@ class Texts:
         return number
 
 
+class _Rows:
+    """Rows of a stretch by provider, and a range of them."""
+
+    def __init__(self, stretch: Stretch) -> None:
+        self._of = {guid: stretch.events_of({guid}) for guid in _PROVIDERS}
+        self._packet_row = np.zeros(0, np.int64) if stretch.packets is None else stretch.packets.event_row
+        self._event_row = stretch.event_row
+        self.first_packet, self.end_packet = 0, len(self._packet_row)
+
+    def between(self, first: int, end: int) -> _Rows:
+        """Those from `first` to before `end`."""
+        some = object.__new__(_Rows)
+        some._of = {
+            guid: rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)] for guid, rows in self._of.items()
+        }
+        some._packet_row, some._event_row = self._packet_row, self._event_row
+        last = min(end, len(self._event_row)) - 1
+        some.first_packet = int(np.searchsorted(self._packet_row, self._event_row[first]))
+        some.end_packet = int(np.searchsorted(self._packet_row, self._event_row[last], "right"))
+        return some
+
+    def of(self, guid: str) -> I64:
+        """Rows in the stretch of a provider's events."""
+        return self._of[guid]
+
+
 class Collector:
     """Reads what the providers say of packets."""
 
@@ -120,35 +171,32 @@ class Collector:
         said, self._statements = self._statements, Statements([], [], [])
         return said
 
-    def collect(self, stretch: Stretch) -> Sighted:
-        """All sightings of a stretch, in order of events."""
+    def collect(self, stretch: Stretch) -> Iterator[Sighted]:
+        """All sightings of a stretch, in order of events, some thousands at a time."""
         for session in np.unique(stretch.session_id).tolist():
             if session not in self._sessions_seen:
                 self._sessions_seen.add(session)
                 self._places.prepare(session)
-        parts = [self._frames(stretch), self._passages(stretch), self._switch_drops(stretch)]
-        parts += self._nat(stretch)
-        parts += self._vfp(stretch)
-        parts += self._refusals(stretch)
         self._note_filters(stretch)
-        together = Sighted.concatenate(parts)
-        if not len(together):
-            return together
-        row = together.sights[c.ROW]
-        timed = together.sights[c.TS] != NO_TIME
-        if not timed.all():
-            together = together.take(np.flatnonzero(timed))
-            row = together.sights[c.ROW]
-        if (np.diff(row) < 0).any():
-            together = together.take(np.argsort(row, kind="stable"))
-        return together
+        rows = _Rows(stretch)
+        for first in range(0, len(stretch), _EVENTS_AT_ONCE):
+            yield self._some(stretch, rows.between(first, first + _EVENTS_AT_ONCE))
+
+    def _some(self, stretch: Stretch, rows: _Rows) -> Sighted:
+        parts = [self._frames(stretch, rows), self._passages(stretch, rows), self._switch_drops(stretch, rows)]
+        parts += self._nat(stretch, rows)
+        parts += self._vfp(stretch, rows)
+        parts += self._refusals(stretch, rows)
+        return Sighted.merge(parts)
 
     # --- frames ---------------------------------------------------------------------------------------
 
-    def _frames(self, stretch: Stretch) -> Sighted:
+    def _frames(self, stretch: Stretch, rows: _Rows) -> Sighted:
         packets = stretch.packets
-        if packets is None or not len(packets):
+        if packets is None or rows.first_packet == rows.end_packet:
             return Sighted.empty()
+        mine = slice(rows.first_packet, rows.end_packet)
+        packets = packets.take(mine)  # type: ignore[arg-type] # a slice chooses as an array does, without a copy
         n = len(packets)
         fragments = packets.fragments
         event = np.searchsorted(stretch.event_row, packets.event_row)
@@ -157,7 +205,7 @@ class Collector:
         self._fill_events(sights, stretch, event)
         sights[c.PLACE] = self._places.of_points(packets.point, session)
         sights[c.DIR] = packets.direction
-        sights[c.FRAME_ID] = stretch.frame_id
+        sights[c.FRAME_ID] = stretch.frame_id[mine]
         ingress = self._places.ingress_of(packets.point)
         is_port = (ingress != 0) & (packets.direction != NO_DIRECTION)
         sights[c.EVENT] = np.where(is_port, np.where(packets.direction == ingress, c.INGRESS, c.EGRESS), c.FRAME)
@@ -221,8 +269,8 @@ class Collector:
 
     # --- the switch -----------------------------------------------------------------------------------
 
-    def _passages(self, stretch: Stretch) -> Sighted:
-        rows = stretch.events_of({vmswitch.GUID})
+    def _passages(self, stretch: Stretch, chosen: _Rows) -> Sighted:
+        rows = chosen.of(vmswitch.GUID)
         rows = rows[np.isin(stretch.piece.events.event_id[rows], vmswitch.NBL_IDS)]
         if not len(rows):
             return Sighted.empty()
@@ -243,19 +291,20 @@ class Collector:
         return Sighted(sights, found.nbl.view(np.int64), found.switch)
 
     def _nics(self, nic: I64, friendly: I64, switch: I64, session: I64) -> I64:
-        combined = np.stack([nic, friendly, switch, session], axis=1)
-        distinct, inverse = np.unique(combined, axis=0, return_inverse=True)
+        codes, first = distinct_rows(nic, friendly, switch, session)
         numbers = []
-        for key in map(tuple, distinct.tolist()):
+        columns = zip(*(column[first].tolist() for column in (nic, friendly, switch, session)), strict=True)
+        for key in columns:
             known = self._nic_places.get(key)
             if known is None:
                 name, shown, where = (self._names.text(number) for number in key[:3])
                 known = self._nic_places[key] = self._places.of_nic(name, shown, where, key[3]) if name else -1
             numbers.append(known)
-        return np.array(numbers, np.int64)[inverse.reshape(-1)]
+        places: I64 = np.array(numbers, np.int64)[codes]
+        return places
 
-    def _switch_drops(self, stretch: Stretch) -> Sighted:
-        rows = stretch.events_of({vmswitch.GUID})
+    def _switch_drops(self, stretch: Stretch, chosen: _Rows) -> Sighted:
+        rows = chosen.of(vmswitch.GUID)
         rows = rows[np.isin(stretch.piece.events.event_id[rows], vmswitch.DROP_IDS)]
         if not len(rows):
             return Sighted.empty()
@@ -308,9 +357,9 @@ class Collector:
 
     # --- WinNat ---------------------------------------------------------------------------------------
 
-    def _nat(self, stretch: Stretch) -> list[Sighted]:
+    def _nat(self, stretch: Stretch, rows: _Rows) -> list[Sighted]:
         parts = []
-        for event_id, event, decoded in self._decoded(stretch, winnat.GUID, winnat.IDS):
+        for event_id, event, decoded in self._decoded(stretch, rows, winnat.GUID, winnat.IDS):
             if event_id == winnat.TRANSLATED:
                 parts.append(self._translations(stretch, event, decoded))
             elif event_id in winnat.PACKET_IDS:
@@ -383,9 +432,9 @@ class Collector:
 
     # --- drops by filters and stacks --------------------------------------------------------------------
 
-    def _vfp(self, stretch: Stretch) -> list[Sighted]:
+    def _vfp(self, stretch: Stretch, rows: _Rows) -> list[Sighted]:
         parts = []
-        for event_id, event, decoded in self._decoded(stretch, vfp.GUID, vfp.IDS):
+        for event_id, event, decoded in self._decoded(stretch, rows, vfp.GUID, vfp.IDS):
             found = vfp.read_blocks(event, event_id, decoded)
             if found is None:
                 continue
@@ -407,11 +456,11 @@ class Collector:
             parts.append(Sighted(sights, nothing, nothing))
         return parts
 
-    def _refusals(self, stretch: Stretch) -> list[Sighted]:
+    def _refusals(self, stretch: Stretch, rows: _Rows) -> list[Sighted]:
         parts = []
-        for event_id, event, decoded in self._decoded(stretch, wfp.WFP_GUID, frozenset(wfp.WFP_IDS)):
+        for event_id, event, decoded in self._decoded(stretch, rows, wfp.WFP_GUID, frozenset(wfp.WFP_IDS)):
             parts.append(self._refused(stretch, wfp.read_wfp(event, event_id, decoded), KIND_WFP, "WFP"))
-        for event_id, event, decoded in self._decoded(stretch, wfp.TCPIP_GUID, frozenset(wfp.TCPIP_IDS)):
+        for event_id, event, decoded in self._decoded(stretch, rows, wfp.TCPIP_GUID, frozenset(wfp.TCPIP_IDS)):
             parts.append(self._refused(stretch, wfp.read_tcpip(event, event_id, decoded), KIND_TCPIP, "TCPIP"))
         return parts
 
@@ -449,9 +498,9 @@ class Collector:
                 self.limits.has_filter = True
 
     @staticmethod
-    def _decoded(stretch: Stretch, guid: str, ids: frozenset[int]) -> Iterable[tuple[int, I64, Decoded]]:
+    def _decoded(stretch: Stretch, chosen: _Rows, guid: str, ids: frozenset[int]) -> Iterable[tuple[int, I64, Decoded]]:
         """Whole events of these ids, those of one kind together: id, rows in the stretch, fields."""
-        rows = stretch.events_of({guid})
+        rows = chosen.of(guid)
         if not len(rows):
             return
         rows = rows[np.isin(stretch.piece.events.event_id[rows], list(ids))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,11 @@ import numpy as np
 
 from wnv.arrays import BOOL, I32, I64
 from wnv.packets.headers import Texts, address_texts
+from wnv.providers.reading import mix
 from wnv.providers.stages import ColumnData, Columns, RowLists
+
+_SEED = secrets.randbits(62)
+"""So that no recording can aim at a hash."""
 
 
 def concatenate(parts: Sequence[Columns]) -> Columns:
@@ -53,6 +58,22 @@ def _joined_texts(parts: list[Texts]) -> Texts:
     return Texts(np.concatenate(codes), list(number))
 
 
+def distinct_rows(*columns: I64) -> tuple[I64, I64]:
+    """Numbers that equal rows share, in order of first appearance; and the first row of each number.
+
+    Rows are told apart by two hashes of 64 bits.
+    """
+    from wnv import kernels
+
+    n = len(columns[0])
+    high = mix(np.full(n, _SEED, np.int64), *columns).view(np.int64)
+    low = mix(np.full(n, ~_SEED, np.int64), *columns[::-1]).view(np.int64)
+    slots = np.full(1 << (2 * n + 1).bit_length(), -1, np.int32)
+    first, codes = np.empty(n, np.int32), np.empty(n, np.int32)
+    n_distinct = kernels.number_pairs(high, low, np.ones(n, np.bool_), _SEED & 0xFFFFFFFF, slots, first, codes)
+    return codes.astype(np.int64), first[:n_distinct].astype(np.int64)
+
+
 def texts_of(codes: I64, render: Callable[[int], str | None]) -> Texts:
     """Text for each number, made once a distinct one; None is null."""
     distinct, inverse = np.unique(codes, return_inverse=True)
@@ -67,7 +88,9 @@ def texts_of(codes: I64, render: Callable[[int], str | None]) -> Texts:
 
 def listed(codes: I64, values: Sequence[str]) -> Texts:
     """`values[code]`; negative codes and empty texts are null."""
-    return texts_of(codes, lambda code: (values[code] or None) if code >= 0 else None)
+    number: dict[str, int] = {}
+    table = np.array([*(number.setdefault(text, len(number)) if text else -1 for text in values), -1], np.int32)
+    return Texts(table[np.maximum(codes, -1)], list(number))
 
 
 def addresses(version: I64, high: I64, low: I64) -> Texts:

@@ -6,7 +6,7 @@ import numpy as np
 
 from wnv.arrays import F64, I64
 from wnv.journeys import layout as c
-from wnv.journeys.columns import addresses, port_numbers, texts_of
+from wnv.journeys.columns import addresses, distinct_rows, port_numbers, texts_of
 from wnv.journeys.nat import Key, NatRows
 from wnv.journeys.outcome import Outcome
 from wnv.journeys.protocols import protocol_name
@@ -43,14 +43,13 @@ class FlowRows:
         rows = np.flatnonzero(has_tuple)
         flow = np.full(len(ended), -1, np.int64)
         if len(rows):
-            pair = np.stack([first[rows], last[rows]], axis=1)
-            _, at, inverse = np.unique(pair, axis=0, return_index=True, return_inverse=True)
+            number_of, at = distinct_rows(first[rows], last[rows])
             numbers = np.empty(len(at), np.int64)
-            for place in np.argsort(at).tolist():
+            for place in range(len(at)):
                 numbers[place] = self._number(
                     ended[rows[at[place]]], int(first[rows[at[place]]]), int(last[rows[at[place]]]), nat
                 )
-            flow[rows] = numbers[inverse.reshape(-1)]
+            flow[rows] = numbers[number_of]
         is_lost = np.isin(outcome, (int(Outcome.DROPPED), int(Outcome.VANISHED)))
         loops.count_flows(
             ended, flow, is_lost.astype(np.int64), (confidence * 1000).astype(np.int64), self._rows, self._transits

@@ -9,7 +9,7 @@ import numpy as np
 
 from wnv.arrays import BOOL, I32, I64
 from wnv.journeys import layout as c
-from wnv.journeys.columns import addresses, listed, port_numbers, texts_of
+from wnv.journeys.columns import addresses, distinct_rows, listed, port_numbers
 from wnv.journeys.drops import DropRows
 from wnv.journeys.places import Places
 from wnv.packets.headers import Texts
@@ -17,7 +17,7 @@ from wnv.packets.points import IN, OUT
 from wnv.providers.stages import ColumnData, Columns, RowLists
 from wnv.schema import HOPS
 
-_DIRECTIONS = {IN: "in", OUT: "out"}
+_DIRECTIONS = [{IN: "in", OUT: "out"}.get(number, "") for number in range(3)]
 _ALL_64 = (1 << 64) - 1
 
 
@@ -25,6 +25,7 @@ _KEPT_SIGHTS = (
     c.ROW, c.TS, c.SESSION, c.EVENT, c.FRAME_ID, c.IS_DROP, c.DROP_KIND, c.DROP_CODE, c.DROP_LOCATION, c.DROP_RULE,
     c.MAC_SRC, c.MAC_DST, c.VLAN,
 )  # fmt: skip
+_DENSE = c.O_PORTS + 1
 _WORD_RANK: I64 = np.zeros(len(c.EVENT_WORDS), np.int64)
 _WORD_RANK[[
     c.FRAME, c.INGRESS, c.EGRESS, c.FORWARDED, c.RECEIVED, c.ROUTED, c.DELIVERED, c.LEFT_TO_HOST, c.TRANSLATED,
@@ -42,98 +43,122 @@ class Hops:
     """Journey of each hop."""
 
 
+@dataclass(slots=True)
+class _Piece:
+    """Linked sightings. Most were not changed and not carried, so what only those have that were is kept apart."""
+
+    sights: I64
+    out: I64
+    """The first `_DENSE` rows."""
+    rare_row: I64
+    """Sightings that have more, ascending."""
+    rare: I64
+    """The rows from `_DENSE` on, of those."""
+    is_gone: BOOL
+    low: int
+    high: int
+    """Least and greatest journey."""
+
+    @classmethod
+    def of(cls, sights: I64, out: I64) -> _Piece:
+        rare_row = np.flatnonzero((out[c.O_CHANGED] != 0) | (out[c.O_OUTER_VERSION] != 0))
+        journey = out[c.O_JOURNEY]
+        return cls(
+            sights[list(_KEPT_SIGHTS)], out[:_DENSE].copy(), rare_row, out[_DENSE:, rare_row],
+            np.zeros(out.shape[1], np.bool_), int(journey.min()), int(journey.max()),
+        )  # fmt: skip
+
+    def take(self, rows: I64) -> tuple[I64, I64]:
+        """Sightings and what linking said of them, of these rows."""
+        out = np.zeros((c.N_OUT, len(rows)), np.int64)
+        out[:_DENSE] = self.out[:, rows]
+        if len(self.rare_row):
+            place = np.minimum(np.searchsorted(self.rare_row, rows), len(self.rare_row) - 1)
+            mine = np.flatnonzero(self.rare_row[place] == rows)
+            out[_DENSE:, mine] = self.rare[:, place[mine]]
+        return self.sights[:, rows], out
+
+
 class HeldHops:
-    """Linked sightings whose journeys are still open."""
+    """Linked sightings whose journeys are still open, in pieces as they came."""
 
     def __init__(self, places: Places, drops: DropRows) -> None:
         self._places, self._drops = places, drops
-        self._sights: I64 = np.zeros((len(_KEPT_SIGHTS), 0), np.int64)
-        self._out: I64 = np.zeros((c.N_OUT, 0), np.int64)
-        self._is_gone: BOOL = np.zeros(0, np.bool_)
-        self._new: list[tuple[I64, I64]] = []
+        self._pieces: list[_Piece] = []
 
     def add(self, sights: I64, out: I64) -> None:
         """Take linked sightings."""
-        self._new.append((sights[list(_KEPT_SIGHTS)], out))
+        if out.shape[1]:
+            self._pieces.append(_Piece.of(sights, out))
 
     def take(self, ended: I64) -> Hops:
         """The hops of these journeys (ids, ascending)."""
-        if self._new:
-            kept = ~self._is_gone
-            is_mostly_gone = self._is_gone.sum() * 2 > len(self._is_gone)
-            sights, out = (self._sights[:, kept], self._out[:, kept]) if is_mostly_gone else (self._sights, self._out)
-            gone = np.zeros(out.shape[1], np.bool_) if is_mostly_gone else self._is_gone
-            self._sights = np.concatenate([sights, *(one for one, _ in self._new)], axis=1)
-            self._out = np.concatenate([out, *(one for _, one in self._new)], axis=1)
-            self._is_gone = np.concatenate([gone, np.zeros(self._out.shape[1] - len(gone), np.bool_)])
-            self._new = []
-        low = int(ended[0]) if len(ended) else 0
-        flags = np.zeros(int(ended[-1]) - low + 2 if len(ended) else 1, np.bool_)
+        low, high = (int(ended[0]), int(ended[-1])) if len(ended) else (0, -1)
+        flags = np.zeros(high - low + 2, np.bool_)
         flags[ended - low] = True
-        journey = self._out[c.O_JOURNEY]
-        inside = (journey >= low) & (journey <= low + len(flags) - 2) & ~self._is_gone
-        rows = np.flatnonzero(inside)
-        rows = rows[flags[journey[rows] - low]]
-        self._is_gone[rows] = True
-        order = np.argsort(journey[rows] * _SEQ_MAX + np.minimum(self._out[c.O_SEQ, rows], _SEQ_MAX - 1), kind="stable")
-        rows = rows[order]
-        return self._build(_widened(self._sights[:, rows]), self._out[:, rows])
+        parts, kept = [], []
+        for piece in self._pieces:
+            if piece.low <= high and piece.high >= low:
+                journey = piece.out[c.O_JOURNEY] - low
+                # What lies outside is the last flag, which is never set.
+                inside = np.where((journey >= 0) & (journey < len(flags)), journey, -1)
+                rows = np.flatnonzero(flags[inside] & ~piece.is_gone)
+                if len(rows):
+                    parts.append(piece.take(rows))
+                    piece.is_gone[rows] = True
+                if piece.is_gone.all():
+                    continue
+            kept.append(piece)
+        self._pieces = kept
+        together = np.concatenate([one for one, _ in parts] or [np.zeros((len(_KEPT_SIGHTS), 0), np.int64)], axis=1)
+        linked = np.concatenate([one for _, one in parts] or [np.zeros((c.N_OUT, 0), np.int64)], axis=1)
+        key = linked[c.O_JOURNEY] * _SEQ_MAX + np.minimum(linked[c.O_SEQ], _SEQ_MAX - 1)
+        order = np.argsort(key, kind="stable")
+        return self._build(_widened(together[:, order]), linked[:, order])
 
     def _build(self, sights: I64, out: I64) -> Hops:
         from wnv.journeys import loops
 
-        hop_of, first = np.empty(out.shape[1], np.int64), np.empty(out.shape[1], np.int64)
-        n = loops.group_hops(
-            out[c.O_JOURNEY], out[c.O_PLACE], out[c.O_DIR], sights[c.EVENT], out[c.O_DROP], hop_of, first
-        )
-        first = first[:n]
+        total = out.shape[1]
+        hop_of, first, last = (np.empty(total, np.int64) for _ in range(3))
+        said = np.empty((4, total), np.int64)
+        n = loops.group_hops(sights, out, _WORD_RANK, hop_of, first, last, said)
+        first, last, said = first[:n], last[:n], said[:, :n]
         loops.date_copies(out[c.O_JOURNEY], sights[c.EVENT], hop_of, n, first)
         if (np.diff(first) < 0).any():
             by_first = np.argsort(first, kind="stable")
             place = np.empty(n, np.int64)
             place[by_first] = np.arange(n)
-            hop_of, first = place[hop_of], first[by_first]
+            hop_of, first, last, said = place[hop_of], first[by_first], last[by_first], said[:, by_first]
         journey = out[c.O_JOURNEY, first]
-        merged = self._merge(sights, out, hop_of, first)
-        columns = hop_columns(*merged, self._places, self._drops)
+        ts = sights[c.TS, first]
+        columns = hop_columns(*_merged(sights, out, first, last, said), self._places, self._drops)
         is_start = np.ones(n, np.bool_)
         is_start[1:] = journey[1:] != journey[:-1]
         begin = np.flatnonzero(is_start)
         seq = np.arange(n) - np.repeat(begin, np.diff(np.append(begin, n)))
-        ts = sights[c.TS, first]
         latency = np.maximum(np.diff(ts, prepend=ts[:1]), 0)
         order = np.argsort(hop_of, kind="stable")
         evidence = RowLists(np.searchsorted(hop_of[order], np.arange(n + 1)), sights[c.ROW, order])
         whole = {**columns, "seq": seq, "latency_ns": np.where(is_start, -1, latency), "evidence": evidence}
         return Hops({column.name: whole[column.name] for column in HOPS.columns}, journey)
 
-    @staticmethod
-    def _merge(sights: I64, out: I64, hop_of: I64, first: I64) -> tuple[I64, I64]:
-        """One column a hop: the time of its first event, what its last says of the packet, all that was rewritten."""
-        if len(first) == len(hop_of):
-            return sights, out
-        n = len(first)
-        last = np.zeros(n, np.int64)
-        np.maximum.at(last, hop_of, np.arange(len(hop_of)))
-        one, what = sights[:, first], out[:, last]
-        changed = np.flatnonzero(out[c.O_CHANGED])
-        what[c.O_CHANGED] = 0
-        for column in (*range(c.O_OLD_SRC_HIGH, c.O_OLD_WHAT + 1), c.O_OLD_VLAN, c.O_CHANGED):
-            what[column, hop_of[changed]] = out[column, changed]
-        for column in (c.MAC_SRC, c.MAC_DST, c.VLAN):
-            one[column, hop_of[changed]] = sights[column, changed]
-        weakest = np.full(n, 1 << 30, np.int64)
-        np.minimum.at(weakest, hop_of, out[c.O_CONFIDENCE])
-        why = np.zeros(n, np.int64)
-        is_weakest = np.flatnonzero(out[c.O_CONFIDENCE] == weakest[hop_of])[::-1]
-        why[hop_of[is_weakest]] = out[c.O_WHY, is_weakest]
-        what[c.O_CONFIDENCE], what[c.O_WHY] = weakest, why
-        framed = np.flatnonzero(sights[c.FRAME_ID] >= 0)[::-1]
-        one[c.FRAME_ID, hop_of[framed]] = sights[c.FRAME_ID, framed]
-        rank = np.full(n, -1, np.int64)
-        np.maximum.at(rank, hop_of, _WORD_RANK[sights[c.EVENT]])
-        one[c.EVENT] = np.argsort(_WORD_RANK)[rank]
-        return one, what
+
+def _merged(sights: I64, out: I64, first: I64, last: I64, said: I64) -> tuple[I64, I64]:
+    """One column a hop: the time of its first event, what its last says of the packet, all that was rewritten."""
+    one, what = sights[:, first], out[:, last]
+    named, changed, framed, weakest = said
+    one[c.EVENT] = sights[c.EVENT, named]
+    one[c.FRAME_ID] = np.where(framed >= 0, sights[c.FRAME_ID, framed], -1)
+    what[c.O_CONFIDENCE], what[c.O_WHY] = out[c.O_CONFIDENCE, weakest], out[c.O_WHY, weakest]
+    what[c.O_CHANGED] = 0
+    hops = np.flatnonzero(changed >= 0)
+    rows = changed[hops]
+    for column in (*range(c.O_OLD_SRC_HIGH, c.O_OLD_WHAT + 1), c.O_OLD_VLAN, c.O_CHANGED):
+        what[column, hops] = out[column, rows]
+    for column in (c.MAC_SRC, c.MAC_DST, c.VLAN):
+        one[column, hops] = sights[column, rows]
+    return one, what
 
 
 _SEQ_MAX = 1 << 20
@@ -175,7 +200,7 @@ def hop_columns(sights: I64, out: I64, places: Places, drops: DropRows) -> dict[
         "vm": listed(place, [one.vm for one in known]),
         "compartment": compartment[place],
         "event": listed(event, c.EVENT_WORDS),
-        "direction": texts_of(out[c.O_DIR], _DIRECTIONS.get),
+        "direction": listed(out[c.O_DIR], _DIRECTIONS),
         "src": addresses(version, out[c.O_SRC_HIGH], out[c.O_SRC_LOW]),
         "sport": port_numbers(ports, True),
         "dst": addresses(version, out[c.O_DST_HIGH], out[c.O_DST_LOW]),
@@ -208,9 +233,9 @@ def rewrites(sights: I64, out: I64) -> Texts:
         return Texts(code, [])
     columns = [out[column, rows] for column in _REWRITE_COLUMNS]
     columns += [sights[column, rows] for column in (c.MAC_SRC, c.MAC_DST, c.VLAN)]
-    distinct, inverse = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
-    texts = [_rewrite(*row) for row in distinct.tolist()]
-    code[rows] = inverse.reshape(-1)
+    number, first = distinct_rows(*columns)
+    texts = [_rewrite(*row) for row in zip(*(column[first].tolist() for column in columns), strict=True)]
+    code[rows] = number
     return Texts(code, texts)
 
 

@@ -140,8 +140,9 @@ UNCLEAR, ENTRY, EXIT, WIRE = range(4)
     J_NEXT_SEEN, J_NEXT_ACTIVE, J_LOCAL, J_DROP_RULE,
     J_CONTENT_NEXT, J_CONTENT_PREV, J_TUPLE_NEXT, J_TUPLE_PREV, J_LRU_NEXT, J_LRU_PREV, J_KEYS, J_IS_OPEN,
     J_RING,  # where it stands in its thread's ring
+    J_LIST,  # which list of journeys by time it is in: 0 may go on, 1 has arrived
     N_JOURNEY,
-) = range(73)  # fmt: skip
+) = range(74)  # fmt: skip
 J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED = (
     1, 2, 4, 8, 16, 32, 64, 128, 256,
 )  # fmt: skip
@@ -171,7 +172,11 @@ DROP_IS_SAME: Final = 1 << 62
 # --- scalars of the stitcher --------------------------------------------------------------------------------------
 
 (
-    Z_NEXT_ID, Z_NEXT_DROP, Z_FREE, Z_KEY_FREE, Z_LRU_FIRST, Z_LRU_LAST, Z_OPEN, Z_SESSIONS, Z_LIFETIME,
-    Z_FORCED, Z_RUNS,
+    Z_NEXT_ID, Z_NEXT_DROP, Z_FREE, Z_KEY_FREE,
+    Z_FIRST,  # of journeys that may go on, by time of last sighting; then of those that have arrived
+    Z_FIRST_ARRIVED,
+    Z_LAST,
+    Z_LAST_ARRIVED,
+    Z_OPEN, Z_LIFETIME, Z_FORCED, Z_RUNS,
     N_SCALARS,
-) = range(12)  # fmt: skip
+) = range(13)  # fmt: skip

@@ -69,6 +69,7 @@ N_RUN = R_FIRST + 3 * RUN_MAX
     L_N_PENDING, L_BEFORE, L_THREAD, L_RUN, L_FIRST_PENDING,
 ) = range(16)  # fmt: skip
 _LIVES_LOOKED_AT = 64
+_OTHER_RUNS_LOOKED_AT = 3
 PENDING_MAX = 16
 """NICs that an NBL is still to be delivered to; beyond these any delivery is believed."""
 N_LIFETIME = L_FIRST_PENDING + PENDING_MAX
@@ -170,7 +171,7 @@ def _goes_on(
     """
     cap = lifetimes.shape[0]
     run = lifetimes[newest % cap, L_RUN]
-    on_thread, elsewhere = -1, -1
+    on_thread, elsewhere, n_others = -1, -1, 0
     number = newest
     for _ in range(_LIVES_LOOKED_AT):
         if number < 0 or lifetimes[number % cap, L_NUMBER] != number:
@@ -191,6 +192,10 @@ def _goes_on(
                 on_thread = number
         elif is_open and elsewhere < 0:
             elsewhere = number
+        if lifetime[L_RUN] != run:
+            n_others += 1
+            if n_others >= _OTHER_RUNS_LOOKED_AT:
+                break
         number = int(np.int64(lifetime[L_BEFORE]))
     found = on_thread if on_thread >= 0 else elsewhere
     if is_delivery and is_strict and (on_thread < 0 or lifetimes[on_thread % cap, L_RUN] != thread_run):
@@ -456,25 +461,36 @@ def _link(journeys: I64, heads: I64, j: int, value: int, next_column: int, prev_
 
 
 @njit
-def _touch(journeys: I64, scalars: I64, j: int, is_new: bool) -> None:
-    """To the end of the list of journeys by time of last sighting."""
-    if not is_new:
-        after, before = int(np.int64(journeys[j, c.J_LRU_NEXT])), int(np.int64(journeys[j, c.J_LRU_PREV]))
-        if after < 0:
-            return
+def _unlist(journeys: I64, scalars: I64, j: int) -> None:
+    """Out of its list of journeys by time of last sighting."""
+    which = int(np.int64(journeys[j, c.J_LIST]))
+    after, before = int(np.int64(journeys[j, c.J_LRU_NEXT])), int(np.int64(journeys[j, c.J_LRU_PREV]))
+    if before >= 0:
+        journeys[before, c.J_LRU_NEXT] = after
+    else:
+        scalars[c.Z_FIRST + which] = after
+    if after >= 0:
         journeys[after, c.J_LRU_PREV] = before
-        if before >= 0:
-            journeys[before, c.J_LRU_NEXT] = after
-        else:
-            scalars[c.Z_LRU_FIRST] = after
-    last = int(np.int64(scalars[c.Z_LRU_LAST]))
+    else:
+        scalars[c.Z_LAST + which] = before
+
+
+@njit
+def _touch(journeys: I64, scalars: I64, j: int, is_new: bool, which: int) -> None:
+    """To the end of a list of journeys by time of last sighting."""
+    if not is_new:
+        if journeys[j, c.J_LRU_NEXT] < 0 and journeys[j, c.J_LIST] == which:
+            return
+        _unlist(journeys, scalars, j)
+    last = int(np.int64(scalars[c.Z_LAST + which]))
+    journeys[j, c.J_LIST] = which
     journeys[j, c.J_LRU_PREV] = last
     journeys[j, c.J_LRU_NEXT] = -1
     if last >= 0:
         journeys[last, c.J_LRU_NEXT] = j
     else:
-        scalars[c.Z_LRU_FIRST] = j
-    scalars[c.Z_LRU_LAST] = j
+        scalars[c.Z_FIRST + which] = j
+    scalars[c.Z_LAST + which] = j
 
 
 @njit
@@ -877,7 +893,11 @@ def _find_dropped(
             if last_ts > ts or ts - last_ts > _THREAD_NS or journeys[j, c.J_SESSION] != sights[c.SESSION, i]:
                 continue
             if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0 and (
-                ts - journeys[j, c.J_DROP_TS] > _RIGHT_AFTER_NS or journeys[j, c.J_DROP_KIND] == sights[c.DROP_KIND, i]
+                ts - journeys[j, c.J_DROP_TS] > _RIGHT_AFTER_NS
+                or (
+                    journeys[j, c.J_DROP_KIND] == sights[c.DROP_KIND, i]
+                    and journeys[j, c.J_DROP_LOCATION] == sights[c.DROP_LOCATION, i]
+                )
             ):
                 continue  # one reporter tells of a drop once
             last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
@@ -1124,8 +1144,8 @@ def _remember_way(ways: I64, journeys: I64, j: int, tuple_before: int, code: int
 @njit
 def link(
     sights: I64, n: int, journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64,
-    threads: I64, places: I64, map_keys: I64, map_values: I64, activity: I64, ways: I64, local: I64, scalars: I64,
-    window_ns: int, out: I64,
+    threads: I64, places: I64, expected: I64, map_keys: I64, map_values: I64, activity: I64, ways: I64, local: I64,
+    scalars: I64, window_ns: int, out: I64,
 ) -> int:  # fmt: skip
     """Give each of the first `n` sightings to a journey, in order; returns how many were done.
 
@@ -1286,7 +1306,10 @@ def link(
         journeys[j, c.J_LAST_ROW] = sights[c.ROW, i]
         thread = int(np.int64(sights[c.THREAD, i]))
         _remember_thread(threads, journeys, j, thread)
-        _touch(journeys, scalars, j, is_new)
+        has_arrived = class_here == c.WIRE or (class_here == c.EXIT and places[c.IS_STACK, place] == 0)
+        if event in (c.ROUTED, c.EGRESS) or (place >= 0 and expected[code, 0] >= 0):
+            has_arrived = False
+        _touch(journeys, scalars, j, is_new, 1 if has_arrived else 0)
     return n
 
 
@@ -1303,18 +1326,25 @@ def _is_active(activity: I64, code: int, ts: int) -> int:
 @njit
 def close(
     journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64, activity: I64,
-    ways: I64, local: I64, scalars: I64, expected: I64, before_ts: int, n_open_max: int, rows: I64, paths: I32,
+    ways: I64, local: I64, scalars: I64, expected: I64, before_ts: int, arrived_before_ts: int, n_open_max: int,
+    rows: I64, paths: I32,
 ) -> int:  # fmt: skip
-    """Take out journeys last seen before a time, and the oldest beyond `n_open_max`; how many went to `rows`."""
+    """Take out journeys last seen before a time, or before another where the packet has arrived; how many went to
+    `rows`. Beyond `n_open_max` the oldest go too."""
     n = 0
     while n < rows.shape[0]:
-        j = int(np.int64(scalars[c.Z_LRU_FIRST]))
-        if j < 0:
-            break
-        if journeys[j, c.J_LAST_TS] >= before_ts:
-            if scalars[c.Z_OPEN] <= n_open_max:
-                break
-            scalars[c.Z_FORCED] += 1
+        j = int(np.int64(scalars[c.Z_FIRST_ARRIVED]))
+        if j < 0 or journeys[j, c.J_LAST_TS] >= arrived_before_ts:
+            j = int(np.int64(scalars[c.Z_FIRST]))
+            if j < 0:
+                j = int(np.int64(scalars[c.Z_FIRST_ARRIVED]))
+                if j < 0 or scalars[c.Z_OPEN] <= n_open_max:
+                    break
+                scalars[c.Z_FORCED] += 1
+            elif journeys[j, c.J_LAST_TS] >= before_ts:
+                if scalars[c.Z_OPEN] <= n_open_max:
+                    break
+                scalars[c.Z_FORCED] += 1
         last = int(np.int64(journeys[j, c.J_LAST_PLACE])) * 4 + int(np.int64(journeys[j, c.J_LAST_DIR]))
         value = int(np.int64(journeys[j, c.J_TUPLE]))
         slot = _slot(value ^ (last * 0x9E3779B1), ways.shape[0] - 1)
@@ -1350,12 +1380,7 @@ def close(
         if journeys[j, c.J_TUPLE] != 0:
             _unlink(journeys, tuple_heads, j, int(np.int64(journeys[j, c.J_TUPLE])), c.J_TUPLE_NEXT, c.J_TUPLE_PREV)
         _remove_keys(keys, key_heads, scalars, journeys, j)
-        after = int(np.int64(journeys[j, c.J_LRU_NEXT]))
-        scalars[c.Z_LRU_FIRST] = after
-        if after >= 0:
-            journeys[after, c.J_LRU_PREV] = -1
-        else:
-            scalars[c.Z_LRU_LAST] = -1
+        _unlist(journeys, scalars, j)
         journeys[j, c.J_IS_OPEN] = 0
         journeys[j, c.J_LRU_NEXT] = scalars[c.Z_FREE]
         scalars[c.Z_FREE] = j
@@ -1389,33 +1414,47 @@ def relink(journeys: I64, content_heads: I64, tuple_heads: I64, keys: I64, key_h
 
 
 @njit
-def group_hops(
-    journey: I64, place: I64, direction: I64, event: I64, drop: I64, hop_of: I64, first: I64
-) -> int:  # fmt: skip
+def group_hops(sights: I64, out: I64, rank: I64, hop_of: I64, first: I64, last: I64, said: I64) -> int:
     """Number the hops of sightings in order of journey: what a switch or a NAT says of a packet at one place in one
-    direction is one hop. `first` gets the first sighting of each hop; returns how many there are."""
+    direction is one hop. `first` and `last` get the first and last sighting of each hop, `said` (column, hop) which
+    sighting names what happened, which tells of a change, which has the frame, which is the least sure; -1 = none.
+    Returns how many hops there are."""
     n = 0
     begin = 0
-    for i in range(journey.size):
-        if i > 0 and journey[i] != journey[i - 1]:
+    for i in range(out.shape[1]):
+        if i > 0 and out[c.O_JOURNEY, i] != out[c.O_JOURNEY, i - 1]:
             begin = n
         found = -1
-        if c.INGRESS <= event[i] <= c.LEFT_TO_HOST and drop[i] == 0 and place[i] >= 0:
-            for hop in range(max(begin, n - 32), n):
+        event, place, direction = sights[c.EVENT, i], out[c.O_PLACE, i], out[c.O_DIR, i]
+        if c.INGRESS <= event <= c.LEFT_TO_HOST and out[c.O_DROP, i] == 0 and place >= 0:
+            for hop in range(n - 1, max(begin, n - 32) - 1, -1):
                 k = first[hop]
                 if (
-                    place[k] == place[i]
-                    and direction[k] == direction[i]
-                    and c.INGRESS <= event[k] <= c.LEFT_TO_HOST
-                    and drop[k] == 0
+                    out[c.O_PLACE, k] == place
+                    and out[c.O_DIR, k] == direction
+                    and c.INGRESS <= sights[c.EVENT, k] <= c.LEFT_TO_HOST
+                    and out[c.O_DROP, k] == 0
                 ):
                     found = hop
                     break
         if found < 0:
             found = n
             first[n] = i
+            said[0, n] = i
+            said[1, n] = -1
+            said[2, n] = -1
+            said[3, n] = i
             n += 1
         hop_of[i] = found
+        last[found] = i
+        if rank[event] > rank[sights[c.EVENT, said[0, found]]]:
+            said[0, found] = i
+        if out[c.O_CHANGED, i] != 0:
+            said[1, found] = i
+        if sights[c.FRAME_ID, i] >= 0 and said[2, found] < 0:
+            said[2, found] = i
+        if out[c.O_CONFIDENCE, i] < out[c.O_CONFIDENCE, said[3, found]]:
+            said[3, found] = i
     return n
 
 

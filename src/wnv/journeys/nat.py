@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from wnv.arrays import BOOL, I64
 from wnv.clock import NO_TIME
 from wnv.journeys import layout as c
 from wnv.journeys.collect import Statements
-from wnv.journeys.columns import addresses, as_lists, texts_of
+from wnv.journeys.columns import addresses, as_lists, distinct_rows, texts_of
 from wnv.journeys.protocols import protocol_name
 from wnv.journeys.sights import Keys, pack_ports
 from wnv.providers import winnat
@@ -98,12 +99,13 @@ class NatRows:
                 end.low.view(np.int64),
                 end.port.astype(np.int64),
             ]
-        distinct, first, inverse = np.unique(np.stack(columns, axis=1), axis=0, return_index=True, return_inverse=True)
+        number_of, first = distinct_rows(*columns)
         inside = self._hashes(protocol[first], ends[0].take(first), ends[1].take(first))
         outside = self._hashes(protocol[first], ends[2].take(first), ends[3].take(first))
-        last = np.zeros(len(distinct), np.int64)
-        np.maximum.at(last, inverse.reshape(-1), np.arange(len(row)))
-        for number, values in enumerate(distinct.tolist()):
+        last = np.zeros(len(first), np.int64)
+        last[number_of] = np.arange(len(row))  # of equal places the last value stays
+        distinct = zip(*(column[first].tolist() for column in columns), strict=True)
+        for number, values in enumerate(distinct):
             key = _key_of(values)
             one = self._session(key, int(ts_ns[first[number]]))
             one.see(int(ts_ns[first[number]]), int(row[first[number]]))
@@ -141,28 +143,31 @@ class NatRows:
         if not len(rows):
             return
         some = journeys[rows]
-        pair = np.stack([some[:, c.J_FIRST_TUPLE], some[:, c.J_TUPLE]], axis=1)
-        _, first, inverse = np.unique(pair, axis=0, return_index=True, return_inverse=True)
-        counts = np.bincount(inverse.reshape(-1))
+        number_of, first = distinct_rows(some[:, c.J_FIRST_TUPLE], some[:, c.J_TUPLE])
+        counts = np.bincount(number_of)
+        begin, end = np.full(len(first), np.iinfo(np.int64).max), np.full(len(first), np.iinfo(np.int64).min)
+        np.minimum.at(begin, number_of, some[:, c.J_FIRST_TS])
+        np.maximum.at(end, number_of, some[:, c.J_LAST_TS])
+        sure = np.zeros(len(first), np.int64)
+        np.maximum.at(sure, number_of, some[:, c.J_CONFIDENCE])
         for number, row in enumerate(first.tolist()):
-            mine = some[inverse.reshape(-1) == number] if counts[number] > 1 else some[row : row + 1]
-            self._count_one(some[row], int(counts[number]), mine)
+            span = int(begin[number]), int(end[number])
+            self._count_one(some[row], int(counts[number]), span, int(sure[number]))
 
-    def _count_one(self, journey: I64, n: int, mine: I64) -> None:
+    def _count_one(self, journey: I64, n: int, span: tuple[int, int], sure: int) -> None:
+        """`journey`: one of `n` that were translated alike, between two times."""
         nat_id = self._of_tuple.get(int(journey[c.J_FIRST_TUPLE])) or self._of_tuple.get(int(journey[c.J_TUPLE]))
         if nat_id is None:
-            key = _inferred(journey)
-            one = self._session(key, int(journey[c.J_FIRST_TS]))
-            one.confidence = int(mine[:, c.J_CONFIDENCE].max())
-            one.why = c.WHY_NAT_INFERRED
+            one = self._session(_inferred(journey), span[0])
+            one.confidence, one.why = sure, c.WHY_NAT_INFERRED
             for column in (c.J_FIRST_TUPLE, c.J_FIRST_TUPLE_BACK, c.J_TUPLE, c.J_TUPLE_BACK):
                 self._of_tuple.setdefault(int(journey[column]), one.nat_id)
-            one.see(int(mine[:, c.J_FIRST_TS].min()), int(journey[c.J_LAST_ROW]))
+            one.see(span[0], int(journey[c.J_LAST_ROW]))
         else:
             one = self._rows[nat_id - 1]
         one.n_packets += n
-        one.see(int(mine[:, c.J_LAST_TS].max()))
-        one.see(int(mine[:, c.J_FIRST_TS].min()))
+        one.see(span[0])
+        one.see(span[1])
 
     def of_tuples(self, first: int, last: int) -> int:
         """The session of a tuple; -1 = none."""
@@ -246,7 +251,7 @@ def _differs(one: winnat.Ends, other: winnat.Ends) -> BOOL:
     return is_other
 
 
-def _key_of(values: list[int]) -> Key:
+def _key_of(values: Sequence[int]) -> Key:
     sides = [tuple(values[k : k + 4]) for k in range(2, 18, 4)]
     return values[0], values[1], *sides  # type: ignore[return-value] # four sides of four
 

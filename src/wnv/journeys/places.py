@@ -37,6 +37,8 @@ class Places:
         self.following: I64 = np.full((4 * 64, NEXT_MAX), -1, np.int64)
         """For each place and direction (place × 4 + direction): where a packet must be seen next, one of them; -1 = no
         more. Nothing at all where the way may end, or is not known."""
+        self._of_points: I64 = np.zeros((0, len(points)), np.int64)
+        """The place of each point, by recording."""
         self._port_of_nic: dict[tuple[int, str], int] = {}
         self._ports: set[int] = set()
         self._port_of_name: dict[tuple[int, str], int] = {}
@@ -55,9 +57,7 @@ class Places:
         """The place of each sighting at a capture point."""
         if not len(point):
             return np.zeros(0, np.int64)
-        distinct, inverse = np.unique(session << 32 | point, return_inverse=True)
-        numbers = [self._of_point(key & 0xFFFFFFFF, key >> 32) for key in distinct.tolist()]
-        places: I64 = np.array(numbers, np.int64)[inverse.reshape(-1)]
+        places: I64 = self._of_points[session, point]
         return places
 
     def _of_point(self, number: int, session: int) -> int:
@@ -83,6 +83,10 @@ class Places:
         A point can only be of one recording, but its number does not say of which.
         """
         rows = [self._of_point(number, session) for number in range(len(self._points))]
+        if session >= len(self._of_points):
+            more = np.full((session + 1 - len(self._of_points), len(self._points)), -1, np.int64)
+            self._of_points = np.concatenate([self._of_points, more])
+        self._of_points[session] = rows
         for number, row in enumerate(rows):
             for direction in (IN, OUT):
                 self._expect(row, direction, self._topology.expected_next(number, direction, session_id=session), rows)

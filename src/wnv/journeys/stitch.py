@@ -24,6 +24,7 @@ from wnv.journeys.nat import NatRows
 from wnv.journeys.outcome import journey_columns, judge
 from wnv.journeys.places import Places
 from wnv.journeys.sights import Keys
+from wnv.packets.headers import Texts
 from wnv.packets.points import Point
 from wnv.providers.stages import Columns, Stretch, Tables
 from wnv.schema import DROPS, FLOWS, HOPS, JOURNEYS, NAT_SESSIONS, Table
@@ -31,10 +32,13 @@ from wnv.topology.model import Topology
 
 WINDOW_NS = 1_000_000_000
 """Time of the recording after which a packet that was not seen again is taken to have ended its journey."""
+ARRIVED_NS = 100_000_000
+"""The same where it was last seen leaving the host, or at the NIC of a VM or container: more is not to come."""
 _HOLD_NS = 5_000_000
+_LAST = int(np.iinfo(np.int64).max) - WINDOW_NS
 _OPEN_MAX = 1 << 20
-_LINKED_AT_ONCE = 1 << 16
-_CLOSED_AT_ONCE = 1 << 14
+_LINKED_AT_ONCE = 1 << 15
+_CLOSED_AT_ONCE = 1 << 11
 _LIFETIMES = 1 << 16
 _THREADS = 1 << 12
 _WAYS = 1 << 18
@@ -68,7 +72,7 @@ class _Open:
             np.full(2 * n, -1, np.int64), np.zeros(c.N_SCALARS, np.int64),
         )  # fmt: skip
         one.scalars[[c.Z_NEXT_ID, c.Z_NEXT_DROP]] = 1
-        one.scalars[[c.Z_LRU_FIRST, c.Z_LRU_LAST, c.Z_FREE, c.Z_KEY_FREE]] = -1
+        one.scalars[c.Z_FREE : c.Z_LAST_ARRIVED + 1] = -1
         one._free(0, 0)
         return one
 
@@ -81,15 +85,15 @@ class _Open:
         self.scalars[c.Z_KEY_FREE] = first_key
 
     def grow(self) -> None:
-        """Twice the room."""
+        """Four times the room."""
         from wnv.journeys import loops
 
         n, n_keys = len(self.journeys), len(self.keys)
-        self.journeys = np.concatenate([self.journeys, np.zeros_like(self.journeys)])
-        self.visited = np.concatenate([self.visited, np.zeros_like(self.visited)])
-        self.keys = np.concatenate([self.keys, np.zeros_like(self.keys)])
+        self.journeys = np.concatenate([self.journeys, np.zeros((3 * n, c.N_JOURNEY), np.int64)])
+        self.visited = np.concatenate([self.visited, np.zeros((3 * n, c.VISITED_MAX), np.int32)])
+        self.keys = np.concatenate([self.keys, np.zeros((3 * n_keys, c.N_KEY), np.int64)])
         self._free(n, n_keys)
-        self.content_heads, self.tuple_heads, self.key_heads = (np.full(4 * n, -1, np.int64) for _ in range(3))
+        self.content_heads, self.tuple_heads, self.key_heads = (np.full(8 * n, -1, np.int64) for _ in range(3))
         loops.relink(self.journeys, self.content_heads, self.tuple_heads, self.keys, self.key_heads)
 
 
@@ -152,7 +156,7 @@ class Stitcher:
         self._next_frame: I64 = np.zeros(0, np.int64)
         self._base = 0
         self._waiting: I64 = np.zeros((c.N_SIGHT, 0), np.int64)
-        self._open = _Open.empty(1 << 12)
+        self._open = _Open.empty(1 << 15)
         self._nbls = _Nbls.empty()
         self._threads: I64 = np.full((_THREADS, loops.N_THREAD), -1, np.int64)
         self._map = np.zeros(_MAP_SLOTS, np.int64), np.zeros(_MAP_SLOTS, np.int64)
@@ -175,21 +179,20 @@ class Stitcher:
 
     def add(self, stretch: Stretch) -> Tables:
         """Take the next stretch; rows that are complete."""
-        new = self._collector.collect(stretch)
-        self._nat.learn(self._collector.take_statements())
-        self._take_mappings()
-        if len(new):
-            self._hold(new)
-            self._last_ts = max(self._last_ts, int(new.sights[c.TS].max()))
-            self._advance(self._last_ts - _HOLD_NS)
-            self._end_journeys(self._last_ts - _HOLD_NS - WINDOW_NS)
+        for new in self._collector.collect(stretch):
+            self._nat.learn(self._collector.take_statements())
+            self._take_mappings()
+            if len(new):
+                self._hold(new)
+                self._last_ts = max(self._last_ts, int(new.sights[c.TS].max()))
+                self._advance(self._last_ts - _HOLD_NS)
+                self._end_journeys(self._last_ts - _HOLD_NS - WINDOW_NS)
         return self._ended.take()
 
     def finish(self) -> Tables:
         """All that is left."""
-        end = np.iinfo(np.int64).max
-        self._advance(int(end))
-        self._end_journeys(int(end))
+        self._advance(_LAST)
+        self._end_journeys(_LAST)
         self._ended.add(DROPS, self._drops.take(None))
         self._ended.add(FLOWS, self._flows.columns(self._nat))
         self._ended.add(NAT_SESSIONS, self._nat.columns())
@@ -222,13 +225,14 @@ class Stitcher:
         n = int(np.searchsorted(self._held.sights[c.TS], horizon)) if len(self._held) else 0
         n = self._whole_event(n)
         ready = self._spread(n)
-        together = np.concatenate([self._waiting, ready], axis=1)
-        together = together[:, np.argsort(together[c.ORDER], kind="stable")]
+        together = np.concatenate([self._waiting, ready], axis=1) if self._waiting.shape[1] else ready
+        if (np.diff(together[c.ORDER]) < 0).any():
+            together = together[:, np.argsort(together[c.ORDER], kind="stable")]
         n_ready = int(np.searchsorted(together[c.ORDER], horizon))
         self._waiting = together[:, n_ready:].copy()
         together = _in_order_of_appearance(together[:, :n_ready])
         for start in range(0, together.shape[1], _LINKED_AT_ONCE):
-            self._link(np.ascontiguousarray(together[:, start : start + _LINKED_AT_ONCE]))
+            self._link(together[:, start : start + _LINKED_AT_ONCE])
         self._held = self._held.behind(n)
         self._next_frame = self._next_frame[n:].copy()
         self._base += n
@@ -282,8 +286,8 @@ class Stitcher:
             out = np.zeros((c.N_OUT, part.shape[1]), np.int64)
             n = loops.link(
                 part, part.shape[1], one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys,
-                one.key_heads, self._threads, self.places.matrix, *self._map, self._activity, self._ways, self._local,
-                one.scalars, WINDOW_NS, out,
+                one.key_heads, self._threads, self.places.matrix, self.places.following, *self._map, self._activity,
+                self._ways, self._local, one.scalars, WINDOW_NS, out,
             )  # fmt: skip
             self._write_hops(part[:, :n], out[:, :n])
             done += n
@@ -306,12 +310,14 @@ class Stitcher:
         from wnv.journeys import loops
 
         one = self._open
+        rows = np.empty((_CLOSED_AT_ONCE, c.N_JOURNEY), np.int64)
+        paths = np.empty((_CLOSED_AT_ONCE, c.VISITED_MAX), np.int32)
         while True:
-            rows = np.empty((_CLOSED_AT_ONCE, c.N_JOURNEY), np.int64)
-            paths = np.empty((_CLOSED_AT_ONCE, c.VISITED_MAX), np.int32)
             n = loops.close(
                 one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys, one.key_heads, self._activity,
-                self._ways, self._local, one.scalars, self.places.following, before_ts, n_open_max, rows, paths,
+                self._ways, self._local, one.scalars, self.places.following, before_ts,
+                min(_LAST, before_ts + WINDOW_NS - ARRIVED_NS) if before_ts > -_LAST else before_ts, n_open_max, rows,
+                paths,
             )  # fmt: skip
             if n:
                 order = np.argsort(rows[:n, c.J_ID])
@@ -336,12 +342,21 @@ class Stitcher:
         self._nat.count(ended)
         confidence = np.minimum(ended[:, c.J_CONFIDENCE], verdict.sure) / 1000
         flow = self._flows.add(ended, verdict.outcome, confidence, self._nat)
-        names = self._drops.names(*(
-            ended[:, column] for column in (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION)
-        ))  # fmt: skip
+        names = self._drop_names(ended)
         self._ended.add(JOURNEYS, journey_columns(
             ended, verdict, n_hops, paths, flow, self.places, self._limits, self._build, names
         ))  # fmt: skip
+
+    def _drop_names(self, ended: I64) -> Texts:
+        """Why each journey's packet was dropped; null where it was not."""
+        code = np.full(len(ended), -1, np.int32)
+        rows = np.flatnonzero(ended[:, c.J_FLAGS] & c.J_IS_DROPPED)
+        if not len(rows):
+            return Texts(code, [])
+        columns = (ended[rows, column] for column in (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION))
+        names = self._drops.names(*columns)
+        code[rows] = names.code
+        return Texts(code, names.values)
 
     # --- what is known beforehand ----------------------------------------------------------------------
 
