@@ -1,5 +1,7 @@
 """Makes src/wnv/data/catalog/ from a folder of event schemas: `build_catalog.py SCHEMAS [OUTPUT]`.
 
+SCHEMAS holds dumps (.json) and instrumentation manifests (.man); of a provider that has both, the dump counts.
+
 The schemas hold ids, names, types and maps of providers as published dumps have them (facts); their message texts
 are not read. Where a dump lost something that is known from elsewhere, the tables below put it back, each with
 where it is known from. Maps whose words are sentences get short words of our own. The same schemas always give
@@ -18,6 +20,7 @@ from typing import Any
 
 from wnv.decode.description import FieldDescription, ValueMap
 from wnv.decode.dumps import Dump, merge_builds, parse_dump, parse_maps
+from wnv.decode.manifest import parse_manifest
 from wnv.decode.provider import EventEntry, ProviderEvents, Variant, encode_provider
 
 OUTPUT = Path(__file__).resolve().parent.parent / "src" / "wnv" / "data" / "catalog"
@@ -446,8 +449,9 @@ def build(schemas: Path) -> dict[str, str]:
     """The text of every file of the catalog by its name."""
     texts, names = {}, {}
     pktmon_path = schemas / "Microsoft-Windows-PktMon.json"
-    pktmon: Row = json.loads(pktmon_path.read_text(encoding="utf-8"))
-    reasons = {code: name for code, name in pktmon["maps"]["DropReason"].items() if int(code) <= LAST_VMS_DROP_REASON}
+    pktmon: Row = json.loads(pktmon_path.read_text(encoding="utf-8")) if pktmon_path.exists() else {"maps": {}}
+    words = pktmon["maps"].get("DropReason", {})
+    reasons = {code: name for code, name in words.items() if int(code) <= LAST_VMS_DROP_REASON}
     for path in sorted(schemas.glob("*.json")):
         raw: Row = json.loads(path.read_text(encoding="utf-8"))
         newest = _dump(path, raw, reasons)
@@ -461,6 +465,11 @@ def build(schemas: Path) -> dict[str, str]:
             provider = _with_numbers_of_2018(provider)
         texts[f"{newest.guid}.json"] = encode_provider(provider)
         names[newest.guid] = newest.name
+    for path in sorted(schemas.glob("*.man")):
+        for provider in parse_manifest(path.read_bytes()):
+            if provider.guid not in names:
+                texts[f"{provider.guid}.json"] = encode_provider(provider)
+                names[provider.guid] = provider.name
     lines = ",\n".join(f"{json.dumps(guid)}:{json.dumps(name)}" for guid, name in sorted(names.items()))
     texts["index.json"] = f"{{\n{lines}\n}}\n"
     return texts

@@ -265,6 +265,20 @@ def test_building_the_catalog_again_gives_the_committed_bytes(repo_root: Path, s
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.json")} == committed
 
 
+def test_the_catalog_can_be_made_of_manifests_too(repo_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "Mine.man").write_text(
+        f"""<instrumentationManifest><instrumentation><events><provider name="Mine" guid="{{{OWN}}}">
+        <templates><template tid="T"><data name="N" inType="win:UInt16"/></template></templates>
+        <events><event value="7" symbol="Said" template="T"/></events>
+        </provider></events></instrumentation></instrumentationManifest>"""
+    )
+    made = tmp_path / "made"
+    subprocess.run([sys.executable, repo_root / "tools/build_catalog.py", tmp_path, made], check=True)
+    assert json.loads((made / "index.json").read_text()) == {OWN: "Mine"}
+    (event,) = decode_provider((made / f"{OWN}.json").read_text(), "x").events
+    assert (event.event_id, event.name, [field.name for field in event.variants[0].layouts[0]]) == (7, "Said", ["N"])
+
+
 def phrases(text: str) -> set[tuple[str, ...]]:
     """Every 4 words in a row, whatever stands in for fields between them."""
     words = re.findall(r"[a-z0-9'_]+|\|", re.sub(r"%\d+|\{[^{}]*\}", " | ", text.lower()))
