@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,7 +24,7 @@ Cells: TypeAlias = Callable[["pa.RecordBatch"], Sequence[Sequence[str]]]
 FORMS = ("table", "json", "jsonl", "csv")
 format_option = click.option("--format", "form", type=click.Choice(FORMS), default="table", show_default=True)
 raw_option = click.option("--raw", is_flag=True, help="With csv: leave cells that begin with = + - @ as they are.")
-_SHORT_PAGES = "-FRSX"  # less: nothing to page if it fits, colours, no wrapping, the screen stays
+_SHORT_PAGES = "-RSX"  # less: colours, no wrapping, and what was shown stays on the screen
 
 
 def write_rows(batches: Iterable[pa.RecordBatch], schema: pa.Schema, form: str, *, raw: bool = False) -> int:
@@ -67,11 +69,18 @@ def show_rows(
 
 def show_text(pieces: Iterable[str]) -> None:
     """Text as it comes; on a terminal, where it is longer than the screen, by the pager."""
+    rest = iter(pieces)
     if sys.stdout.isatty() and sys.stdin.isatty():
-        os.environ.setdefault("LESS", _SHORT_PAGES)
-        click.echo_via_pager(pieces)
-        return
-    for piece in pieces:
+        first, n_left = [], shutil.get_terminal_size().lines - 1
+        for piece in rest:
+            first.append(piece)
+            n_left -= piece.count("\n")
+            if n_left < 0:
+                os.environ.setdefault("LESS", _SHORT_PAGES)
+                click.echo_via_pager(chain(first, rest))
+                return
+        rest = iter(first)
+    for piece in rest:
         click.echo(piece, nl=False)
 
 
