@@ -130,6 +130,18 @@ def test_pattern_maps_are_no_maps_of_numbers() -> None:
     assert parse_map(map_info("Words", {1: "one"}, 4)) is None
 
 
+def test_lengths_are_of_the_field_with_their_number_where_names_repeat() -> None:
+    got = parse_event_info(
+        event_info(
+            Property("Size", 6), Property("Size", 6), Property("A", 14, flags=LENGTH_FIELD, length=0),
+            Property("B", 14, flags=LENGTH_FIELD, length=1),
+        )
+    )  # fmt: skip
+    assert got is not None
+    assert [one.name for one in got.fields] == ["Size", "Size_2", "A", "B"]
+    assert [one.length for one in got.fields[2:]] == ["Size", "Size_2"]
+
+
 def test_two_descriptions_of_one_event_are_alternatives() -> None:
     metadata = Metadata()
     for kind in (4, 4, 6):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from wnv.decode.description import EventDescription, FieldDescription, InType, OutType, Source, ValueMap
@@ -190,12 +191,19 @@ class _Properties:
     n: int
     find_map: Callable[[str], ValueMap | None]
     n_fields: int = 0
+    names: dict[int, str] = field(default_factory=dict)
+    """By number, unique among siblings: lengths and counts name their field by its number."""
 
     def fields(self, first: int, n: int, depth: int) -> tuple[FieldDescription, ...] | None:
         """None: structures hold each other, or more fields than an event can have."""
         self.n_fields += n
         if first + n > self.n or depth > _DEPTH_MAX or self.n_fields > _FIELDS_MAX:
             return None
+        taken: Counter[str] = Counter()
+        for number in range(first, first + n):
+            name = self.info.text(self._property(number)[1])
+            taken[name] += 1
+            self.names[number] = name if taken[name] == 1 else f"{name}_{taken[name]}"
         found: list[FieldDescription] = []
         for number in range(first, first + n):
             one = self._field(number, depth)
@@ -205,7 +213,8 @@ class _Properties:
         return tuple(found)
 
     def _field(self, number: int, depth: int) -> FieldDescription | None:
-        flags, name_at, kind, shown, map_at, n_elements, n_units, _ = self._property(number)
+        flags, _, kind, shown, map_at, n_elements, n_units, _ = self._property(number)
+        own_name = self.names[number]
         count: int | str | None = None
         if flags & _COUNT_IS_INDEX:
             count = self._name(n_elements)
@@ -215,7 +224,7 @@ class _Properties:
             members = self.fields(kind, shown, depth + 1)
             if members is None:
                 return None
-            return FieldDescription(self.info.text(name_at), InType.STRUCT, count=count, members=members)
+            return FieldDescription(own_name, InType.STRUCT, count=count, members=members)
         try:
             in_type, is_unsure = InType(kind), False
         except ValueError:  # of a Windows to come: bytes of which nothing is known
@@ -226,12 +235,12 @@ class _Properties:
             length = self._name(n_units) if flags & _LENGTH_IS_INDEX else n_units or None
         name = self.info.text(map_at) if map_at else ""
         return FieldDescription(
-            self.info.text(name_at), in_type, _out_type(shown), length, count,
+            own_name, in_type, _out_type(shown), length, count,
             map=self.find_map(name) if name else None, is_unsure=is_unsure,
         )  # fmt: skip
 
     def _name(self, number: int) -> str:
-        return self.info.text(self._property(number)[1]) if number < self.n else ""
+        return self.names.get(number, "")
 
     def _property(self, number: int) -> tuple[int, ...]:
         return _PROPERTY.unpack_from(self.info.raw, _HEAD_BYTES + number * _PROPERTY.size)
