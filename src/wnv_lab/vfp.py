@@ -134,6 +134,8 @@ def arrival(walk: Walk, switch: VSwitch) -> bool:
             endpoint = next((e for e in network.endpoints if e.address == header.dst), None)
             if endpoint is not None and header.eth_dst == walk.host.uplink_mac:
                 header.eth_dst = endpoint.nic.mac
+                if network.spec.type == "overlay":
+                    header.eth_src = network.gateway_mac  # to a pod all that is outside is behind its gateway
                 return _inbound_rules(walk, network)
     return True
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from lab_worlds import legs, places
+from lab_worlds import Row, legs, places, ran, truth_rows
 from wnv_lab.build import build_world
 from wnv_lab.frames import ARP, BROADCAST, ip_text, mac_text
-from wnv_lab.model import Header
-from wnv_lab.path import Leg
-from wnv_lab.scenario import read_scenario
+from wnv_lab.model import Header, Nic
+from wnv_lab.path import Leg, find_path
+from wnv_lab.scenario import Scenario, read_scenario
 from wnv_lab.stages import Kind, Stage
 
 FIREWALL = "inet_accept_inspection"
@@ -256,3 +258,79 @@ def test_a_rule_stops_what_it_names(
     assert (drop.place.point, drop.reason.name, drop.rule) == (place, reason, rule)
     other = legs(name, source, to, "tcp", 80)[-1] if name != "vlan-mismatch" else None
     assert other is None or other.route.end != "drop"
+
+
+# --- both isolations, both directions ---------------------------------------------------------------------
+
+WAYS = [
+    ("nat-web", "shop", "www"),
+    ("nat-containers", "shop", "stock"),
+    ("transparent", "shop", "www"),
+    ("transparent", "www", "shop"),
+    ("transparent-team-vlan", "shop", "stock"),
+    ("l2bridge-pod", "pod-a", "www"),
+    ("l2bridge-pod", "pod-a", "pod-b"),
+    ("l2bridge-pod", "dns", "pod-a"),
+    ("overlay-pods", "pod-a", "pod-b"),
+    ("nat-published-port", "client", "SRV1"),
+]
+
+
+def isolated(name: str, isolation: str) -> Scenario:
+    """A built-in scenario with all its containers isolated so."""
+    scenario = read_scenario(name)
+    hosts = (
+        replace(host, container=tuple(replace(container, isolation=isolation) for container in host.container))
+        for host in scenario.host
+    )
+    return replace(scenario, host=tuple(hosts))
+
+
+def steps(found: list[Leg], *, has_container: bool) -> list[tuple[str, str, tuple[str, str, str, str]]]:
+    """Kind, direction and addresses of each stage; without those that only a shared kernel shows."""
+    return [
+        (stage.kind.name, stage.direction, said(stage))
+        for leg in found
+        for stage in leg.route.stages
+        if has_container or not _is_inside(stage)
+    ]
+
+
+def _is_inside(stage: Stage) -> bool:
+    place = stage.place
+    return (isinstance(place, Nic) and place.kind == "container") or (stage.kind is Kind.STACK)
+
+
+@pytest.mark.parametrize(("name", "source", "to"), WAYS)
+def test_hyperv_isolation_takes_the_inside_away_and_changes_nothing_else(name: str, source: str, to: str) -> None:
+    port = 8080 if name == "nat-published-port" else 80
+    process, hyperv = (
+        find_path(build_world(isolated(name, isolation), 0), source, to, "tcp", port)
+        for isolation in ("process", "hyperv")
+    )
+    assert steps(hyperv, has_container=True) == steps(process, has_container=False)
+    assert len(steps(process, has_container=True)) > len(steps(hyperv, has_container=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "server"),
+    [
+        ("nat-web", "shop", "93.184.216.34"), ("transparent", "shop", "93.184.216.34"),
+        ("l2bridge-pod", "pod-a", "93.184.216.34"), ("overlay-pods", "pod-a", "93.184.216.34"),
+        ("hyperv-container", "vault", "93.184.216.34"), ("default-switch", "dev", "93.184.216.34"),
+        ("vm-external", "app", "93.184.216.34"),
+    ],
+)  # fmt: skip
+def test_the_answer_takes_the_same_places_backwards(name: str, source: str, server: str) -> None:
+    hops: dict[int, list[Row]] = {}
+    for row in truth_rows(ran(name), "hops"):
+        if row["protocol"] == "tcp" and server in (row["src"], row["dst"]):
+            hops.setdefault(row["journey_id"], []).append(row)
+    asked = next(way for way in hops.values() if way[-1]["dst"] == server)
+    answered = next(way for way in hops.values() if way[0]["src"] == server)
+    own_stack = f"TCP/IP {source}"
+    assert [hop["point"] for hop in answered if hop["point"] != own_stack] == [hop["point"] for hop in asked][::-1]
+    for hop, back in zip(asked, [hop for hop in answered if hop["point"] != own_stack][::-1], strict=True):
+        if hop["kind"] != "nat" and hop["event"] == "seen":
+            assert (hop["src"], hop["sport"], hop["dst"]) == (back["dst"], back["dport"], back["src"])
+            assert (hop["eth_src"], hop["eth_dst"]) == (back["eth_dst"], back["eth_src"])
