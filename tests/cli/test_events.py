@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import struct
 import zlib
 from collections import Counter
@@ -412,3 +413,19 @@ def test_an_empty_list_says_what_there_is(ten: Path) -> None:
 def test_json_is_an_array_of_the_same_rows(ten: Path) -> None:
     assert json.loads(done("events", ten, "--format", "json").out) == jsonl(ten)
     assert json.loads(done("events", ten, "--format", "json", "--id", "99").out) == []
+
+
+@pytest.mark.parametrize("scenario", ["vfp-block", "nat-published-port", "set-team"])
+def test_events_of_the_lab_are_decoded_to_the_last_byte_and_said_in_a_sentence(tmp_path: Path, scenario: str) -> None:
+    done("lab", "run", scenario, "-w", tmp_path, "--capture", "both")
+    paths = sorted(tmp_path.glob("*.etl"))
+    assert len(paths) == 2
+    for path in paths:
+        ran = done("events", path, "--format", "jsonl")
+        assert "not wholly decoded" not in ran.err
+        rows = [row for row in map(json.loads, ran.lines) if row["source"] is not None]
+        assert rows
+        assert {row["is_whole"] for row in rows} == {True}
+        assert {row["remark"] for row in rows if "behind the last field" in (row["remark"] or "")} == set()
+        # `A=1, B=2` is what is shown where there is no sentence.
+        assert [row["summary"] for row in rows if re.search(r"\w=\S", row["summary"])] == []
