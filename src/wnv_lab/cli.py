@@ -125,16 +125,17 @@ def show(name: str, seed: int) -> None:
 @click.option("--to", required=True, metavar="MACHINE|ADDRESS", help="To whom.")
 @click.option("--protocol", type=click.Choice(["tcp", "udp", "icmp"]), default="tcp", show_default=True)
 @click.option("--port", default=80, show_default=True, help="Destination port.")
+@click.option("--bytes", "n_bytes", default=74, show_default=True, help="Size of the frame.")
 @click.option("--minimal", "verbosity", flag_value="minimal", help="Only how it ends.")
 @click.option("--summary", "verbosity", flag_value="summary", default="summary", help="A line a hop (the default).")
 @click.option("--detailed", "verbosity", flag_value="detailed", help="Every stage, with headers and rules.")
 @click.option("--seed", default=0, hidden=True)
 @_says_what_is_wrong
-def path(name: str, source: str, to: str, protocol: str, port: int, verbosity: str, seed: int) -> None:
+def path(name: str, source: str, to: str, protocol: str, port: int, n_bytes: int, verbosity: str, seed: int) -> None:
     """The hops that a packet would take, and the rule that would stop it."""
     from wnv_lab.build import build_world
     from wnv_lab.path import find_path, render_path
     from wnv_lab.scenario import read_scenario
 
     world = build_world(read_scenario(name), seed)
-    click.echo(render_path(find_path(world, source, to, protocol, port), verbosity))
+    click.echo(render_path(find_path(world, source, to, protocol, port, n_bytes), verbosity))

@@ -14,7 +14,8 @@ from wnv_lab.stages import Kind, Route, Stage
 from wnv_lab.truth import place_of, rewrite_text
 from wnv_lab.world import World, starts_hop
 
-VERBOSITIES = ("minimal", "summary", "detailed")
+DEFAULT_BYTES = 74
+"""Of a ping, and of most handshakes."""
 WORDS = {
     Kind.NIC: "passes",
     Kind.RECEIVED: "enters the switch",
@@ -52,8 +53,8 @@ class Leg:
     route: Route
 
 
-def find_path(world: World, source: str, to: str, protocol: str, port: int) -> list[Leg]:
-    """The legs of a packet's way, one a recorded host. `to` is a machine or an address."""
+def find_path(world: World, source: str, to: str, protocol: str, port: int, n_bytes: int = DEFAULT_BYTES) -> list[Leg]:
+    """The legs of a packet's way, one a recorded host. `to` is a machine or an address, `n_bytes` the frame's."""
     if source not in world.stacks:
         raise unknown("the machine", source, world.stacks)
     if protocol not in PROTOCOLS:
@@ -76,7 +77,7 @@ def find_path(world: World, source: str, to: str, protocol: str, port: int) -> l
         dst,
         49152 if has_ports else None,
         port if has_ports else None,
-        74,
+        n_bytes,
         128,
         True,
         8 if not has_ports else 0,

@@ -31,6 +31,12 @@ def test_a_way_over_two_hosts_has_a_leg_for_each() -> None:
     assert "VXLAN removed" in text
 
 
+def test_a_large_frame_may_end_where_a_small_one_passes() -> None:
+    arguments = ("lab", "path", "mtu-too-small", "--from", "pod-b", "--to", "pod-a", "--minimal")
+    assert done(*arguments).lines[-1].strip() == "=> reaches pod-a"
+    assert "mtu_mismatch" in done(*arguments, "--bytes", "1514").lines[-1]
+
+
 def test_unknown_machines_and_addresses_are_told() -> None:
     with pytest.raises(LabError, match="nobody"):
         legs("nat-web", "nobody", "www")
