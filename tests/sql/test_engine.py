@@ -7,11 +7,14 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import payloads as make
 from frame_tables import tables_of
 from payloads import Udp
 from wnv.sql.engine import connect, read_batches, views
+from wnv.sql.values import address_text
 
 
 def packet(port: int) -> bytes:
@@ -64,3 +67,16 @@ def test_tables_on_disk_are_read_and_no_other_files(tmp_path: Path) -> None:
         assert connection.execute("SELECT sum(n) FROM numbers").fetchall() == [(3,)]
         with pytest.raises(duckdb.PermissionException):
             connection.execute("SELECT * FROM read_parquet(?)", [str(folder / "other.parquet")])
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(0, (1 << 128) - 1) | st.integers(0, 1 << 40), min_size=1, max_size=50), st.integers(0, 127))
+def test_addresses_have_an_order(numbers: list[int], hole: int) -> None:
+    numbers = [number & ~(0xFFFFFFFF << hole) for number in numbers]  # zeros in the middle, which are left out
+    texts = [address_text(number, 6) for number in numbers]
+    low = [number & 0xFFFFFFFF for number in numbers]
+    rows = pa.table({"six": texts, "four": [address_text(number, 4) for number in low]})
+    found = (
+        connect({"t": rows}).execute("SELECT ipv6_digits(six), ipv4_number(four), ipv4_number(six) FROM t").fetchall()
+    )
+    assert found == [(f"{number:032x}", four, None) for number, four in zip(numbers, low, strict=True)]

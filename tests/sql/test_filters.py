@@ -4,7 +4,6 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 
@@ -15,6 +14,7 @@ from payloads import Tcp, Udp
 from random_frames import FrameMaker
 from wnv.providers import registry
 from wnv.schema import DROPS, EVENTS, FLOWS, HOPS, JOURNEYS, NAT_SESSIONS
+from wnv.sql.engine import connect
 from wnv.sql.expression import FilterError
 from wnv.sql.fields import ROOTS, Field, Type, fields
 from wnv.sql.filters import compile_filter
@@ -31,9 +31,7 @@ class Rows:
 
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
         self.tables = tables
-        self.connection = duckdb.connect()
-        for name, rows in tables.items():
-            self.connection.register(name, rows)
+        self.connection = connect(tables)
 
     def select(self, expression: str, table: str = "observations") -> list[int]:
         """Numbers of the rows that fit."""
@@ -392,8 +390,9 @@ def everything() -> Rows:
             "frame_id": [2], "protocol": ["UDP"], "src": ["172.16.0.3"], "dst": ["10.0.0.9"], "dport": [53],
         },
         "flows": {
-            "flow_id": [1, 2], "protocol": ["TCP", "UDP"], "src": ["172.16.0.2", "172.16.0.3"],
-            "outside_src": ["192.0.2.1", None], "nat_id": [1, None],
+            "flow_id": [1, 2, 3], "protocol": ["TCP", "UDP", "UDP"],
+            "src": ["172.16.0.2", "172.16.0.3", "fe80::12:3"], "outside_src": ["192.0.2.1", None, None],
+            "nat_id": [1, None, None],
         },
         "nat_sessions": {
             "nat_id": [1], "protocol": ["TCP"], "inside_src": ["172.16.0.2"], "outside_src": ["192.0.2.1"],
@@ -439,6 +438,13 @@ def everything() -> Rows:
         ("flows", "outcome == dropped", [2]),
         ("flows", "nat", [1]),
         ("nat_sessions", "ip.addr == 172.16.0.2 && tcp", [1]),
+        ("nat_sessions", "ip.src == 192.0.2.0/24", [1]),
+        ("nat_sessions", "ip.src != 192.0.0.0/8", []),
+        ("nat_sessions", "ip.addr < 172.16.0.3 and ip.addr > 172.16.0.1", [1]),
+        ("drops", "ip.src in {172.16.0.0/31, 172.16.0.2..172.16.0.9}", [1]),
+        ("flows", "ipv6.addr == fe80::/10", [3]),
+        ("flows", "ipv6.addr > fe80::1 && ipv6.addr <= fe80::ffff:0", [3]),
+        ("flows", "ip.addr == 172.0.0.0/8", [1, 2]),
     ],
 )  # fmt: skip
 def test_rows_of_every_table_are_selected_by_what_others_say_of_them(

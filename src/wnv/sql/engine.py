@@ -40,7 +40,7 @@ _PATTERNS: Final = frozenset("*?[")  # DuckDB takes a path with one of them for 
 def connect(
     tables: Mapping[str, Source], settings: Sequence[str] = (), *, is_handed_in: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """A connection that knows `tables` and the views over them. `settings`: as `SET` takes them.
+    """A connection that knows `tables`, the views over them, and our macros. `settings`: as `SET` takes them.
 
     It can read no file but those of the tables, which it reads by itself, three times as fast as Arrow hands them in;
     with `is_handed_in` it can touch none. Values that come from elsewhere are bound, never part of a query's text.
@@ -56,7 +56,7 @@ def connect(
             allowed += paths
         else:
             connection.register(name, rows)
-    for text in view_texts(tables):
+    for text in (_text("macros"), *view_texts(tables)):
         connection.execute(text)
     for setting in (f"allowed_paths = [{_listed(allowed)}]", *_CLOSED, *settings):
         connection.execute(f"SET {setting}")
@@ -83,8 +83,11 @@ def views(tables: Collection[str]) -> list[str]:
 
 
 def view_texts(tables: Collection[str]) -> list[str]:
-    folder = files("wnv.sql") / "views"
-    return [(folder / f"{name}.sql").read_text(encoding="utf-8") for name in views(tables)]
+    return [_text(name) for name in views(tables)]
+
+
+def _text(name: str) -> str:
+    return (files("wnv.sql") / "views" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def read_batches(

@@ -55,6 +55,8 @@ _OPPOSITE: Final = {
 _IN_SQL: Final = {Relation.EQUAL: "=", Relation.NOT_EQUAL: "<>"}
 _ORDERED: Final = frozenset((Relation.LESS, Relation.LESS_OR_EQUAL, Relation.GREATER, Relation.GREATER_OR_EQUAL))
 _FROM: Final = re.compile(r"\bFROM (\w+)")
+_IN_ADDRESSES: Final = frozenset(("ip_src", "ip_dst", "inner_ip_src", "inner_ip_dst"))
+"""Columns of frames of which the table `addresses` has every value."""
 _MAC_DIGITS: Final = 3  # of a byte and the colon behind it
 
 Bound: TypeAlias = int | float | str
@@ -336,27 +338,15 @@ class _Compiler:
     def _test_address(self, source: Source, relation: Relation, value: Addresses) -> tuple[str, list[Bound]]:
         if value.text is not None and relation in _IN_SQL:
             return _compared(source.sql, relation, value.text)
+        if source.sql.rpartition(".")[2] not in _IN_ADDRESSES:
+            sql = f"ipv{value.version}_{'number' if value.version == 4 else 'digits'}({source.sql})"
+            return _compared_numbers(sql, relation, value)
         self.used.add("addresses")
         if "addresses" not in self._tables:
             raise UsageError("the table addresses is missing, which says what addresses of a range there are")
-        version = value.version
-        match relation:
-            case Relation.EQUAL | Relation.NOT_EQUAL:
-                inside, bound = _between(version, value.first, value.last)
-                if relation is Relation.NOT_EQUAL:
-                    inside = f"NOT ({inside})"
-            case Relation.LESS:
-                inside, bound = _below(version, value.first)
-            case Relation.LESS_OR_EQUAL:
-                inside, bound = _below(version, value.last + 1)
-            case Relation.GREATER:
-                inside, bound = _below(version, value.last + 1)
-                inside = f"NOT ({inside})"
-            case _:
-                inside, bound = _below(version, value.first)
-                inside = f"NOT ({inside})"
-        sql = f"SELECT address FROM addresses WHERE version = {version} AND {inside}"
-        return f"{source.sql} IN ({sql})", bound
+        sql = "low" if value.version == 4 else "(high, low)"
+        inside, bound = _compared_numbers(sql, relation, value)
+        return f"{source.sql} IN (SELECT address FROM addresses WHERE version = {value.version} AND {inside})", bound
 
     # --- fields with fields ---------------------------------------------------------------------------
 
@@ -451,17 +441,25 @@ def _compared(sql: str, relation: Relation, value: int | float | str) -> tuple[s
     return f"{sql} {_IN_SQL.get(relation, str(relation))} ?", [value]
 
 
-def _below(version: int, number: int) -> tuple[str, list[Bound]]:
-    """Of addresses before `number`."""
-    if version == 4 or number >> 64 > _HALF:
-        return "low < ?", [number]
-    return "(high, low) < (?, ?)", [number >> 64, number & _HALF]
+def _compared_numbers(sql: str, relation: Relation, value: Addresses) -> tuple[str, list[Bound]]:
+    """`sql` gives an address as a number, as two halves, or as 32 digits; all of them have the order of addresses."""
 
+    def bound(number: int) -> tuple[str, list[Bound]]:
+        if value.version == 4:
+            return "?", [number]
+        if sql.startswith("("):
+            return "(?, ?)", [number >> 64, number & _HALF]
+        return "?", [f"{number:032x}"]
 
-def _between(version: int, first: int, last: int) -> tuple[str, list[Bound]]:
-    if version == 4:
-        return "low BETWEEN ? AND ?", [first, last]
-    return "(high, low) BETWEEN (?, ?) AND (?, ?)", [first >> 64, first & _HALF, last >> 64, last & _HALF]
+    (first, first_values), (last, last_values) = bound(value.first), bound(value.last)
+    match relation:
+        case Relation.EQUAL:
+            return f"{sql} BETWEEN {first} AND {last}", [*first_values, *last_values]
+        case Relation.NOT_EQUAL:
+            return f"{sql} NOT BETWEEN {first} AND {last}", [*first_values, *last_values]
+        case Relation.LESS | Relation.GREATER_OR_EQUAL:
+            return f"{sql} {relation} {first}", first_values
+    return f"{sql} {relation} {last}", last_values
 
 
 # --- the keys between tables --------------------------------------------------------------------------
