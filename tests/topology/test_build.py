@@ -26,7 +26,7 @@ from networks import (
     topology_of,
 )  # fmt: skip
 from wnv.diagnostics import Code, Log
-from wnv.providers.facts import Fact, Ref, Thing
+from wnv.providers.facts import Change, Fact, Ref, Thing
 from wnv.topology.build import Builder
 from wnv.topology.model import ALWAYS, FOREVER, EdgeKind, NodeKind
 from wnv_lab.events import hns, lbfo, ndiscap, synthnic, tcpip, vmswitch, winnat
@@ -290,6 +290,17 @@ class TestBounds:
         topology = builder.finish(facts)
         assert len(topology.nodes) == 16_384
         assert log.count(Code.TOPOLOGY_LIMIT) == 20_000 - 16_384
+
+    def test_a_nic_that_never_rests_costs_no_more_than_it_says(self) -> None:
+        nic = Ref(Thing.NIC, (("guid", "n"),))
+        topology = Builder().finish(
+            Fact(nic, relation="connects", target=Ref(Thing.PORT, (("guid", f"p{number}"),)), change=Change.BEGUN,
+                 ts_ns=number)
+            for number in range(1_000)
+        )  # fmt: skip
+        assert len(topology.edges) == 1_000
+        assert topology.resolve_nic("n").port.startswith("port of NIC n")
+        assert len(topology.places) < 25_000
 
     def test_events_that_do_not_fit_are_counted(self, tmp_path: Path) -> None:
         log = Log()

@@ -23,6 +23,7 @@ _ONLY_UPLINK: Final = "the only adapter without an IP interface, and the only up
 _SAME_MAC: Final = "the same MAC address, which no other virtual NIC has"
 
 _NETWORKS_MAX: Final = 256  # a host has a handful
+_TEAMS_MAX: Final = 64  # a host has one or two
 
 Inferences = dict[int, str]
 """Why a thing, by number, is tied together from more than sources say."""
@@ -210,6 +211,8 @@ def _team_nics(things: Things) -> list[tuple[int, str]]:
     """The NIC of a team that only its pointer names: the one with a member's MAC address, or the only candidate."""
     records = things.records()
     teams = [one for one in records.values() if one.thing is Thing.TEAM]
+    if len(teams) > _TEAMS_MAX:
+        return []
     has_nic = {team for _, team, _ in things.relations("stands_for")}
     members: dict[int, set[int]] = defaultdict(set)
     for nic, number, _ in things.relations("member"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -58,6 +59,7 @@ class Nodes:
             for record in records.values()
             if record.number not in team_nic and self._is_worth(record, mentioned)
         }
+        _make_unique(self.by_number.values())
         self._add_contradictions()
 
     def _is_worth(self, record: Record, mentioned: set[int]) -> bool:
@@ -222,6 +224,18 @@ def _node_id(record: Record) -> str:
     value = str(kinds.get(kind, record.number))
     short = {"guid": "", "id": "", "name": "", "endpoint": "endpoint-", "if_index": "if"}.get(kind, f"{kind}-")
     return f"{record.thing.value}:{short}{value}"[:200]
+
+
+def _make_unique(nodes: Iterable[Node]) -> None:
+    """Things of one sort may have the same text as names of different kinds: the second gets a number."""
+    taken: set[tuple[int, str]] = set()
+    last: Counter[tuple[int, str]] = Counter()
+    for node in nodes:
+        key = node.session_id, node.node_id
+        while (node.session_id, node.node_id) in taken:
+            last[key] += 1
+            node.node_id = f"{key[1]}#{last[key] + 1}"
+        taken.add((node.session_id, node.node_id))
 
 
 def _properties(record: Record) -> dict[str, Any]:

@@ -22,6 +22,10 @@ from wnv.topology.model import (
 
 _SPANS_MAX: Final = 1024
 """Changes of one place that are kept; no real NIC moves so often."""
+_CHANGES_MAX: Final = 20_000
+"""Of all places together; beyond, a place is that of the end."""
+_EDGES_MAX: Final = 64
+"""Edges of a kind from or to one node that a place looks at, the latest ones."""
 _KIND_OF_NIC: Final = {
     NodeKind.VM_NIC: PointKind.VM_NIC, NodeKind.HOST_VNIC: PointKind.HOST_VNIC,
     NodeKind.CONTAINER_NIC: PointKind.HOST_VNIC, NodeKind.PHYSICAL_NIC: PointKind.EXTERNAL_NIC,
@@ -34,7 +38,9 @@ NodeKey = tuple[int, str]
 class Graph:
     """Edges by their ends, at any time."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, n_latest: int | None = None) -> None:
+        """With `n_latest`, only so many edges of a kind at a node, the last ones."""
+        self._n_latest = n_latest
         self.nodes: dict[NodeKey, Node] = {(node.session_id, node.node_id): node for node in topology.nodes}
         self._out: dict[tuple[NodeKey, EdgeKind], list[Edge]] = {}
         self._in: dict[tuple[NodeKey, EdgeKind], list[Edge]] = {}
@@ -44,7 +50,8 @@ class Graph:
 
     def edges(self, node: Node, kind: EdgeKind, *, incoming: bool = False) -> list[Edge]:
         """Edges of one kind that leave a node, or that reach it."""
-        return (self._in if incoming else self._out).get(((node.session_id, node.node_id), kind), [])
+        found = (self._in if incoming else self._out).get(((node.session_id, node.node_id), kind), [])
+        return found if self._n_latest is None else found[-self._n_latest :]
 
     def targets(self, node: Node, kind: EdgeKind, ts_ns: int | None = None) -> list[Node]:
         """Nodes that edges of one kind lead to; None = at any time."""
@@ -82,7 +89,8 @@ def add_places(
 class _Places:
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
-        self._graph = Graph(topology)
+        self._graph = Graph(topology, _EDGES_MAX)
+        self._n_changes = 0
         self._row: dict[Place, int] = {NOWHERE: 0}
         self._stations: dict[NodeKey, int] = {}
         self._switches: dict[NodeKey, int] = {}
@@ -90,7 +98,11 @@ class _Places:
     def code(self, point: Point | None, nodes: Sequence[Node]) -> int:
         """A new code for what is at these nodes, with its places over time."""
         spans: list[tuple[int, int]] = []
-        for start in (ALWAYS, *self._changes(nodes)):
+        changes = self._changes(nodes)
+        if self._n_changes + len(changes) > _CHANGES_MAX:
+            changes = []
+        self._n_changes += len(changes)
+        for start in (ALWAYS, *changes):
             row = self._number(self._place(point, nodes, start))
             if not spans or spans[-1][1] != row:
                 spans.append((start, row))

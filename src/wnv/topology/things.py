@@ -206,8 +206,8 @@ def _gather(record: Record, fact: Fact) -> None:
 
 def targets_of(relations: Sequence[tuple[int, int, Fact]]) -> Mapping[int, list[int]]:
     """Distinct targets of each subject, as far as they are not said to have ended only."""
-    found: dict[int, list[int]] = {}
+    found: dict[int, dict[int, None]] = {}
     for subject, target, fact in relations:
-        if target >= 0 and fact.change is not Change.ENDED and target not in found.setdefault(subject, []):
-            found[subject].append(target)
-    return found
+        if target >= 0 and fact.change is not Change.ENDED:
+            found.setdefault(subject, {})[target] = None
+    return {subject: list(targets) for subject, targets in found.items()}

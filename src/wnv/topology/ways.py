@@ -23,6 +23,9 @@ _LAYERS_ABOVE: Final = {"ip": 1, "http": 2}
 """How far above the protocols a layer is; a protocol itself is 0."""
 _NO_SWITCH: Final = "the switch's ports were not recorded"
 _UNORDERED: Final = "the order of the filters is not known"
+_TOO_MANY: Final = "there are too many points to say"
+_POINTS_MAX: Final = 256
+"""Points at one NIC, or on one switch; no real host has more of them recorded."""
 _UNSEEN_PORTS: Final = "the switch has NICs that no point shows"
 
 
@@ -124,6 +127,7 @@ class _Ways:
         self, graph: Graph, stations: Mapping[_NodeKey, _Station], extensions: Mapping[_NodeKey, Sequence[int]]
     ) -> None:
         self._graph, self._stations, self._extensions = graph, stations, extensions
+        self._nics_of: dict[_NodeKey, list[Node]] = {}
 
     def all(self) -> Iterator[tuple[int, tuple[int, int], Expectation]]:
         """What follows each point of each session, in each direction."""
@@ -139,6 +143,8 @@ class _Ways:
 
     def _of(self, station: _Station) -> Iterator[tuple[tuple[int, int], Expectation]]:
         """What follows each point of a station."""
+        if sum(map(len, station.levels.values())) + len(station.ports) > _POINTS_MAX:
+            return
         heights = sorted(station.levels)
         everything = [point for points in station.levels.values() for point in points]
         for place, height in enumerate(heights):
@@ -184,6 +190,12 @@ class _Ways:
 
     def _on(self, switch: Node) -> list[Node]:
         """The NICs on a switch."""
+        key = switch.session_id, switch.node_id
+        if key not in self._nics_of:
+            self._nics_of[key] = self._all_on(switch)
+        return self._nics_of[key]
+
+    def _all_on(self, switch: Node) -> list[Node]:
         graph = self._graph
         found = [*graph.sources(switch, EdgeKind.ON_SWITCH), *graph.sources(switch, EdgeKind.UPLINK)]
         found += graph.sources(switch, EdgeKind.MEMBER)
@@ -231,6 +243,8 @@ class _Ways:
     def _across(self, nic: Node) -> Expectation:
         """Through the switch: one or several of the other NICs get it."""
         switch = self._switch(nic)
+        if switch is not None and len(self._on(switch)) > _POINTS_MAX:
+            return Expectation(end=End.UNKNOWN, reason=_TOO_MANY)
         others = [one for one in self._on(switch) if one.node_id != nic.node_id] if switch is not None else []
         if switch is None or not others:
             return Expectation(end=End.UNKNOWN, reason=_NO_SWITCH)
@@ -240,6 +254,8 @@ class _Ways:
 
     def _leaving_by(self, nics: Sequence[Node]) -> Expectation:
         """Out of a switch, by any of these NICs."""
+        if len(nics) > _POINTS_MAX:
+            return Expectation(end=End.UNKNOWN, reason=_TOO_MANY)
         found: list[tuple[int, int]] = []
         unseen = False
         for nic in nics:
