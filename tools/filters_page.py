@@ -50,6 +50,7 @@ ended in a drop. Fields of journeys and the virtual network need derived tables,
   `tcp.ack_raw`; nothing is reassembled.
 - There are no functions and no arithmetic but `&`; pieces are cut of MAC addresses only; `frame`, of the protocols,
   can be searched with `contains`.
+- `http` is the first line of a message, not what follows it in other segments.
 - `vlan.id` is also the VLAN that an NBL states beside the bytes.
 - What tshark takes silently and cannot be meant is an error here: a negative port.
 """

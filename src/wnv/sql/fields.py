@@ -352,7 +352,7 @@ def _application_fields() -> Iterator[Field]:
         yield _protocol(name, f"A message of {title}.", f"(frames.protocol = '{title.upper()}')")
     yield _protocol(
         "http", "The first line of a request or response of HTTP/1.",
-        "(frames.http_method IS NOT NULL OR frames.http_status IS NOT NULL)",
+        "((frames.http_method IS NOT NULL OR frames.http_status IS NOT NULL) AND frames.protocol <> 'SSDP')",
     )  # fmt: skip
     for name, kind, meaning, column, bits in (
         ("dns.id", integer, "Identifier of a DNS message.", "dns_id", 16),
