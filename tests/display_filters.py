@@ -7,17 +7,14 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from dissection import BY_ITSELF, Frame, write_frames
+from dissection import BY_ITSELF
 
 _SCRIPT = Path(__file__).with_suffix(".lua")
 
 
-def selected_by_tshark(
-    tshark: Path, folder: Path, frames: Sequence[Frame], expressions: Sequence[str], link_type: int = 1
-) -> list[list[int] | str]:
-    """For each expression the frames it selects, from 0; or why tshark does not take it."""
-    capture, listed = folder / "filtered.pcapng", folder / "expressions.txt"
-    write_frames(capture, frames, link_type)
+def selected_by_tshark(tshark: Path, folder: Path, capture: Path, expressions: Sequence[str]) -> list[list[int] | str]:
+    """For each expression the frames of `capture` it selects, from 0; or why tshark does not take it."""
+    listed = folder / "expressions.txt"
     assert not any("\n" in one for one in expressions)
     listed.write_text("".join(one + "\n" for one in expressions), encoding="utf-8", newline="\n")
     settings = [argument for one in BY_ITSELF for argument in ("-o", one)]

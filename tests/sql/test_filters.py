@@ -8,10 +8,13 @@ import pyarrow as pa
 import pytest
 
 import payloads as make
+import wnv
 from display_filters import selected_by_tshark
+from dissection import write_frames
 from frame_tables import FIRST_NS, filled, tables_of
 from payloads import Tcp, Udp
 from random_frames import FrameMaker
+from wnv.packets.points import LINK_NAMES
 from wnv.providers import registry
 from wnv.schema import DROPS, EVENTS, FLOWS, HOPS, JOURNEYS, NAT_SESSIONS
 from wnv.sql.engine import connect
@@ -72,7 +75,8 @@ def rows(frames: list[bytes]) -> Rows:
 
 def agree(tshark: Path, folder: Path, frames: list[bytes], rows: Rows, expressions: list[str]) -> None:
     """Both select the same frames, or both refuse."""
-    found = selected_by_tshark(tshark, folder, [(frame, len(frame)) for frame in frames], expressions)
+    write_frames(folder / "filtered.pcapng", [(frame, len(frame)) for frame in frames], 1)
+    found = selected_by_tshark(tshark, folder, folder / "filtered.pcapng", expressions)
     for expression, theirs in zip(expressions, found, strict=True):
         try:
             ours: list[int] | str = rows.select(expression)
@@ -281,6 +285,53 @@ def test_tls_fields_are_those_of_tshark(tshark: Path, tmp_path: Path) -> None:
         "tls.record.content_type == 23",
     ]
     agree(tshark, tmp_path, frames, Rows(tables_of(frames)), wanted)
+
+
+OF_REAL_PACKETS = """\
+tcp
+udp && !dns
+ip.addr == 10.0.0.0/8
+ipv6.addr == fe80::/10
+tcp.flags.syn == 1 && tcp.flags.ack == 0
+tcp.port in {80, 443, 445, 3389}
+tcp.len > 0 && tcp.flags.push == 1
+tcp.hdr_len > 20
+ip.flags.df == 0
+ip.ttl < 100
+ip.proto == 17
+ip.src != 10.0.0.4
+ipv6.nxt == 58
+frame.len > 200
+frame contains 00:50
+eth.dst == ff:ff:ff:ff:ff:ff
+arp.opcode == 1
+icmp.type == 8
+dns.qry.name contains "com"
+llmnr or mdns or dhcp or ssdp
+tls.handshake.type == 1
+not tcp and not udp
+""".splitlines()
+
+
+@pytest.mark.parametrize("name", ["pktmon-demikernel.etl", "pktmon-vpn-a.etl"])
+def test_filters_select_the_packets_of_real_recordings_that_tshark_selects(
+    tshark: Path, tmp_path: Path, traces_dir: Path, name: str
+) -> None:
+    with wnv.open_trace(traces_dir / name, use_cache=False) as trace:
+        (first, *_) = trace.convert(str(tmp_path / "real.pcapng")).files
+        tables = {name: trace.dataset(name) for name in ("observations", "frames", "addresses")}
+        with connect(tables) as connection:
+            query = (
+                "SELECT observation_id FROM observations JOIN frames USING (frame_id) WHERE link_type = ? ORDER BY 1"
+            )
+            link = [LINK_NAMES[first.link_type]]
+            written = sorted(row for (row,) in connection.execute(query, link).fetchall())
+            found = selected_by_tshark(tshark, tmp_path, tmp_path / "real.pcapng", OF_REAL_PACKETS)
+            for expression, theirs in zip(OF_REAL_PACKETS, found, strict=True):
+                condition = compile_filter(expression, "observations", tables=tables)
+                query = f"SELECT observation_id FROM observations WHERE {condition.sql}"
+                ours = {row for (row,) in connection.execute(query, condition.values).fetchall()} & set(written)
+                assert (expression, ours) == (expression, {written[int(place)] for place in theirs})
 
 
 # --- errors -------------------------------------------------------------------------------------------
