@@ -6,13 +6,13 @@ protocol on its uplink, and one of each NIC at its ports. The components and cou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wnv_lab.capture.merging import merged_events
-from wnv_lab.capture.recording import Recording
+from wnv_lab.capture.recording import Appearance, Recording
 from wnv_lab.etl.writer import EtlWriter, EventKind
 from wnv_lab.events import pktmon
 from wnv_lab.events.pktmon import ComponentType, Counted, Direction, Property
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from wnv_lab.truth import TruthRecorder
 
 LEAD_NS = 20_000_000
+WHOLE = 1 << 30
+"""A snap length that no packet reaches."""
 STOP_PID, STOP_TID = 9764, 2932
 UPPER, LOWER = 1, 2
 LAST_OF_2018 = 17763
@@ -87,7 +89,7 @@ class PktmonCapture:
             seed=seed,
         )
         self.recording = Recording(path, "pktmon", host, writer, truth)
-        self._snap = capture.pktmon_bytes or 1 << 30
+        self._snap = capture.pktmon_bytes or WHOLE
         self._filter = bytes(map(int, capture.address.split("."))) if capture.address else b""
         self._counters = [0] * host.n_processors
         self._components: list[Component] = []
@@ -352,32 +354,31 @@ class PktmonCapture:
         )
 
         def log(stage: Stage, trip: Trip, begin: int, gap: int) -> None:
-            groups = self._groups_of(trip)
+            owners: Sequence[int] = self._groups_of(trip)
+            numbers: Sequence[int] = [1] * len(owners)
+            journeys: Sequence[int] = trip.journeys
+            nbls: Sequence[int] = trip.nbl_of_packets()
+            frames = trip.frames
+            if len(owners) != len(frames):
+                owners = [group for group, n in zip(owners, trip.per_nbl, strict=True) for _ in range(n)]
+                numbers = [i + 1 for n in trip.per_nbl for i in range(n)]
             trip.appearances += 1
             appearance = trip.appearances
-            owners = [group for group, n in zip(groups, trip.per_nbl, strict=True) for _ in range(n)]
-            numbers = [i + 1 for n in trip.per_nbl for i in range(n)]
-            counted[0] += len(trip.frames)
-            counted[1] += sum(map(len, trip.frames))
-            nbls = trip.nbl_of_packets()
-            for at, frame in enumerate(trip.frames):
-                if wanted and wanted not in (frame[26:30], frame[30:34], frame[28:32], frame[38:42]):
-                    continue
-                shown = frame[:snap]
-                payload = fill(owners[at], numbers[at], appearance, shown, len(frame))
-                recording.add(
-                    stage,
-                    trip,
-                    begin + at * gap,
-                    gap,
-                    index,
-                    kind.keyword,
-                    [payload],
-                    trip.journeys[at : at + 1],
-                    nbls[at : at + 1],
-                    [shown],
-                    (owners[at], numbers[at], appearance, component.number),
-                )
+            counted[0] += len(frames)
+            counted[1] += sum(map(len, frames))
+            if wanted:
+                taken = [at for at, frame in enumerate(frames) if _is_of(frame, wanted)]
+                frames = [frames[at] for at in taken]
+                owners, numbers, journeys, nbls = ([c[at] for at in taken] for c in (owners, numbers, journeys, nbls))
+                if not frames:
+                    return
+            payloads = [
+                fill(owner, number, appearance, frame[:snap], len(frame))
+                for owner, number, frame in zip(owners, numbers, frames, strict=True)
+            ]
+            shown = frames if snap == WHOLE else [frame[:snap] for frame in frames]
+            seen = Appearance(appearance, component.number, owners, numbers)
+            recording.add(stage, trip, begin, gap, index, kind.keyword, payloads, journeys, nbls, shown, seen)
 
         return log
 
@@ -472,3 +473,8 @@ class PktmonCapture:
                     )
                 )
         return events
+
+
+def _is_of(frame: bytes, address: bytes) -> bool:
+    """Whether a packet or an ARP question is of an address: what pktmon's filter asks."""
+    return address in (frame[26:30], frame[30:34], frame[28:32], frame[38:42])

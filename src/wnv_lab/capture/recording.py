@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -42,6 +42,18 @@ PROVIDERS = {
 """Short names for the sightings of the truth."""
 
 
+class Appearance(NamedTuple):
+    """What pktmon says of a run of packets: the same appearance at one component, each with a group and a number."""
+
+    appearance: int
+    component: int
+    groups: Sequence[int]
+    numbers: Sequence[int]
+
+
+_NOWHERE = (-1, -1)
+
+
 class Recording:
     """One ETL file and what the truth says of its events."""
 
@@ -75,6 +87,8 @@ class Recording:
         self._journeys: list[Sequence[int]] = []
         self._nbls: list[Sequence[int]] = []
         self._frames: list[Sequence[bytes]] = []
+        self._groups: list[Sequence[int]] = []
+        self._numbers: list[Sequence[int]] = []
 
     def kind_index(self, kind: EventKind) -> int:
         """The number of a kind of event in this recording."""
@@ -96,12 +110,9 @@ class Recording:
         journeys: Sequence[int],
         nbls: Sequence[int],
         frames: Sequence[bytes],
-        appearance: tuple[int, int, int, int] = (-1, -1, -1, -1),
+        appearance: Appearance | None = None,
     ) -> None:
-        """A run of events: one a packet or one an NBL, `gap` ns apart. `frames` is empty where none is logged.
-
-        `appearance`: pktmon's group, packet number, appearance and component.
-        """
+        """A run of events: one a packet or one an NBL, `gap` ns apart. `frames` is empty where none is logged."""
         self._runs.append(
             (
                 begin + self.host.skew_ns,
@@ -113,13 +124,15 @@ class Recording:
                 kind,
                 keyword,
                 stage.hop,
-                *appearance,
+                *(appearance[:2] if appearance is not None else _NOWHERE),
             )
         )
         self._payloads += payloads
         self._journeys.append(journeys)
         self._nbls.append(nbls)
         self._frames.append(frames)
+        self._groups.append(appearance.groups if appearance is not None else ())
+        self._numbers.append(appearance.numbers if appearance is not None else ())
         if len(self._payloads) >= self._flush_at:
             self.flush()
 
@@ -164,6 +177,8 @@ class Recording:
         self._journeys.clear()
         self._nbls.clear()
         self._frames.clear()
+        self._groups.clear()
+        self._numbers.clear()
 
     def _write_sightings(self, ts: I64, cpu: I64, kind: I64, hop: I64, sizes: I64, appearances: I64) -> None:
         n = ts.size
@@ -172,6 +187,12 @@ class Recording:
         crc, n_bytes = np.zeros(n, np.int64), np.zeros(n, np.int64)
         crc[has_frame] = np.fromiter(map(crc32, chain.from_iterable(self._frames)), np.int64, n_frames)
         n_bytes[has_frame] = np.fromiter(map(len, chain.from_iterable(self._frames)), np.int64, n_frames)
+        has_group = np.repeat(np.fromiter((bool(groups) for groups in self._groups), bool, len(self._groups)), sizes)
+        n_grouped = int(has_group.sum())
+        group, number = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+        group[has_group] = np.fromiter(chain.from_iterable(self._groups), np.int64, n_grouped)
+        number[has_group] = np.fromiter(chain.from_iterable(self._numbers), np.int64, n_grouped)
+        appearance, component = (np.repeat(column, sizes) for column in appearances.T)
         ids = np.array([k.id for k in self._kinds], np.int64)
         # A dictionary with a name twice would be written in more than one way.
         providers = sorted(PROVIDERS.values())
@@ -195,10 +216,11 @@ class Recording:
                 }
                 | {
                     name: pa.array(column, mask=column < 0)
-                    for name, column in zip(
-                        ("pkt_group", "pkt_number", "appearance", "component_id"),
-                        np.repeat(appearances, sizes, axis=0).T.copy(),
-                        strict=True,
+                    for name, column in (
+                        ("pkt_group", group),
+                        ("pkt_number", number),
+                        ("appearance", appearance),
+                        ("component_id", component),
                     )
                 }
             ),
