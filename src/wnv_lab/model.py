@@ -82,7 +82,6 @@ class Port:
     is_connected: bool = True
     network: Network | None = None
     endpoint: Endpoint | None = None
-    member_index: int = 0
 
     @property
     def point(self) -> str:
@@ -195,7 +194,6 @@ class Host:
     uplink_mac: bytes = b""
     uplink_address: bytes = b""
     cpu_free_ns: list[int] = field(default_factory=list)
-    cpu_nudge: int = 0
 
     def starting(self, nic: Nic | None) -> Container | None:
         """The container of a NIC that is not there yet when the recording begins."""
@@ -204,9 +202,6 @@ class Host:
     def nic(self, name: str) -> Nic:
         """The NIC of that name."""
         return next(nic for nic in self.nics if nic.name == name)
-
-
-ETH_UNSET = b"\0" * 6
 
 
 @dataclass(slots=True)

@@ -126,5 +126,3 @@ class Route:
     """As it arrives at the end."""
     is_known: bool = False
     """Whether a packet has passed: first-only stages are over."""
-    template_id: int = -1
-    first_hop: int = 0

@@ -287,10 +287,6 @@ class World:
             stack_out(walk, stack, nic)
         return walk.route
 
-    def forget_routes(self) -> None:
-        """Something changed that routes rest on."""
-        self._routes.clear()
-
     def _compile(self, route: Route, host: Host, hop: int) -> int:
         """Number the hops and ask the recorders what they want to see."""
         hop = number_hops(route, hop)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 LEAD_NS = 20_000_000
 """The session runs this long before anything happens."""
 SERVICE_PID, SERVICE_TID = 1244, 5120
-STATUS_DROPPED = 0xC000_0001
 
 
 class NdisCapture:
