@@ -49,6 +49,14 @@ def uncompiled() -> Iterator[None]:
         yield
 
 
+def plain_copy(module: ModuleType) -> ModuleType:
+    """A module of loops, uncompiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "wnv.kernels", KERNELS)
+        patch.setattr(wnv, "kernels", KERNELS)
+        return _load(module, f"plain_{module.__name__.rsplit('.', 1)[-1]}_copy")
+
+
 class Fenced:
     """Bytes that refuse every index outside, the negative ones that NumPy would accept among them."""
 

@@ -740,7 +740,8 @@ def _can_translate(sights: I64, i: int, journeys: I64, j: int, places: I64) -> b
     place, last = int(np.int64(sights[c.PLACE, i])), int(np.int64(journeys[j, c.J_LAST_PLACE]))
     if place < 0 or last < 0:
         return True
-    if places[c.CLASS_NONE + sights[c.DIR, i], place] == c.ENTRY:
+    is_sent = sights[c.DIR, i] == 2 and places[c.IS_STACK, place] == 1
+    if is_sent or places[c.CLASS_NONE + sights[c.DIR, i], place] == c.ENTRY:
         return bool(places[c.IS_STACK, place] == 1 and places[c.IS_STACK, last] == 1)
     # Inside a switch VFP translates between the port a packet came by and the one it leaves by.
     return bool(places[c.SWITCH_OF, place] >= 0 and places[c.SWITCH_OF, place] == places[c.SWITCH_OF, last])
@@ -1131,14 +1132,14 @@ def _take_packet(
 
 
 @njit
-def _remember_way(ways: I64, journeys: I64, j: int, tuple_before: int, code: int) -> None:
+def _remember_way(ways: I64, journeys: I64, j: int, tuple_before: int, code: int, is_guess: bool) -> None:
     """That a packet of this tuple went from its last place to this one: what is expected of the next like it."""
     last = int(np.int64(journeys[j, c.J_LAST_PLACE])) * 4 + int(np.int64(journeys[j, c.J_LAST_DIR]))
     slot = _slot(tuple_before ^ (last * 0x9E3779B1), ways.shape[0] - 1)
     ways[slot, 0] = tuple_before
     ways[slot, 1] = last
     ways[slot, 2] = code
-    ways[slot, 3] = journeys[j, c.J_LAST_TS]
+    ways[slot, 3] = 1 if is_guess else 0
 
 
 @njit
@@ -1244,7 +1245,11 @@ def link(
             and event != c.LOOSE_DROP
             and (journeys[j, c.J_LAST_PLACE] * 4 + journeys[j, c.J_LAST_DIR] != code)
         ):
-            _remember_way(ways, journeys, j, tuple_before, code)
+            is_guess = found[1] == c.WHY_NAT_INFERRED or found[1] == c.WHY_NAT_ALIKE
+            _remember_way(ways, journeys, j, tuple_before, code, is_guess)
+            addresses = int(np.int64(journeys[j, c.J_ADDRESSES]))
+            if tuple_before == journeys[j, c.J_TUPLE] and addresses != 0:
+                _remember_way(ways, journeys, j, addresses, code, False)
         class_here = int(np.int64(places[c.CLASS_NONE + direction, place])) if place >= 0 else c.UNCLEAR
         if is_new and class_here == c.ENTRY and direction == 2 and sights[c.WHAT, i] >= 0:
             address = int(np.int64(sights[c.SRC_HIGH, i])) ^ int(np.int64(sights[c.SRC_LOW, i]))
@@ -1326,8 +1331,8 @@ def _is_active(activity: I64, code: int, ts: int) -> int:
 @njit
 def close(
     journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64, activity: I64,
-    ways: I64, local: I64, scalars: I64, expected: I64, before_ts: int, arrived_before_ts: int, n_open_max: int,
-    rows: I64, paths: I32,
+    ways: I64, local: I64, scalars: I64, places: I64, expected: I64, before_ts: int, arrived_before_ts: int,
+    n_open_max: int, rows: I64, paths: I32,
 ) -> int:  # fmt: skip
     """Take out journeys last seen before a time, or before another where the packet has arrived; how many went to
     `rows`. Beyond `n_open_max` the oldest go too."""
@@ -1348,15 +1353,24 @@ def close(
         last = int(np.int64(journeys[j, c.J_LAST_PLACE])) * 4 + int(np.int64(journeys[j, c.J_LAST_DIR]))
         value = int(np.int64(journeys[j, c.J_TUPLE]))
         slot = _slot(value ^ (last * 0x9E3779B1), ways.shape[0] - 1)
-        following = -1
+        following, is_guess = -1, False
         if last >= 0 and ways[slot, 0] == value and ways[slot, 1] == last:
-            following = int(np.int64(ways[slot, 2]))
-        if last >= 0 and (journeys[j, c.J_LAST_EVENT] == c.ROUTED or journeys[j, c.J_LAST_EVENT] == c.EGRESS):
-            following = last | 3  # what a switch has routed it delivers
+            following, is_guess = int(np.int64(ways[slot, 2])), ways[slot, 3] == 1
+        elif last >= 0 and places[c.SWITCH_OF, last >> 2] >= 0 and journeys[j, c.J_ADDRESSES] != 0:
+            # A switch sends what is between the same addresses the same way, whatever its ports.
+            value = int(np.int64(journeys[j, c.J_ADDRESSES]))
+            slot = _slot(value ^ (last * 0x9E3779B1), ways.shape[0] - 1)
+            if ways[slot, 0] == value and ways[slot, 1] == last:
+                following = int(np.int64(ways[slot, 2]))
+        is_routed = journeys[j, c.J_LAST_EVENT] == c.ROUTED or journeys[j, c.J_LAST_EVENT] == c.EGRESS
+        if last >= 0 and is_routed and activity[last | 3, _BUCKETS] != 0:
+            following, is_guess = last | 3, False  # what a switch has routed it delivers, where it says so
         last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
         if following >= 0:
             journeys[j, c.J_NEXT_SEEN] = following
             journeys[j, c.J_NEXT_ACTIVE] = _is_active(activity, following, last_ts)
+            if is_guess and journeys[j, c.J_NEXT_ACTIVE] == 2:
+                journeys[j, c.J_NEXT_ACTIVE] = 3
         elif last >= 0:
             for k in range(expected.shape[1]):
                 if expected[last, k] < 0:

@@ -18,8 +18,9 @@ from wnv.packets.headers import Texts
 from wnv.packets.points import IN
 from wnv.providers.stages import Columns
 
-_ACTIVE, _ACTIVE_AND_LATER = 1, 2
-"""`layout.J_NEXT_ACTIVE`: the next point saw packets around then; and also after this one should have come there."""
+_ACTIVE, _ACTIVE_AND_LATER, _ACTIVE_BEHIND_NAT = 1, 2, 3
+"""`layout.J_NEXT_ACTIVE`: the next point saw packets around then; and also after this one should have come there; and
+only as what a NAT, which states nothing, seems to have made of them."""
 _SURE = 900
 _TOP_KINDS = ("protocol", "ip", "http", "nat")
 """Above these a packet is not seen; which of them sees it last says nothing."""
@@ -38,13 +39,12 @@ class Outcome(IntEnum):
 
 OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "unknown")
 (
-    _PLAIN, _NOT_RECORDING, _LOST, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
-    _INCOMPLETE, _ASSUMED, _TRUNCATED,
+    _PLAIN, _NOT_RECORDING, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
+    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT,
 ) = range(15)  # fmt: skip
 _REASONS = (
     "",
     "not seen beyond it: the next point was not recording then",
-    "not seen beyond it: events were lost",
     "not seen beyond it: the capture had a filter",
     "not seen beyond it: the recording ends",
     "not seen beyond it: hardware can carry the flow past what is recorded",
@@ -53,10 +53,11 @@ _REASONS = (
     "sightings of it are missing",
     "a drop was reported, yet it was seen again",
     "not seen beyond it: the recording does not say what this point is",
-    "the same flow was seen at the next point then, this packet was not",
+    "others between the same addresses were seen at the next point then, this packet was not",
     "not seen beyond it: {why}",
     "reached the host's stack, and nothing in the recording forwards",
     "not seen beyond it: packets were cut too short to know them again everywhere",
+    "not seen beyond it: it was to be translated, and the recording does not state into what",
 )
 
 
@@ -86,7 +87,7 @@ def journey_columns(
     location = np.where(is_dropped & (ended[:, c.J_DROP_KIND] == KIND_PKTMON) & (ended[:, c.J_DROP_LOCATION] != 0),
                         ended[:, c.J_DROP_LOCATION], -1)  # fmt: skip
     confidence = np.minimum(ended[:, c.J_CONFIDENCE], sure) / 1000
-    reasons = [one.format(why=limits.why_incomplete) for one in _REASONS]
+    reasons = [one.format(why=limits.why_incomplete.split(";")[0]) for one in _REASONS]
     link_why = ended[:, c.J_WHY]
     said = np.where(why != _PLAIN, why, np.where(ended[:, c.J_CONFIDENCE] < sure, link_why + 100, 0))
     return {
@@ -180,17 +181,21 @@ def judge(
     seen = expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_AND_LATER)
     why[open_ways & expected] = _NOT_RECORDING
     why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE)] = _ENDS
+    why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_BEHIND_NAT)] = _BEHIND_NAT
     if limits.is_complete and not limits.has_filter and not limits.is_truncated:
         sure_of = seen & ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & (ended[:, c.J_CONFIDENCE] >= _SURE)
         outcome[sure_of], why[sure_of], sure[sure_of] = int(Outcome.VANISHED), _NEXT_MISSED, 900
         why[open_ways & seen & has(c.J_IS_GFT)] = _OFFLOADED
         why[open_ways & seen & has(c.J_HAS_GAP)] = _GAP
-    elif not limits.is_complete:
-        why[open_ways] = _INCOMPLETE
-    elif limits.has_filter:
-        why[open_ways] = _FILTERED
     else:
-        why[open_ways] = _TRUNCATED
+        # Others of its flow went on from here: it has not arrived, and whether it was lost cannot be told.
+        is_open = open_ways | (delivered & seen)
+        outcome[is_open], sure[is_open] = int(Outcome.UNKNOWN), 1000
+        why[is_open] = (
+            _TRUNCATED
+            if limits.is_complete and not limits.has_filter
+            else (_FILTERED if limits.is_complete else _INCOMPLETE)
+        )
     moved = has(c.J_IS_DROPPED) & ~is_dropped & ~is_group
     why[moved] = _MOVED
     return Verdict(outcome, why, sure)

@@ -315,7 +315,7 @@ class Stitcher:
         while True:
             n = loops.close(
                 one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys, one.key_heads, self._activity,
-                self._ways, self._local, one.scalars, self.places.following, before_ts,
+                self._ways, self._local, one.scalars, self.places.matrix, self.places.following, before_ts,
                 min(_LAST, before_ts + WINDOW_NS - ARRIVED_NS) if before_ts > -_LAST else before_ts, n_open_max, rows,
                 paths,
             )  # fmt: skip
