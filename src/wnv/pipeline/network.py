@@ -6,16 +6,27 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from wnv.arrays import I64
 from wnv.diagnostics import Log
 from wnv.pipeline.scanning import Opened
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.facts import Fact
 from wnv.providers.hns import Object
-from wnv.schema import OBSERVATIONS
+from wnv.schema import FRAMES, OBSERVATIONS
 from wnv.topology.build import Builder
 from wnv.topology.coverage import NETWORK_PROVIDERS, Coverage, build_coverage
 from wnv.topology.inventory import by_file, host_name, inventory_facts, parse_inventory
 from wnv.topology.model import Topology
+from wnv.topology.passing import SIGHTINGS_MAX, Passing, Sightings, passing
+
+_TOLD_BY = ("eth_src", "eth_dst", "ip_src", "ip_dst", "ip_id", "sport", "dport", "tcp_seq", "tcp_ack", "tcp_flags",
+            "icmp_seq", "arp_op", "original_bytes")  # fmt: skip
+"""Columns of frames that tell one frame from another."""
 
 
 def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
@@ -38,6 +49,7 @@ def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
         facts(), stored.capture.points,
         point_sessions=_point_sessions(stored) if len(stored.overview.sessions) > 1 else None,
         inventory_name=str(stored.folder.meta.get("inventory") or "") if of_session else "",
+        passed=_passed(stored),
     )  # fmt: skip
     topology.hosts = {session_id: host_name(one) for session_id, one in of_session.items()}
     return topology
@@ -64,6 +76,39 @@ def _of_sessions(stored: StoredTrace, inventory: Object) -> dict[int, Object]:
 def _stems(source: str) -> set[str]:
     """Names of a session's files without folder and ending."""
     return {Path(name.strip()).name.lower().removesuffix(".etl") for name in source.split(",")}
+
+
+def _passed(stored: StoredTrace) -> Passing | None:
+    """What the packets at the start of a recording say of its adapters; None where NDIS logged none."""
+    points = stored.capture.points
+    if not any(point.key[0] == "ndiscap" for point in points):
+        return None
+    rows = stored.dataset(OBSERVATIONS.name).head(
+        SIGHTINGS_MAX, columns=["session_id", "ts_ns", "event_row", "point_id", "direction", "frame_id"]
+    )
+    rows = rows.filter(pc.is_valid(rows["frame_id"]))
+    frame_id = rows["frame_id"].to_numpy()
+    known = ds.field("frame_id") <= (int(frame_id.max()) if len(frame_id) else -1)
+    frames = stored.dataset(FRAMES.name).to_table(["frame_id", *_TOLD_BY], filter=known)
+    codes = np.stack([_codes(frames[name]) for name in _TOLD_BY])
+    _, code = np.unique(codes, axis=1, return_inverse=True)
+    of_frame = np.zeros(int(frame_id.max()) + 1 if len(frame_id) else 0, np.int64)
+    of_frame[frames["frame_id"].to_numpy()] = code.reshape(-1)
+    direction = pc.index_in(rows["direction"], pa.array(["in", "out"])).fill_null(-1).to_numpy() + 1
+    return passing(
+        Sightings(
+            rows["session_id"].to_numpy().astype(np.int64), rows["ts_ns"].cast(pa.int64()).fill_null(0).to_numpy(),
+            rows["event_row"].to_numpy().astype(np.int64), rows["point_id"].to_numpy().astype(np.int64),
+            direction.astype(np.int64), of_frame[frame_id],
+        ), points,
+    )  # fmt: skip
+
+
+def _codes(column: pa.ChunkedArray) -> I64:
+    """Numbers that are equal where the values are."""
+    encoded = column.combine_chunks().dictionary_encode()
+    codes: I64 = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
 
 
 def _point_sessions(stored: StoredTrace) -> dict[int, set[int]]:

@@ -14,6 +14,7 @@ from wnv.topology.infer import infer, inferred_relations
 from wnv.topology.model import Node, Topology
 from wnv.topology.naming import name_nodes
 from wnv.topology.nodes import Nodes, bound_owners, tell_isolation
+from wnv.topology.passing import Passing
 from wnv.topology.points import point_facts
 from wnv.topology.resolve import add_places
 from wnv.topology.sources import EVENT_IDS, PROVIDERS, FactReader
@@ -45,17 +46,18 @@ class Builder:
         *,
         point_sessions: Mapping[int, Collection[int]] | None = None,
         inventory_name: str = "",
+        passed: Passing | None = None,
     ) -> Topology:
         """The topology; `points` are those of the recording, `inventory` what an inventory says (see `inventory`).
 
         `point_sessions`: in which sessions each point saw packets, since points are numbered over all of them; None =
-        there is one session.
+        there is one session. `passed`: what packets say of adapters (see `passing`).
         """
         things = self._things
         for fact in (*self._reader.rest(), *inventory):
             things.add(fact)
         self._add_points(points, point_sessions)
-        inferences = infer(things)
+        inferences = infer(things, passed)
         for fact in inferred_relations(things, things.records()):
             things.add(fact)
         records = things.records()

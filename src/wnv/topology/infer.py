@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from wnv.providers.facts import Change, Fact, Ref, Thing, guid_of
+from wnv.topology.passing import Passing, tie_adapters
 from wnv.topology.things import Record, Things, targets_of
 
 _VNIC_PREFIX: Final = "vEthernet ("
@@ -29,10 +30,14 @@ Inferences = dict[int, str]
 """Why a thing, by number, is tied together from more than sources say."""
 
 
-def infer(things: Things) -> Inferences:
-    """Apply all rules; numbers are those after it."""
+def infer(things: Things, passed: Passing | None = None) -> Inferences:
+    """Apply all rules; numbers are those after it. `passed`: what packets say of adapters, behind what names say."""
     found: list[tuple[int, str]] = []
-    for rule in _RULES:
+    for rule in _BY_NAME:
+        found += rule(things)
+    if passed is not None:
+        found += tie_adapters(things, passed)
+    for rule in _BY_ELIMINATION:
         found += rule(things)
     return {things.root(number): reason for number, reason in found}
 
@@ -281,10 +286,11 @@ def _unite_unique(
     return found
 
 
-_RULES: Final = (
+_BY_NAME: Final = (
     _teams, _switches_of_one_nic, _switches_by_name, _endpoints_by_port, _nics_of_one_port, _nics_by_text,
-    _ports_of_one_nic, _nics_by_name, _nics_by_mac, _only_uplink, _team_nics, _switches_of_one_nic, _containers,
+    _ports_of_one_nic, _nics_by_name, _nics_by_mac,
 )  # fmt: skip
+_BY_ELIMINATION: Final = (_only_uplink, _team_nics, _switches_of_one_nic, _containers)
 """In this order: what one rule ties together tells the next more."""
 
 

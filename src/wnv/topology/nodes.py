@@ -124,6 +124,8 @@ class Nodes:
             return NodeKind.HOST_VNIC, 0.9, "named as HNS names its own NICs"
         is_plain = record.get("is_hardware") is None and bool(record.key("if_index"))
         if is_plain and not record.get("is_loopback") and number not in self._on_switches:
+            if record.get("hands_over"):
+                return NodeKind.HOST_VNIC, 0.8, "its frames are at another adapter of the host at once"
             return NodeKind.PHYSICAL_NIC, 0.9, "nothing says that it is virtual"
         return NodeKind.NIC, 1.0, ""
 
