@@ -49,7 +49,8 @@ class Way:
     has_inventory: bool = True
 
     def applied(self, scenario: Scenario) -> Scenario:
-        capture = scenario.capture
+        capture, engine = scenario.capture, scenario.engine
+        has_large = engine.has_large_send or engine.has_receive_coalescing
         changed = replace(
             capture,
             providers=tuple(name for name in capture.providers if name not in self.without),
@@ -57,7 +58,7 @@ class Way:
             pktmon_bytes=self.truncate_bytes or capture.pktmon_bytes,
             lost_share=self.lost_share or capture.lost_share,
             # A small recording has few buffers: of smaller ones there are enough to lose some.
-            buffer_bytes=4096 if self.lost_share else capture.buffer_bytes,
+            buffer_bytes=4096 if self.lost_share and not has_large else capture.buffer_bytes,
         )
         return replace(scenario, capture=changed)
 

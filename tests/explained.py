@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,9 +17,13 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="wnv-explained-")
 
 
 @cache
-def recordings(name: str, capture: str = "ndis") -> tuple[Path, ...]:
-    """The recordings of a scenario, one a host, the inventory beside each."""
-    return run_scenario(read_scenario(name), Path(_FOLDER.name) / f"{name}-{capture}", capture=capture).recordings
+def recordings(name: str, capture: str = "ndis", providers: tuple[str, ...] = ()) -> tuple[Path, ...]:
+    """The recordings of a scenario, one a host, the inventory beside each; `providers` that are recorded, () = all."""
+    scenario = read_scenario(name)
+    if providers:
+        scenario = replace(scenario, capture=replace(scenario.capture, providers=providers))
+    folder = Path(_FOLDER.name) / "-".join((name, capture, *providers))
+    return run_scenario(scenario, folder, capture=capture).recordings
 
 
 @cache

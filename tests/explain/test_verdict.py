@@ -20,7 +20,7 @@ CAUSES = {
 HEALTHY = (
     "broadcasts", "default-switch", "hyperv-container", "l2bridge-pod", "multilayer", "nat-containers",
     "nat-published-port", "nat-web", "packet-direct", "private-and-internal", "set-team", "transparent",
-    "transparent-team-vlan", "vm-external",
+    "transparent-team-vlan",
 )  # fmt: skip
 LIMITED = ("filtered-capture", "physical-only", "sriov")
 

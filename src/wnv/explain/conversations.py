@@ -22,7 +22,7 @@ _HURT = f"""
     FROM flows f LEFT JOIN journeys j ON j.flow_id = f.flow_id
     WHERE f.protocol IN ('TCP', 'UDP', 'ICMP', 'ICMPv6')
     GROUP BY ALL
-    HAVING f.n_packets_back = 0 OR n_dropped > 0 OR n_vanished > 0
+    HAVING f.n_packets_back = 0 OR n_dropped > 0 OR n_vanished > 0 OR f.n_packets > f.n_packets_back + 2
     ORDER BY f.first_ns, f.flow_id
     LIMIT {HURT_MAX}
 """
@@ -61,6 +61,17 @@ class Hurt:
         """Journeys of the direction that began it."""
         starts = {(self.flow["src"], self.flow["sport"]), (self.flow["outside_src"], self.flow["outside_sport"])}
         return [one for one in self.journeys if (one["src"], one["sport"]) in starts]
+
+    @property
+    def n_unanswered(self) -> int:
+        """Packets of the direction that began it, sent after the last that came back."""
+        starts = {(self.flow["src"], self.flow["sport"]), (self.flow["outside_src"], self.flow["outside_sport"])}
+        n = 0
+        for one in reversed(self.journeys):
+            if (one["src"], one["sport"]) not in starts:
+                break
+            n += 1
+        return n
 
     def failing(self) -> Failing:
         return Failing(

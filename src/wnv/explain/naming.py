@@ -48,7 +48,8 @@ class Names:
         for row in ask(_HOST):
             owners.update(dict.fromkeys(_addresses(row["properties"]), "the host"))
         for row in ask(_OWNERS):
-            owners.update(dict.fromkeys(_addresses(row["properties"]), f"{_word(str(row['kind']))}{row['name']}"))
+            word = {"vm": "VM", "container": "container"}.get(str(row["kind"]), "")
+            owners.update(dict.fromkeys(_addresses(row["properties"]), _called(word, row["name"])))
         for row in ask(_SENDERS):
             owners[str(row["address"])] = owner_words(row)
         return cls(places, owners)
@@ -65,14 +66,14 @@ class Names:
 def owner_words(row: Mapping[str, Any]) -> str:  # Any: values of a table
     """`container shop` or `VM db`; empty where it is neither's."""
     if row["container"]:
-        return f"container {row['container']}"
-    return f"VM {row['vm']}" if row["vm"] else ""
+        return _called("container", row["container"])
+    return _called("VM", row["vm"]) if row["vm"] else ""
 
 
 def place_words(row: Mapping[str, Any]) -> str:  # Any: values of a table
     """Where a hop is, from its columns: whose NIC or port it is, and on which switch."""
     owner, nic = owner_words(row), row["nic"]
-    whose = owner or (nic if str(nic).startswith("NIC ") else f"NIC {nic}" if nic else "")
+    whose = owner or (_called("NIC", nic) if nic else "")
     if row["vswitch"] and (row["kind"] in _PORTS or not nic):
         port = f"{whose}'s port" if whose else f"port {row['port'] or row['point']}"
         return f"{port} on switch {row['vswitch']}"
@@ -81,8 +82,9 @@ def place_words(row: Mapping[str, Any]) -> str:  # Any: values of a table
     return whose or str(row["point"])
 
 
-def _word(kind: str) -> str:
-    return {"vm": "VM ", "container": "container "}.get(kind, "")
+def _called(word: str, name: object) -> str:
+    """`VM db`; a name that says already what it is stands alone."""
+    return str(name) if not word or str(name).lower().startswith(f"{word.lower()} ") else f"{word} {name}"
 
 
 def _addresses(properties: object) -> list[str]:

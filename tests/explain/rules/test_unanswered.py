@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from explained import explained, explanation, recording_of
+from explained import explained, explanation, recording_of, recordings
 
 OUTSIDE = """
 title = "The server outside is down"
@@ -29,6 +29,12 @@ def test_a_question_that_left_the_host_leads_to_a_recording_at_the_peer() -> Non
     found = explanation(recording_of(OUTSIDE, "outside")).verdict
     assert found.answer.value in ("uncertain", "cause")
     assert found.findings[0].place == "NIC Ethernet"
+
+
+def test_a_conversation_that_falls_silent_is_one_though_it_was_answered_before() -> None:
+    found = explanation(recordings("nic-disabled", providers=("winnat", "tcpip", "hns"))[0]).verdict.findings[0]
+    assert found.rule == "unanswered"
+    assert found.title.startswith("1 conversation fell silent")
 
 
 def test_icmp_errors_and_one_way_udp_are_no_questions() -> None:

@@ -12,6 +12,7 @@ from wnv.explain.finding import Case, Finding, Row, Weight
 ASKING_PORTS: Final = frozenset({7, 53, 67, 69, 88, 111, 123, 161, 389, 443, 500, 547, 1434, 1645, 1812, 4500, 4789})
 """UDP ports of services that answer each question; other UDP can be meant to go one way."""
 _LATE_NS: Final = 1_000_000_000
+_SILENT_MIN: Final = 3
 _SYN, _ACK = 2, 16
 
 _QUESTIONS = """
@@ -28,7 +29,9 @@ def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
     groups: dict[tuple[str, str, str, bool], list[tuple[Hurt, Row]]] = defaultdict(list)
     end_ns = case.ask(_END)[0]["end_ns"]
     for one in hurt:
-        if one.flow["n_packets_back"] or one.is_to_many or not one.journeys or not _asks(case, one):
+        if one.is_to_many or not one.journeys or (one.flow["n_packets_back"] and not _fell_silent(one)):
+            continue
+        if not _asks(case, one):
             continue
         journey = (one.forth() or list(one.journeys))[-1]
         outcome = str(journey["outcome"])
@@ -39,6 +42,14 @@ def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
             ))  # fmt: skip
     order = sorted(groups.items(), key=lambda item: -len(item[1]))
     return [_finding(case, *key, found) for key, found in order]
+
+
+def _fell_silent(one: Hurt) -> bool:
+    """Whether answers came, and then no more, though it was asked again and again."""
+    n_seen = int(one.flow["n_packets"]) + int(one.flow["n_packets_back"])
+    is_whole = len(one.journeys) == n_seen
+    is_sent_again = one.flow["protocol"] != "TCP" or bool(one.flow["n_retransmissions"])
+    return is_whole and is_sent_again and one.n_unanswered >= _SILENT_MIN
 
 
 def _asks(case: Case, one: Hurt) -> bool:
@@ -55,7 +66,8 @@ def _finding(
     case: Case, outcome: str, point: str, why: str, is_late: bool, found: list[tuple[Hurt, Row]]
 ) -> Finding:  # fmt: skip
     n, place = len(found), case.names.place(point)
-    what = f"{n:,} {'conversation' if n == 1 else 'conversations'} without an answer"
+    fell = "fell silent" if all(one.flow["n_packets_back"] for one, _ in found) else "without an answer"
+    what = f"{n:,} {'conversation' if n == 1 else 'conversations'} {fell}"
     title, reason, advice, captures = {
         "left_host": (
             f"{what}: the packets left the host at {place}, nothing came back",
