@@ -504,6 +504,24 @@ def test_rows_of_every_table_are_selected_by_what_others_say_of_them(
     assert everything.select(expression, table) == rows
 
 
+def test_what_a_hostile_filter_can_ask_for_is_bounded(everything: Rows) -> None:
+    for table, part, n in (("events", "tcp", 1000), ("observations", "ip.addr == 10.0.0.0/8", 40)):
+        assert "too much" in str(refused(" || ".join([part] * n), table))
+    assert "too much" in str(refused(" && ".join(["tcp"] * 150), "events"))
+    assert everything.select(" || ".join(["tcp"] * 180), "events") == [0, 1]
+    assert everything.select(" && ".join(["tcp"] * 180), "observations") == [0, 1]
+    ports = ", ".join(str(port) for port in range(80, 1500))
+    assert everything.select(f"tcp.port in {{{ports}}}", "observations") == [0, 1]
+    deep = "!(" * 30 + "tcp" + ")" * 30
+    assert everything.select(deep, "events") == [0, 1]
+
+
+def test_tests_of_several_sightings_hold_together_only_by_or(everything: Rows) -> None:
+    assert everything.select("container == web && ip.src == 192.0.2.1", "journeys") == [1]
+    assert everything.select("container == web || ip.src == 172.16.0.3", "journeys") == [1, 2]
+    assert everything.select("!(container == web || ip.src == 172.16.0.3)", "journeys") == []
+
+
 def test_a_condition_names_the_tables_it_reads() -> None:
     assert compile_filter("tcp", "observations").tables == {"observations", "frames"}
     assert "addresses" in compile_filter("ip.addr == 10.0.0.0/8", "events").tables

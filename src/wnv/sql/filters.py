@@ -54,6 +54,10 @@ _OPPOSITE: Final = {
 }  # fmt: skip
 _IN_SQL: Final = {Relation.EQUAL: "=", Relation.NOT_EQUAL: "<>"}
 _ORDERED: Final = frozenset((Relation.LESS, Relation.LESS_OR_EQUAL, Relation.GREATER, Relation.GREATER_OR_EQUAL))
+_TESTS_MAX: Final = 800
+"""Values compared: DuckDB takes expressions of a thousand parts."""
+_JOINS_MAX: Final = 128
+"""Other tables asked, each time anew."""
 _FROM: Final = re.compile(r"\bFROM (\w+)")
 _IN_ADDRESSES: Final = frozenset(("ip_src", "ip_dst", "inner_ip_src", "inner_ip_dst"))
 """Columns of frames of which the table `addresses` has every value."""
@@ -121,6 +125,7 @@ class _Compiler:
         self._expression, self._root, self._tables, self._read_time = expression, root, tables, read_time
         self._paths = _paths(root, tables)
         self.used = {root}
+        self._n_tests = self._n_joins = 0
 
     def compile(self, node: Node) -> _Test:
         match node:
@@ -142,19 +147,30 @@ class _Compiler:
     def at_root(self, test: _Test) -> _Test:
         """The same, asked of the rows of the root."""
         sql = test.sql
+        self._n_joins += bool(self._paths[test.table])
+        self._limit(self._n_joins, _JOINS_MAX)
         for edge in reversed(self._paths[test.table]):
             sql = f"{edge.before}{sql}{edge.after}"
             self.used |= {edge.target, *edge.reads}
         return _Test(self._root, sql, test.values)
 
+    def _limit(self, n: int, most: int) -> None:
+        if n > most:
+            text = "the filter compares too much to be answered"
+            raise FilterError(text, self._expression, 0, len(self._expression), advice="Use sets, or fewer parts.")
+
     def _is_one(self, table: str) -> bool:
         return all(edge.is_one for edge in self._paths[table])
 
     def _joined(self, word: str, tests: Sequence[_Test]) -> _Test:
-        """`tests` with AND or OR between them; those about the same row of another table in one semi-join."""
+        """`tests` with AND or OR between them, in one semi-join where that means the same.
+
+        That any of several rows fits one test or another, one row can say; that some fit all tests, it cannot.
+        """
         groups: dict[str, list[_Test]] = {}
         for number, test in enumerate(tests):
-            groups.setdefault(test.table if self._is_one(test.table) else str(number), []).append(test)
+            is_together = word == "OR" or self._is_one(test.table)
+            groups.setdefault(test.table if is_together else str(number), []).append(test)
         parts = [_join(word, group) for group in groups.values()]
         return parts[0] if len(parts) == 1 else _join(word, [self.at_root(part) for part in parts])
 
@@ -172,6 +188,8 @@ class _Compiler:
         """Whether any source has a value of which its test is true."""
         found = []
         for source, (sql, values) in zip(sources, tests, strict=True):
+            self._n_tests += 1
+            self._limit(self._n_tests, _TESTS_MAX)
             self.used |= {source.table, *_FROM.findall(f"{source.sql} {source.guard}")}
             guarded = f"({source.guard} AND {sql})" if source.guard else sql
             found.append(_Test(source.table, guarded, tuple(values)))
@@ -344,6 +362,8 @@ class _Compiler:
         self.used.add("addresses")
         if "addresses" not in self._tables:
             raise UsageError("the table addresses is missing, which says what addresses of a range there are")
+        self._n_joins += 1
+        self._limit(self._n_joins, _JOINS_MAX)
         sql = "low" if value.version == 4 else "(high, low)"
         inside, bound = _compared_numbers(sql, relation, value)
         return f"{source.sql} IN (SELECT address FROM addresses WHERE version = {value.version} AND {inside})", bound
@@ -400,15 +420,23 @@ class _Compiler:
         tests = []
         for source in sources:
             parts: list[tuple[str, list[Bound]]] = []
+            equal: list[Bound] = []
             for low, high in node.items:
                 if high is None:
-                    parts.append(self._test(field, source, node.name, Relation.EQUAL, low))
+                    part = self._test(field, source, node.name, Relation.EQUAL, low)
+                    if part[0].endswith(" = ?"):
+                        equal += part[1]
+                    else:
+                        parts.append(part)
                     continue
                 if field.type in (Type.GUID, Type.PROVIDER):
                     self._fail(f"{field.name} has no order", low)
                 first = self._test(field, source, node.name, Relation.GREATER_OR_EQUAL, low)
                 last = self._test(field, source, node.name, Relation.LESS_OR_EQUAL, high)
                 parts.append((f"({first[0]} AND {last[0]})", [*first[1], *last[1]]))
+            if equal:
+                parts.append((f"{_cut(source, node.name)} IN ({', '.join('?' * len(equal))})", equal))
+            self._limit(len(parts), _TESTS_MAX // 4)
             sql = " OR ".join(part for part, _ in parts)
             tests.append((f"({sql})", [value for _, values in parts for value in values]))
         if node.quantifier is Quantifier.ANY:
