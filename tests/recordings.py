@@ -19,6 +19,8 @@ from wnv.etl.loss import Loss, find_losses
 from wnv.etl.order import SLICE_BYTES
 from wnv.etl.reader import Recording, Slice
 from wnv.etl.session import SessionHeader
+from wnv.pipeline.scanning import Scanned
+from wnv.trace import Trace
 
 Row = dict[str, Any]  # Any: the fields are of many types
 Columns = dict[str, list[Any]]
@@ -124,6 +126,13 @@ class Seen:
     def payloads(self) -> list[bytes]:
         """Of the events behind the first, in the order of the file."""
         return [row["payload"] for row in self.rows[1:]]
+
+
+def scanned_of(trace: Trace) -> Scanned:
+    """A recording after its first pass, with the readers of its packets, which a trace folder has not."""
+    opened = trace.scanned()
+    assert isinstance(opened, Scanned)
+    return opened
 
 
 def save(folder: Path, data: bytes, name: str = "trace.etl") -> Path:

@@ -58,6 +58,7 @@ from payloads import (
     pktmon_220,
 )  # fmt: skip
 from pcapng_reader import VERDICT_XDP_DROP, CapturedPacket, read_capture
+from recordings import scanned_of
 from wnv.diagnostics import Code, Log
 from wnv.errors import WnvError
 from wnv.etl.reader import Recording
@@ -439,7 +440,7 @@ class TestRealRecordings:
         lines = [found.groupdict() for found in REAL_LINE.finditer(text)]
         assert len(lines) == 2705
         with wnv.open_trace(traces_dir / "pktmon-vpn-a.etl") as trace:
-            scanned = trace.scanned()
+            scanned = scanned_of(trace)
             scanned.packets.begin()
             got = []
             for piece in trace.slices():

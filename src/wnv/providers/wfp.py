@@ -30,8 +30,8 @@ _INBOUND: Final = (1, 0x3900)
 # FWPS_BUILTIN_LAYERS (fwpsk.h): run-time ids of layers, the same on all builds since Windows 7; the words are those
 # that pktmon has for a drop there.
 _LAYER_REASONS: Final = {
-    **dict.fromkeys(range(8), "nl_inspection_drop"), **dict.fromkeys((8, 9, 10, 11), "nl_inspection_drop"),
-    **dict.fromkeys((12, 13, 14, 15), "inet_receive_inspection"), **dict.fromkeys((44, 45, 46, 47), "inet_accept_inspection"),
+    **dict.fromkeys(range(12), "nl_inspection_drop"), **dict.fromkeys(range(12, 16), "inet_receive_inspection"),
+    **dict.fromkeys(range(44, 48), "inet_accept_inspection"),
 }  # fmt: skip
 
 
