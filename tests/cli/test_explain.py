@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,10 @@ from explained import recordings
 
 def lines_of(name: str, *options: str) -> list[str]:
     return done("explain", recordings(name)[0], "--no-cache", *options).lines
+
+
+def recordings_without_packets() -> Path:
+    return Path(__file__).parents[1] / "traces" / "tracelogging-primitive-types.etl"
 
 
 def entry(lines: list[str], label: str) -> str:
@@ -84,3 +89,9 @@ def test_a_filter_without_a_hit_is_told() -> None:
 @pytest.mark.parametrize("expression", ["tcp.prt == 9", "tcp.port =="])
 def test_what_is_no_filter_is_misuse(expression: str) -> None:
     assert wnv("explain", recordings("nat-web")[0], "--no-cache", "-Y", expression).code == 2
+
+
+def test_without_packets_it_says_why() -> None:
+    lines = done("explain", recordings_without_packets(), "--no-cache").lines
+    assert any(line.startswith("CANNOT TELL: the recording has no packets: ") for line in lines)
+    assert any(line.startswith("  pktmon start") for line in lines)

@@ -74,7 +74,7 @@ def explain(
             opened.stored(), opened.dataset, expression=expression, parse_time=_times(opened, time_style)
         )
         if form == "json":
-            print_json(_json(found))
+            print_json(_json(found, int(opened.session["os_build"])))
         else:
             for line in _lines(opened, found, trace, time_style):
                 click.echo(line)
@@ -120,7 +120,7 @@ def _lines(opened: Trace, found: Explanation, path: Path, style: str) -> Iterato
         n = sum(one.n for one in verdict.background)
         yield ""
         yield from _wrapped(f"Beside it, as on healthy hosts: {counted(n, 'drop')} of packets to nobody in particular.")
-    yield from _capture_lines(verdict.captures)
+    yield from _capture_lines(verdict.captures, int(opened.session["os_build"]))
 
 
 def _head(opened: Trace, found: Explanation, when: When) -> Iterator[str]:
@@ -181,14 +181,14 @@ def _sure_words(confidence: float) -> str:
     return f"{confidence:.2f}, {'inferred' if confidence < 0.9 else 'by how the events are read'}"
 
 
-def _capture_lines(names: Sequence[str]) -> Iterator[str]:
-    from wnv.explain.captures import CAPTURES
+def _capture_lines(names: Sequence[str], build: int) -> Iterator[str]:
+    from wnv.explain.captures import CAPTURES, commands_for
 
     for name in names[:_CAPTURES_SHOWN]:
         capture = CAPTURES[name]
         yield ""
         yield from _wrapped(f"Next: {capture.why}, in an elevated PowerShell:", is_bold=True)
-        yield from (f"  {command}" for command in capture.commands)
+        yield from (f"  {command}" for command in commands_for(name, build))
 
 
 def _entry(label: str, text: str, width: int = _LABEL) -> list[str]:
@@ -213,8 +213,8 @@ def _columns() -> int:
 # --- for programs ---------------------------------------------------------------------------------------
 
 
-def _json(found: Explanation) -> dict[str, Any]:  # Any: JSON
-    from wnv.explain.captures import CAPTURES
+def _json(found: Explanation, build: int) -> dict[str, Any]:  # Any: JSON
+    from wnv.explain.captures import CAPTURES, commands_for
 
     verdict = found.verdict
     return {
@@ -224,7 +224,7 @@ def _json(found: Explanation) -> dict[str, Any]:  # Any: JSON
         "background": [_finding_json(one) for one in verdict.background],
         "open": [{"why": why, "n": n} for why, n in verdict.open],
         "captures": [
-            {"name": name, "why": CAPTURES[name].why, "commands": list(CAPTURES[name].commands)}
+            {"name": name, "why": CAPTURES[name].why, "commands": list(commands_for(name, build))}
             for name in verdict.captures
         ],
         "coverage": found.coverage.to_json(),

@@ -24,6 +24,13 @@ _SWITCH: Final = (
     "# reproduce, then:  Stop-NetEventSession wnv; Remove-NetEventSession wnv",
 )
 
+PKTMON_BUILD: Final = 17763
+"""The first build of Windows that has pktmon."""
+_NETSH: Final = (
+    "netsh trace start capture=yes capturetype=both report=disabled tracefile=C:\\wnv.etl maxsize=1024",
+    "# reproduce, then:  netsh trace stop",
+)
+
 CAPTURES: Final = {
     "switch": NextCapture("record the virtual switch and NAT too, not the physical NICs alone", _SWITCH),
     "nat": NextCapture("record what WinNat translates", _SWITCH),
@@ -56,3 +63,9 @@ CAPTURES: Final = {
     ),
 }
 """By the need that a finding names."""
+
+
+def commands_for(name: str, build: int) -> tuple[str, ...]:
+    """The commands of a capture on a build of Windows: older ones have no pktmon."""
+    commands = CAPTURES[name].commands
+    return _NETSH if build < PKTMON_BUILD and any("pktmon start" in line for line in commands) else commands

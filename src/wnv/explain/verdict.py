@@ -13,6 +13,10 @@ from wnv.explain.rules import RULES
 _OPEN = """
     SELECT reason, count(*) AS n FROM journeys WHERE outcome = 'unknown' GROUP BY reason ORDER BY n DESC LIMIT 8
 """
+_CAPTURE_OF = {
+    "switch_not_recorded": "switch", "switch_events_missing": "switch", "vfp_not_recorded": "switch",
+    "nat_not_recorded": "nat", "capture_filter": "all", "sriov": "offload",
+}  # fmt: skip
 
 
 class Answer(StrEnum):
@@ -43,14 +47,13 @@ class Verdict:
     open: Sequence[tuple[str, int]] = ()
     """Why packets end where the recording could not have shown more, and how many."""
 
-    @property
-    def captures(self) -> tuple[str, ...]:
-        """What to record next, each once, in the order of the findings."""
-        return tuple(dict.fromkeys(name for finding in self.findings for name in finding.captures))
+    captures: Sequence[str] = ()
+    """What to record next, where evidence is missing: names of `captures.CAPTURES`."""
 
 
-def judge(case: Case, *, blind: Sequence[str] = ()) -> Verdict:
-    """Run all rules. `blind`: places that the recording could not see, in words."""
+def judge(case: Case, *, blind: Sequence[str] = (), why_empty: str = "") -> Verdict:
+    """Run all rules. `blind`: codes of what the recording could not see (`topology.coverage.BlindSpot`);
+    `why_empty`: why there is no packet, in words."""
     hurt = hurt_conversations(case)
     found: list[Finding] = []
     claimed: set[int] = set()
@@ -68,7 +71,20 @@ def judge(case: Case, *, blind: Sequence[str] = ()) -> Verdict:
     counts = case.ask("SELECT (SELECT count(*) FROM journeys) AS journeys, (SELECT count(*) FROM flows) AS flows")[0]
     ends = tuple((str(row["reason"] or "not seen beyond it"), int(row["n"])) for row in case.ask(_OPEN))
     answer, text = _answer(case, findings, [*blind, *(why for why, _ in ends)], int(counts["journeys"]))
-    return Verdict(answer, text, findings, background, int(counts["journeys"]), int(counts["flows"]), ends)
+    if why_empty and not findings:
+        text = f"the recording has no packets: {why_empty}"
+    captures = _captures(case, answer, findings, blind)
+    return Verdict(answer, text, findings, background, int(counts["journeys"]), int(counts["flows"]), ends, captures)
+
+
+def _captures(case: Case, answer: Answer, findings: Sequence[Finding], blind: Sequence[str]) -> tuple[str, ...]:
+    """What findings ask for; where none does, what would show what this recording could not."""
+    wanted = [name for finding in findings for name in finding.captures]
+    if answer is Answer.CANNOT_TELL:
+        wanted = ["larger" if case.lost else "all", *wanted]
+    elif answer is not Answer.CAUSE:
+        wanted += [_CAPTURE_OF[code] for code in blind if code in _CAPTURE_OF]
+    return tuple(dict.fromkeys(wanted))
 
 
 def _answer(case: Case, findings: Sequence[Finding], blind: Sequence[str], n_journeys: int) -> tuple[Answer, str]:

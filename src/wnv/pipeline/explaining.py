@@ -60,8 +60,8 @@ def explain_recording(
             raise UsageError(f"no packet fits {expression!r}", advice="`wnv flows TRACE` lists the conversations.")
     seen = coverage(stored, build_topology(stored))
     lost = tuple(stored.overview.losses())
-    blind = [spot.text for spot in seen.blind if spot.code not in _ALWAYS]
-    verdict = judge(Case(ask, Names.read(ask), flows, lost), blind=blind)
+    blind = [spot.code for spot in seen.blind if spot.code not in _ALWAYS]
+    verdict = judge(Case(ask, Names.read(ask), flows, lost), blind=blind, why_empty=stored.overview.why_no_packets())
     rows = sorted({row for one in verdict.findings for row in one.evidence})
     events = ask("SELECT event_row, provider, event_id FROM events WHERE list_contains(?::BIGINT[], event_row)", rows)
     said = {int(one["event_row"]): f"{one['provider'] or 'event'} {one['event_id']}" for one in events}

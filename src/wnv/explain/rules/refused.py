@@ -8,18 +8,26 @@ from wnv.explain.conversations import Hurt, conversation
 from wnv.explain.finding import Case, Finding, Row, Weight
 
 _REFUSED = """
-    WITH answers AS (
-        SELECT j.flow_id, j.journey_id, j.first_ns, j.src, j.sport, j.first_point, j.confidence, f.info,
-               row_number() OVER (PARTITION BY j.flow_id ORDER BY j.first_ns, j.journey_id) AS place
-        FROM journeys j JOIN hops h ON h.journey_id = j.journey_id AND h.seq = 0 JOIN frames f USING (frame_id)
-        WHERE j.flow_id IS NOT NULL
+    WITH seen AS (
+        SELECT j.journey_id, any_value(j.flow_id) AS flow_id, any_value(j.first_ns) AS first_ns,
+               any_value(j.src) AS src, any_value(j.sport) AS sport, any_value(j.first_point) AS first_point,
+               any_value(j.confidence) AS confidence, any_value(coalesce(f.inner_tcp_flags, f.tcp_flags)) AS flags,
+               arg_min(h.evidence, h.seq) AS evidence
+        FROM journeys j JOIN hops h ON h.journey_id = j.journey_id JOIN frames f ON f.frame_id = h.frame_id
+        WHERE j.flow_id IS NOT NULL AND j.protocol = 'TCP' AND coalesce(f.inner_tcp_flags, f.tcp_flags) & 6 > 0
+        GROUP BY j.journey_id
     )
-    SELECT flow_id, min(journey_id) AS journey_id, arg_min(first_point, first_ns) AS first_point,
-           arg_min(src, first_ns) AS src, min(confidence) AS confidence, count(*) AS n
-    FROM answers WHERE info LIKE '%[RST%' AND place <= 3
-    GROUP BY flow_id ORDER BY flow_id LIMIT 100
+    SELECT flow_id, min(journey_id) FILTER (flags & 4 > 0) AS journey_id,
+           arg_min(first_point, first_ns) FILTER (flags & 4 > 0) AS first_point,
+           arg_min(src, first_ns) FILTER (flags & 4 > 0) AS src,
+           arg_min(evidence, first_ns) FILTER (flags & 4 > 0) AS evidence, min(confidence) AS confidence
+    FROM seen
+    GROUP BY flow_id
+    HAVING count(*) FILTER (flags & 18 = 2) > 0 AND count(*) FILTER (flags & 18 = 18) = 0
+       AND arg_min((src, sport), first_ns) FILTER (flags & 4 > 0)
+           <> arg_min((src, sport), first_ns) FILTER (flags & 18 = 2)
+    ORDER BY flow_id LIMIT 100
 """
-
 _UNREACHABLE = """
     SELECT any_value(f.info) AS info, min(h.journey_id) AS journey_id, any_value(h.point) AS point,
            any_value(h.evidence) AS evidence
@@ -29,7 +37,7 @@ _UNREACHABLE = """
 
 
 def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
-    """A finding for each point from which a reset came as one of the first three packets, or ICMP said no."""
+    """A finding for each point from which a reset came in answer to a SYN, or where ICMP said no."""
     return _resets(case) + _unreachable(case, hurt)
 
 
@@ -70,7 +78,8 @@ def _resets(case: Case) -> list[Finding]:
             title=f"{rows[0][1]['src']} refused the connection: TCP reset, first seen at {case.names.place(point)}",
             flows=[one.failing() for one, _ in rows], last_point=point, place=case.names.place(point),
             reason="a reset answered the SYN: nothing listens on that port there, or a firewall rejects it",
-            journey_id=rows[0][1]["journey_id"], confidence=min(float(row["confidence"]) for _, row in rows),
+            journey_id=rows[0][1]["journey_id"], evidence=rows[0][1]["evidence"] or (),
+            confidence=min(float(row["confidence"]) for _, row in rows),
             advice="Look on the machine that answered which process should listen on that port "
             "(Get-NetTCPConnection -State Listen).",
             n=len(rows),
