@@ -53,6 +53,15 @@ def test_the_drop_and_its_cause_are_named(tour: tuple[Ran, Path]) -> None:
     assert "CAUSE: 3 packets dropped at container shop's port on switch nat" in part(tour[0], 7)
 
 
+def test_the_readme_shows_what_the_tour_prints(tour: tuple[Ran, Path], repo_root: Path) -> None:
+    """`python tools/build_picture.py` copies it there."""
+    readme = (repo_root / "README.md").read_text(encoding="utf-8")
+    for number in (4, 7):
+        shown = readme.partition(f"<!-- step {number} of wnv demo -->\n```\n")[2].partition("\n```\n")[0]
+        assert shown in part(tour[0], number)
+        assert len(shown) > 100
+
+
 def test_what_the_tour_made_can_be_kept(tour: tuple[Ran, Path]) -> None:
     ran, folder = tour
     assert ran.lines[-1] == f"Kept in {folder}."
