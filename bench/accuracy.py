@@ -80,10 +80,12 @@ _NOT_HERE: Final = frozenset({"busy"})
 def is_limited(scenario: Scenario, way: Way) -> bool:
     """Whether the recording lacks something that would be needed to tell all."""
     capture = scenario.capture
-    if way.is_limited or capture.lost_share or capture.ring_bytes:
+    if way.is_limited or capture.lost_share or capture.ring_bytes or capture.damage:
         return True
     if way.kind == "pktmon":
-        return bool(capture.address or capture.pktmon_bytes)
+        # pktmon does not watch what starts after it.
+        is_late = any(container.starts_ms for host in scenario.host for container in host.container)
+        return bool(capture.address or capture.pktmon_bytes or is_late)
     lacks = capture.address or capture.truncate_bytes or capture.points != "both"
     return bool(lacks) or set(capture.providers) < set(_ALL_PROVIDERS) or any(h.build < 17763 for h in scenario.host)
 
