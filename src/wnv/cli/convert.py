@@ -102,7 +102,7 @@ def convert(
         if is_table:
             is_partial = _write_table(trace, target, expression, points, bar, should_stop, raw=raw)
         else:
-            told = None if plain else _followed(trace, bar)
+            told = None if plain else _followed(trace, bar, choose=once)
             with bar.shown("Converting"):
                 only = _chosen(trace, expression)
                 from wnv.pipeline import CaptureOptions
@@ -118,14 +118,14 @@ def convert(
         return exit_code(trace, strict=strict)
 
 
-def _followed(trace: Trace, bar: ProgressBar) -> Followed | None:
+def _followed(trace: Trace, bar: ProgressBar, *, choose: bool) -> Followed | None:
     """What journeys say of sightings; None of a recording without packets, or of several hosts at once."""
     if not trace.overview.n_packets or not trace.scanned().capture.is_one_boot:
         return None
     from wnv.pipeline.following import follow_sightings
 
     with bar.shown("Following packets"):
-        return follow_sightings(trace.dataset)
+        return follow_sightings(trace.dataset, choose=choose)
 
 
 def _chosen(trace: Trace, expression: str) -> Chosen | None:

@@ -21,44 +21,49 @@ from wnv.text import visible
 
 _TABLES: Final = ("observations", "points", "frames", "journeys", "hops", "flows", "nodes", "edges")
 _DNS_MAX: Final = 10_000
-_SIGHTS = """
+_SAID = "hash(h.point, h.event, h.rewrite, h.drop_reason, j.outcome)"
+_SIGHTS = f"""
     CREATE TEMP TABLE sights AS
-    SELECT o.event_row, o.point_id, o.frame_id, h.journey_id, h.seq, h.point, j.flow_id, j.n_hops,
-           h.event, concat_ws('; ', h.rewrite, h.drop_reason) AS more, j.outcome,
-           coalesce(j.src = f.src AND j.sport IS NOT DISTINCT FROM f.sport OR j.dst = f.src, TRUE)
-           AND coalesce(h.src = f.src OR h.dst = f.src, TRUE) AS is_inside
+    SELECT o.event_row, o.point_id, o.frame_id, h.journey_id, h.seq, j.n_hops, {_SAID} AS said, j.flow_id,
+           j.src AS first_src, j.dst AS first_dst, h.src, h.dst
     FROM (
         SELECT journey_id, seq, point, event, rewrite, drop_reason, src, dst, unnest(evidence) AS event_row FROM hops
     ) h
     JOIN points p ON p.name = h.point
     JOIN observations o ON o.event_row = h.event_row AND o.point_id = p.point_id
     JOIN journeys j ON j.journey_id = h.journey_id
-    LEFT JOIN flows f ON f.flow_id = j.flow_id
+"""
+_WORDS = f"""
+    SELECT {_SAID} AS said, any_value(h.point) AS point, any_value(h.event) AS event, any_value(h.rewrite) AS rewrite,
+           any_value(h.drop_reason) AS drop_reason, any_value(j.outcome) AS outcome
+    FROM hops h JOIN journeys j ON j.journey_id = h.journey_id GROUP BY said
 """
 _HOME = """
     CREATE TEMP TABLE homes AS
     SELECT flow_id, arg_max(point_id, rank) AS point_id FROM (
-        SELECT flow_id, point_id,
-               (count(DISTINCT journey_id) FILTER (is_inside), -min(journey_id * 64 + seq)) AS rank
-        FROM sights WHERE frame_id IS NOT NULL AND flow_id IS NOT NULL GROUP BY flow_id, point_id
+        SELECT s.flow_id, s.point_id,
+               (count(DISTINCT s.journey_id) FILTER (s.src = f.src OR s.dst = f.src), -min(s.journey_id * 64 + s.seq))
+               AS rank
+        FROM sights s JOIN flows f ON f.flow_id = s.flow_id
+        WHERE s.frame_id IS NOT NULL GROUP BY s.flow_id, s.point_id
     ) GROUP BY flow_id
 """
+"""Where most of a conversation's packets were seen with the addresses it began with; of several the first."""
 _CHOSEN = """
     CREATE TEMP TABLE chosen AS
     SELECT journey_id, arg_max(event_row, rank) AS event_row, arg_max(point_id, rank) AS point_id FROM (
-        SELECT s.*, (s.point_id IS NOT DISTINCT FROM h.point_id, s.is_inside, -s.seq, -s.event_row) AS rank
-        FROM sights s LEFT JOIN homes h ON h.flow_id = s.flow_id WHERE s.frame_id IS NOT NULL
+        SELECT s.journey_id, s.event_row, s.point_id,
+               (s.point_id IS NOT DISTINCT FROM h.point_id, coalesce(s.src = f.src OR s.dst = f.src, TRUE), -s.seq,
+                -s.event_row) AS rank
+        FROM sights s LEFT JOIN homes h ON h.flow_id = s.flow_id LEFT JOIN flows f ON f.flow_id = s.flow_id
+        WHERE s.frame_id IS NOT NULL
     ) GROUP BY journey_id
 """
 _ROWS = """
-    SELECT s.event_row, s.point_id, any_value(s.frame_id) AS frame_id, min(s.journey_id) AS journey_id,
-           min(s.seq) AS seq, min(s.n_hops) AS n_hops, min(s.point) AS point, min(s.event) AS event,
-           min(s.more) AS more, min(s.outcome) AS outcome,
-           bool_or(c.event_row IS NOT NULL) AS is_chosen
-    FROM sights s
-    LEFT JOIN chosen c ON c.journey_id = s.journey_id AND c.event_row = s.event_row AND c.point_id = s.point_id
-    GROUP BY s.event_row, s.point_id ORDER BY s.event_row, s.point_id
+    SELECT event_row, point_id, frame_id, journey_id, seq, n_hops, said FROM sights
+    ORDER BY event_row, point_id, journey_id, seq
 """
+_CHOICE = "SELECT event_row, point_id FROM chosen"
 _RESOLVED = f"""
     SELECT DISTINCT dns_qry_name AS name, dns_a AS address FROM frames
     WHERE dns_is_response = 1 AND dns_a IS NOT NULL AND dns_qry_name IS NOT NULL LIMIT {_DNS_MAX}
@@ -76,7 +81,7 @@ class Followed:
     hop: I64
     n_hops: I64
     is_chosen: BOOL
-    """The sighting that stands for its packet where each packet is wanted once."""
+    """The sighting that stands for its packet where each packet is wanted once; of none if that was not asked for."""
     text: I64
     texts: pa.StringArray
     """What `text` counts in: what happened, where, and how the journey ends."""
@@ -121,51 +126,54 @@ class Followed:
         return comment_options(told, rows.fragments.is_drop)
 
 
-def follow_sightings(dataset: Callable[[str], ds.Dataset]) -> Followed:
-    """What the tables say of sightings. `dataset` gives a table by name."""
+def follow_sightings(dataset: Callable[[str], ds.Dataset], *, choose: bool = True) -> Followed:
+    """What the tables say of sightings. `dataset` gives a table by name; with `choose`, one stands for each packet."""
     connection = connect({name: dataset(name) for name in _TABLES})
 
     def ask(query: str, *values: object) -> list[dict[str, Any]]:  # Any: values of a table
         return list(read_batches(connection, query, values).read_all().to_pylist())
 
     names = Names.read(ask)
-    for statement in (_SIGHTS, _HOME, _CHOSEN):
-        connection.execute(statement)
-    table = read_batches(connection, _ROWS).read_all()
-
-    def numbers(name: str) -> I64:
-        column = table.column(name).combine_chunks()
-        values: I64 = pc.fill_null(pc.cast(column, pa.int64()), -1).to_numpy(zero_copy_only=False)
-        return values
-
-    text, texts = _texts(table, names)
+    connection.execute(_SIGHTS)
+    rows = read_batches(connection, _ROWS).read_all()
+    event_row, point = _numbers(rows, "event_row"), _numbers(rows, "point_id")
+    n_points = int(point.max(initial=0)) + 1
+    key = event_row * n_points + point
+    first = np.flatnonzero(np.diff(key, prepend=-1))  # a sighting that several journeys claim is the first one's
+    is_chosen: BOOL = np.zeros(len(first), np.bool_)
+    if choose:
+        for statement in (_HOME, _CHOSEN):
+            connection.execute(statement)
+        chosen = read_batches(connection, _CHOICE).read_all()
+        is_chosen = np.isin(key[first], _numbers(chosen, "event_row") * n_points + _numbers(chosen, "point_id"))
+    said, number = np.unique(rows.column("said").combine_chunks().to_numpy(zero_copy_only=False), return_inverse=True)
     return Followed(
-        event_row=numbers("event_row"), point=numbers("point_id"), frame_id=numbers("frame_id"),
-        journey=numbers("journey_id"), hop=numbers("seq"), n_hops=numbers("n_hops"),
-        is_chosen=table.column("is_chosen").combine_chunks().to_numpy(zero_copy_only=False), text=text, texts=texts,
-        places=names.places, names=_known_names(names, ask(_RESOLVED)),
+        event_row=event_row[first], point=point[first], frame_id=_numbers(rows, "frame_id")[first],
+        journey=_numbers(rows, "journey_id")[first], hop=_numbers(rows, "seq")[first],
+        n_hops=_numbers(rows, "n_hops")[first], is_chosen=is_chosen, text=number.reshape(-1)[first].astype(np.int64),
+        texts=_texts(said.tolist(), ask(_WORDS), names), places=names.places,
+        names=_known_names(names, ask(_RESOLVED)),
     )  # fmt: skip
 
 
-def _texts(table: pa.Table, names: Names) -> tuple[I64, pa.StringArray]:
-    """A number for each row, and the texts they count in: there are few, so each is made once."""
-    number: I64 = np.zeros(len(table), np.int64)
-    encoded = [
-        table.column(name).combine_chunks().dictionary_encode() for name in ("point", "event", "more", "outcome")
-    ]
-    codes = [one.indices.to_numpy(zero_copy_only=False).astype(np.int64) for one in encoded]
-    for code in codes:
-        mixed = number * (int(code.max(initial=0)) + 1) + code
-        _, first, inverse = np.unique(mixed, return_index=True, return_inverse=True)
-        number = inverse.reshape(-1).astype(np.int64)
-    values = [one.dictionary.to_pylist() for one in encoded]
-    texts = []
-    for row in first.tolist():
-        point, event, more, outcome = (one[code[row]] for one, code in zip(values, codes, strict=True))
-        what = "seen" if event == "frame" else str(event).replace("_", " ")
-        rest = f"; {more}" if more else ""
-        texts.append(visible(f"{what} at {names.place(point)}{rest}; ends: {str(outcome).replace('_', ' ')}"))
-    return number, pa.array(texts, pa.string())
+def _numbers(table: pa.Table, name: str) -> I64:
+    """A column as numbers; null is -1."""
+    column = table.column(name).combine_chunks()
+    values: I64 = pc.fill_null(pc.cast(column, pa.int64()), -1).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _texts(said: Sequence[int], words: Sequence[Mapping[str, Any]], names: Names) -> pa.StringArray:
+    """What is said of sightings, in the order of `said`."""
+    known = {int(row["said"]): row for row in words}
+    return pa.array([_text(known[number], names) for number in said], pa.string())
+
+
+def _text(row: Mapping[str, Any], names: Names) -> str:
+    """`seen at container shop's NIC; ends: left host`."""
+    what = "seen" if row["event"] == "frame" else str(row["event"]).replace("_", " ")
+    more = "".join(f"; {row[name]}" for name in ("rewrite", "drop_reason") if row[name])
+    return visible(f"{what} at {names.place(row['point'])}{more}; ends: {str(row['outcome']).replace('_', ' ')}")
 
 
 def _known_names(names: Names, resolved: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
