@@ -132,10 +132,13 @@ def show(name: str, seed: int) -> None:
 @click.option("--seed", default=0, hidden=True)
 @_says_what_is_wrong
 def path(name: str, source: str, to: str, protocol: str, port: int, n_bytes: int, verbosity: str, seed: int) -> None:
-    """The hops that a packet would take, and the rule that would stop it."""
-    from wnv_lab.build import build_world
-    from wnv_lab.path import find_path, render_path
+    """The hops that a packet would take, and the rule that would stop it.
+
+    The host is as the scenario leaves it: addresses leased, late containers started, NICs taken away; but no packet
+    has passed before, so NAT has no sessions.
+    """
+    from wnv_lab.path import find_path, render_path, settled_world
     from wnv_lab.scenario import read_scenario
 
-    world = build_world(read_scenario(name), seed)
+    world = settled_world(read_scenario(name), seed)
     click.echo(render_path(find_path(world, source, to, protocol, port, n_bytes), verbosity))

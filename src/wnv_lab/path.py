@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zlib import crc32
 
+from wnv_lab.build import build_world
 from wnv_lab.errors import LabError, unknown
-from wnv_lab.frames import ICMP, IPV4, mac_text
+from wnv_lab.frames import BROADCAST, ICMP, IPV4, mac_bytes, mac_text
 from wnv_lab.model import Header, Host, Nic
 from wnv_lab.rules import PROTOCOLS
-from wnv_lab.stack import Stack
+from wnv_lab.scenario import Scenario
+from wnv_lab.stack import Iface, Stack
 from wnv_lab.stages import Kind, Route, Stage
+from wnv_lab.traffic import plan
 from wnv_lab.truth import place_of, rewrite_text
 from wnv_lab.world import World, starts_hop
 
@@ -53,6 +56,28 @@ class Leg:
     route: Route
 
 
+def settled_world(scenario: Scenario, seed: int) -> World:
+    """The machines after all that the scenario changes: addresses leased, late containers there, NICs gone."""
+    world = build_world(scenario, seed)
+    for traffic in scenario.traffic:
+        if traffic.kind == "dhcp":
+            plan(world, traffic)
+    world.plan_changes()
+    world.run()
+    return world
+
+
+def _group_mac(dst: bytes, iface: Iface) -> bytes:
+    """The MAC of a broadcast or multicast address (RFC 1112); empty for one machine's."""
+    subnet = (1 << 32 - iface.prefix) - 1
+    number = int.from_bytes(dst, "big")
+    if dst == b"\xff" * 4 or (iface.prefix < 31 and iface.holds(dst) and number & subnet == subnet):
+        return BROADCAST
+    if dst[0] >> 4 == 14:
+        return mac_bytes("01-00-5E-00-00-00")[:3] + bytes((dst[1] & 0x7F, dst[2], dst[3]))
+    return b""
+
+
 def find_path(world: World, source: str, to: str, protocol: str, port: int, n_bytes: int = DEFAULT_BYTES) -> list[Leg]:
     """The legs of a packet's way, one a recorded host. `to` is a machine or an address, `n_bytes` the frame's."""
     if source not in world.stacks:
@@ -65,6 +90,9 @@ def find_path(world: World, source: str, to: str, protocol: str, port: int, n_by
     except ValueError as error:
         raise unknown("the machine or address", to, world.stacks) from error
     iface = stack.iface_for(dst)
+    for name, address in ((source, iface.address), (to, dst)):
+        if not address:
+            raise LabError(f"{name} has no address", "give it one, or traffic of kind dhcp and a server that answers")
     number = PROTOCOLS[protocol]
     has_ports = number != ICMP
     header = Header(
@@ -83,10 +111,12 @@ def find_path(world: World, source: str, to: str, protocol: str, port: int, n_by
         8 if not has_ports else 0,
         1,
     )
+    header.eth_dst = _group_mac(dst, iface)
     if stack.host is None:
         return _from_outside(world, stack, header)
-    next_hop = dst if iface.holds(dst) or not iface.gateway else iface.gateway
-    header.eth_dst = world.neighbour(stack, next_hop, iface.nic)
+    if not header.eth_dst:
+        next_hop = dst if iface.holds(dst) or not iface.gateway else iface.gateway
+        header.eth_dst = world.neighbour(stack, next_hop, iface.nic)
     return _follow(world, [Leg(stack.host, world.walk(stack.host, "out", iface.nic, header, stack))])
 
 
@@ -95,7 +125,7 @@ def _from_outside(world: World, stack: Stack, header: Header) -> list[Leg]:
     if near is None:
         raise LabError(f"{stack.name} is behind a router that the scenario does not have")
     header.eth_src = near.ifaces[0].nic.mac
-    header.eth_dst = world.neighbour(near, header.dst, near.ifaces[0].nic)
+    header.eth_dst = header.eth_dst or world.neighbour(near, header.dst, near.ifaces[0].nic)
     header.vlan = near.vlan
     found = _uplink(world, header, None)
     if found is None:
@@ -109,7 +139,8 @@ def _uplink(world: World, header: Header, but: Host | None) -> Nic | None:
         for nic in host.nics:
             base = nic.team or nic
             taken = base.switch is not None and base.switch.port_of_mac(address) is not None
-            if nic.kind == "physical" and host is not but and (address in (nic.mac, base.mac) or taken):
+            is_for_it = taken or address[0] & 1 or address in (nic.mac, base.mac)
+            if nic.kind == "physical" and host is not but and is_for_it:
                 members = base.members or (base.switch.members if base.switch is not None else ()) or (nic,)
                 return members[crc32(header.eth_src) % len(members)]
     return None

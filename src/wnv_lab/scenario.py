@@ -6,9 +6,12 @@ one that does, so a typing mistake never passes in silence.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from datetime import datetime
 from importlib.resources import files
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -205,7 +208,7 @@ class FaultSpec:
     """Something that goes wrong and that no rule expresses."""
 
     kind: str
-    """loss, delay, disconnect, disable."""
+    """loss, delay, disconnect."""
     at: str
     """The NIC's owner or the NIC."""
     share: float = 1.0
@@ -317,6 +320,8 @@ def read_scenario(name: str) -> Scenario:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise LabError(f"{name} cannot be read ({error.strerror})", "give the path of a scenario file") from error
+        except UnicodeDecodeError as error:
+            raise LabError(f"{name} is not text (byte {error.start} is no UTF-8)", "save it as UTF-8") from error
         return parse_scenario(text, path.stem)
     if name not in scenario_names():
         raise unknown("the scenario", name, scenario_names())
@@ -372,6 +377,89 @@ def _one_of(place: str, value: str, known: tuple[str, ...]) -> None:
         raise unknown(place, value, known)
 
 
+WORDS: dict[tuple[type, str], tuple[str, ...]] = {
+    (RuleSpec, "layer"): ("acl", "extended-acl", "vfp", "firewall"),
+    (RuleSpec, "direction"): ("in", "out"),
+    (RuleSpec, "protocol"): ("", "tcp", "udp", "icmp"),
+    (FaultSpec, "kind"): ("loss", "delay", "disconnect"),
+    (FaultSpec, "direction"): ("", "in", "out"),
+    (FaultSpec, "protocol"): ("", "tcp", "udp", "icmp"),
+    (CaptureSpec, "points"): ("both", "physical", "switch"),
+    (CaptureSpec, "providers"): ("vmswitch", "winnat", "tcpip", "vfp", "wfp", "hns", "lbfo"),
+    (EngineSpec, "services"): ("quick", "steady", "slow"),
+}
+"""What a key may say."""
+RANGES: dict[str, tuple[float, float]] = {
+    "processors": (1, 64),
+    "mtu": (68, 65535),
+    "vlan": (0, 4094),
+    "vni": (1, 0xFFFFFF),
+    "port": (0, 65535),
+    "sport": (0, 65535),
+    "port_range": (1, 65535),
+    "share": (0, 1),
+    "lost_share": (0, 1),
+    "chain": (1, 64),
+    "max_chain": (1, 64),
+    "nbs": (1, 16),
+    "flows": (1, 40_000),
+}
+"""First and last of a number; any other is at least 0."""
+SIGNED = ("clock_skew_us",)
+
+
+def _check_values(made: Any, place: str) -> None:  # Any: any of the dataclasses above
+    """Refuse numbers, words and addresses that Windows could not have; containers inherit an MTU of 0."""
+    for entry in fields(made):
+        value = getattr(made, entry.name)
+        each = value if isinstance(value, tuple) else (value,)
+        for number, one in enumerate(each):
+            where = f"{place}.{entry.name}" + (f"[{number}]" if isinstance(value, tuple) else "")
+            if is_dataclass(one):
+                _check_values(one, where)
+            elif isinstance(one, str):
+                if (type(made), entry.name) in WORDS:
+                    _one_of(where, one, WORDS[type(made), entry.name])
+                if one and (type(made), entry.name) not in NAMES:
+                    _check_address(entry.name, one, where, is_prefix=isinstance(made, RuleSpec))
+            elif not isinstance(one, bool) and entry.name not in SIGNED:
+                first, last = RANGES.get(entry.name, (0, float("inf")))
+                if not first <= one <= last and not (one == 0 and isinstance(made, ContainerSpec)):
+                    upto = f" to {last:g}" if last != float("inf") else " or more"
+                    raise LabError(f"{where} is {one}", f"give it {first:g}{upto}")
+
+
+NAMES = ((ContainerSpec, "network"), (VmSpec, "switch"))
+"""Names of things under keys that mean a prefix elsewhere."""
+
+
+def _check_address(key: str, text: str, where: str, *, is_prefix: bool) -> None:
+    """Refuse what is no address, prefix or MAC, by the name of its key."""
+    try:
+        if key in ("subnet", "network", "exceptions"):
+            IPv4Network(text)
+        elif key == "address" and is_prefix:
+            IPv4Network(text, strict=False)
+        elif key == "address":
+            IPv4Interface(text)
+        elif key == "gateway":
+            IPv4Address(text)
+        elif key == "mac" and not re.fullmatch("[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){5}", text):
+            raise LabError(f"{where} is '{text}'", "write a MAC as 00-15-5D-01-02-03")
+        elif key == "start" and datetime.fromisoformat(text).tzinfo is None:
+            raise LabError(f"{where} is {text}, without a time zone", "write 2026-03-02T09:00:00Z")
+    except ValueError as error:
+        raise LabError(f"{where} is '{text}': {error}") from error
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 DOUBTS = {
     "destinations_1003": ("strings", "double", "none"),
     "order_56_58": ("56-received", "58-received"),
@@ -398,7 +486,7 @@ def check_scenario(scenario: Scenario) -> None:
         raise LabError(f"the scenario '{scenario.name}' has no host", "add a [[host]] table")
     for doubt, known in DOUBTS.items():
         _one_of(f"doubts.{doubt}", getattr(scenario.doubts, doubt), known)
-    _one_of("capture.points", scenario.capture.points, ("both", "physical", "switch"))
+    _check_values(scenario, "scenario")
     names: set[str] = set()
     for name in machine_names(scenario):
         if name in names:
@@ -406,15 +494,18 @@ def check_scenario(scenario: Scenario) -> None:
         names.add(name)
     for host in scenario.host:
         _check_host(host)
-    for traffic in scenario.traffic:
-        for name in filter(None, (traffic.source, traffic.server)):
-            if name not in names and not (name == traffic.server and name[:1].isdigit()):
-                raise unknown("in traffic, the machine", name, names)
+    for number, traffic in enumerate(scenario.traffic):
+        place = f"scenario.traffic[{number}]"
+        for key, name in (("source", traffic.source), ("to", traffic.to), ("server", traffic.server)):
+            if name not in names and (key == "source" or (name and not _is_address(name))):
+                raise unknown(f"{place}.{key}", name, names)
+    owners = names | {nic.name for host in scenario.host for nic in host.nic}
+    for number, fault in enumerate(scenario.fault):
+        if fault.at not in owners and not fault.at.startswith("vEthernet ("):
+            raise unknown(f"scenario.fault[{number}].at", fault.at, owners)
 
 
 def _check_host(host: HostSpec) -> None:
-    if host.processors < 1:
-        raise LabError(f"{host.name} has {host.processors} processors", "give it at least one")
     nics = {nic.name for nic in host.nic}
     uplinks = nics | {team.name for team in host.team}
     switches = {switch.name for switch in host.switch} | {

@@ -42,7 +42,7 @@ def plan(world: World, spec: TrafficSpec, scale: int = 1) -> None:
     """Schedule one piece of traffic, `scale` times as much of it where it repeats."""
     act = KINDS.get(spec.kind)
     if act is None:
-        raise unknown("in traffic, the kind", spec.kind, KINDS)
+        raise unknown(f"in the traffic of {spec.source}, the kind", spec.kind, KINDS)
     source = world.stack_of(spec.source)
     begin = world.start_ns + int(spec.at_ms * 1e6)
     if spec.kind == "stream":

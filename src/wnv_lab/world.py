@@ -186,8 +186,6 @@ class World:
                 if port is None:
                     raise LabError(f"the fault is at '{fault.at}', which hangs on no switch", "name a VM or container")
                 self.at(self.start_ns + int(fault.after_ms * 1e6), lambda port=port: self._change(port, False))  # type: ignore[misc] # lambda with defaults
-            elif fault.kind not in ("loss", "delay"):
-                raise unknown("in a fault, the kind", fault.kind, ("loss", "delay", "disconnect"))
 
     def _change(self, port: Port, is_connected: bool) -> None:
         port.is_connected = is_connected

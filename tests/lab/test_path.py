@@ -37,6 +37,28 @@ def test_a_large_frame_may_end_where_a_small_one_passes() -> None:
     assert "mtu_mismatch" in done(*arguments, "--bytes", "1514").lines[-1]
 
 
+def test_the_host_is_as_the_scenario_leaves_it() -> None:
+    def ends(name: str, source: str, to: str) -> str:
+        return done("lab", "path", name, "--from", source, "--to", to, "--minimal").lines[-1].strip()
+
+    assert ends("default-switch", "dev", "www") == "=> leaves the host by Wi-Fi"
+    assert ends("late-container", "late", "shop") == "=> reaches shop"
+    assert "nic_disabled" in ends("nic-disabled", "app", "db")
+
+
+@pytest.mark.parametrize("to", ["255.255.255.255", "10.0.0.255", "239.255.255.250"])
+def test_a_broadcast_is_copied_to_all_ports(to: str) -> None:
+    (leg,) = legs("broadcasts", "app", to, "udp")
+    assert leg.route.end == "split"
+    (other,) = legs("broadcasts", "router", to, "udp")
+    assert other.route.end == "split"
+
+
+def test_a_machine_without_an_address_is_told() -> None:
+    with pytest.raises(LabError, match="dev has no address"):
+        legs("default-switch", "dev", "www")
+
+
 def test_unknown_machines_and_addresses_are_told() -> None:
     with pytest.raises(LabError, match="nobody"):
         legs("nat-web", "nobody", "www")

@@ -51,6 +51,22 @@ def test_there_is_one_for_everything_that_was_asked_for() -> None:
         (HOST + '[[traffic]]\nkind = "ping"\nsource = "nobody"\nto = "H"\n', "nobody", "known"),
         (HOST + '[doubts]\nside_54_55 = "both"\n', "both", ""),
         ("[[host", "is not TOML", ""),
+        (HOST.replace("10.0.0.10/24", "10.0.0.310/24"), r"host\[0\].nic\[0\].address is '10.0.0.310/24'", ""),
+        (HOST.replace("10.0.0.1\"", "10.0.0.1/24\""), r"host\[0\].nic\[0\].gateway", ""),
+        (HOST.replace("address", 'mac = "7", address'), r"host\[0\].nic\[0\].mac is '7'", "00-15-5D"),
+        (HOST.replace("address", "mtu = 3, address"), r"host\[0\].nic\[0\].mtu is 3", "68 to 65535"),
+        (HOST + "processors = 0\n", r"host\[0\].processors is 0", "1 to 64"),
+        (HOST + 'network = [{ name = "n", type = "nat", subnet = "172.16.0.1/16" }]\n', r"network\[0\].subnet", ""),
+        (HOST + 'network = [{ name = "n", type = "nat", subnet = "172.16.0.0/16", vlan = 5000 }]\n', "is 5000", "4094"),
+        (HOST + '[[traffic]]\nkind = "ping"\nsource = "H"\nto = "HH"\n', r"traffic\[0\].to 'HH'", "H"),
+        (HOST + '[[traffic]]\nkind = "udp"\nsource = "H"\nto = "10.0.0.1"\nn_bytes = -1\n', "is -1", "0 or more"),
+        (HOST + '[[traffic]]\nkind = "udp"\nsource = "H"\nto = "10.0.0.1"\nnbs = 17\n', "nbs is 17", "1 to 16"),
+        (HOST + '[[fault]]\nkind = "loss"\nat = "nobody"\n', r"fault\[0\].at 'nobody'", "known"),
+        (HOST + '[[fault]]\nkind = "lose"\nat = "H"\n', r"fault\[0\].kind 'lose'", "loss"),
+        (HOST + '[[fault]]\nkind = "loss"\nat = "H"\nshare = 7\n', "share is 7", "0 to 1"),
+        (HOST + 'rules = [{ layer = "acls" }]\n', r"rules\[0\].layer 'acls'", "acl"),
+        (HOST + '[capture]\nproviders = ["vmswich"]\n', r"providers\[0\] 'vmswich'", "vmswitch"),
+        ('start = "2026-03-02T09:00:00"\n' + HOST, "without a time zone", "Z"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_what_to_do(text: str, complaint: str, advice: str) -> None:
@@ -71,6 +87,9 @@ def test_a_file_is_read_and_named_after_itself(tmp_path: Path) -> None:
     assert read_scenario(str(path)).name == "mine"
     with pytest.raises(LabError, match="cannot be read"):
         read_scenario(str(tmp_path / "none.toml"))
+    path.write_bytes(b"\x93\xff")
+    with pytest.raises(LabError, match="is not text"):
+        read_scenario(str(path))
 
 
 def test_machines_are_hosts_peers_vms_and_containers() -> None:
