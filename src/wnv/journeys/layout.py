@@ -69,6 +69,7 @@ EVENT_WORDS: Final = (
     DROP_KIND,
     DROP_RULE,  # number of a text; -1 = none
     STATION,  # of the NIC that a loose drop names; -1 = none
+    SOURCE,  # station of the NIC that a routed NBL came from; -1 = none
     LENGTH,  # of the packet, in bytes
     SEQ,  # of TCP; of ICMP the identifier; -1 = none
     SEQ_END,  # of TCP behind the payload; of ICMP the identifier
@@ -76,7 +77,7 @@ EVENT_WORDS: Final = (
     LIFETIME,  # of an NBL; -1 = none
     FLAGS,
     N_SIGHT,
-) = range(53)
+) = range(54)
 
 NO_PORT: Final = 0x7FFFFFFF
 NO_KEY, KEY_PKTMON, KEY_NBL = range(3)
@@ -147,6 +148,9 @@ J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, 
     1, 2, 4, 8, 16, 32, 64, 128, 256,
 )  # fmt: skip
 """`J_FLAGS`. `J_MOVED_ON`: it was seen elsewhere after it was dropped."""
+
+STATED_LOCAL: Final = 1 << 40
+"""`J_LOCAL` of an address that the recording says is the host's; less where its packets only came out of it."""
 
 VISITED_MAX: Final = 48
 """Places of one journey that are remembered; more hops are counted, and their places no longer compared."""

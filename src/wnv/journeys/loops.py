@@ -66,8 +66,8 @@ N_RUN = R_FIRST + 3 * RUN_MAX
 """The run's NBLs, its frames, and the NBLs routed last, which are still to be delivered."""
 (
     L_NBL, L_SWITCH, L_SESSION, L_TS, L_N_FRAMES, L_FIRST_FRAME, L_LAST_FRAME, L_TIE, L_WHY, L_NUMBER, L_N_ROUTED,
-    L_N_PENDING, L_BEFORE, L_THREAD, L_RUN, L_FIRST_PENDING,
-) = range(16)  # fmt: skip
+    L_N_PENDING, L_BEFORE, L_THREAD, L_RUN, L_SOURCE, L_FIRST_PENDING,
+) = range(17)  # fmt: skip
 _LIVES_LOOKED_AT = 64
 _OTHER_RUNS_LOOKED_AT = 3
 PENDING_MAX = 16
@@ -100,6 +100,13 @@ def _close_run(run: I64, lifetimes: I64, sights: I64, base: int, next_frame: I64
             if lifetimes[life, L_NUMBER] != number:
                 continue
             if phase == ENTERING:
+                first = int(np.int64(lifetimes[life, L_FIRST_FRAME])) - base
+                if (
+                    lifetimes[life, L_N_FRAMES] > 0
+                    and 0 <= first < sights.shape[1]
+                    and sights[c.EVENT, first] == c.EGRESS
+                ):
+                    lifetimes[life, L_N_FRAMES] = 0  # another thread was done with it before this run was closed
                 if n_nbls > 1 and n_frames != n_nbls:
                     index = int(np.int64(lifetimes[life, L_N_FRAMES]))
                 sights[c.KEY_KIND, sight] = c.KEY_NBL
@@ -160,8 +167,8 @@ def _pending(lifetime: I64, station: int) -> int:
 
 @njit
 def _goes_on(
-    lifetimes: I64, newest: int, is_delivery: bool, station: int, thread: int, routed_last: int, thread_run: int,
-    is_strict: bool, ts: int,
+    lifetimes: I64, newest: int, is_delivery: bool, station: int, source: int, thread: int, routed_last: int,
+    thread_run: int, is_strict: bool, ts: int,
 ) -> int:  # fmt: skip
     """The lifetime of an address that an event belongs to; -1 = none of them.
 
@@ -179,6 +186,8 @@ def _goes_on(
         lifetime = lifetimes[number % cap]
         if is_delivery:
             is_open = _pending(lifetime, station) >= 0 or lifetime[L_N_PENDING] > PENDING_MAX
+        elif source != -1 and lifetime[L_SOURCE] != -1 and lifetime[L_SOURCE] != source:
+            is_open = False  # it came in elsewhere: the address is used again, by a clone
         else:
             if number == routed_last and lifetime[L_N_PENDING] > 0 and _pending(lifetime, station) < 0:
                 return number  # to one more destination
@@ -212,7 +221,8 @@ def _goes_on(
     lifetime = lifetimes[newest % cap]
     if is_delivery and lifetime[L_N_ROUTED] == 0 and lifetime[L_THREAD] == thread:
         return newest  # that it was routed was not recorded
-    return newest if not is_delivery and lifetime[L_N_PENDING] > 0 else -1
+    is_here = source == -1 or lifetime[L_SOURCE] == -1 or lifetime[L_SOURCE] == source
+    return newest if not is_delivery and is_here and lifetime[L_N_PENDING] > 0 else -1
 
 
 @njit
@@ -314,7 +324,7 @@ def tie_nbls(
         is_known = number >= 0 and tries < 64 and lifetimes[number % cap, L_NUMBER] == number
         if is_known and ts - lifetimes[number % cap, L_TS] > expiry_ns:
             is_known = False
-        station = int(np.int64(sights[c.STATION, i]))
+        station, source = int(np.int64(sights[c.STATION, i])), int(np.int64(sights[c.SOURCE, i]))
         newest = number if is_known else -1
         if event != c.RECEIVED:
             n_nbls, this_run = int(np.int64(run[R_N_NBLS])), int(np.int64(run[R_RUN]))
@@ -326,14 +336,16 @@ def tie_nbls(
             number = -1
             if newest >= 0:
                 number = _goes_on(
-                    lifetimes, newest, is_delivery, station, thread, routed_last, this_run, is_delivery, ts
+                    lifetimes, newest, is_delivery, station, source, thread, routed_last, this_run, is_delivery, ts
                 )  # fmt: skip
             if number < 0 and is_delivery:
                 number = _original(lifetimes, run, station)
                 if number >= 0:
                     sights[c.TIE_WHY, i] = c.WHY_CLONE
             if number < 0 and newest >= 0:
-                number = _goes_on(lifetimes, newest, is_delivery, station, thread, routed_last, this_run, False, ts)
+                number = _goes_on(
+                    lifetimes, newest, is_delivery, station, source, thread, routed_last, this_run, False, ts
+                )  # fmt: skip
             is_known = number >= 0
         if event == c.RECEIVED or not is_known:
             number = int(np.int64(scalars[c.Z_LIFETIME]))
@@ -356,6 +368,7 @@ def tie_nbls(
             run[R_RUN] = lifetimes[life, L_RUN]
             lifetimes[life, L_N_ROUTED] = 1 if event == c.DELIVERED else 0  # a clone's delivery is all there is of it
             lifetimes[life, L_N_PENDING] = 0
+            lifetimes[life, L_SOURCE] = station if event == c.RECEIVED else source
         lifetimes[number % cap, L_TS] = ts
         if event == c.ROUTED:
             n_pending = int(np.int64(lifetimes[number % cap, L_N_PENDING]))
@@ -549,10 +562,12 @@ def _remove_keys(keys: I64, heads: I64, scalars: I64, journeys: I64, j: int) -> 
 
 @njit
 def _was_there(journeys: I64, visited: I32, j: int, code: int) -> bool:
-    for k in range(int(np.int64(journeys[j, c.J_VISITED]))):  # noqa: SIM110 # generators are slow where compiled
+    """Whether a packet passed a place in a direction; where that has no direction, both on its way in and out."""
+    n = 0
+    for k in range(int(np.int64(journeys[j, c.J_VISITED]))):
         if visited[j, k] == code:
-            return True
-    return False
+            n += 1
+    return n > (1 if code & 3 == 0 else 0)
 
 
 @njit
@@ -635,6 +650,10 @@ def _fits_path(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
         # Members of a team and what stands for it; NICs of which nothing is known.
         is_alike = places[c.IS_PHYSICAL, place] == 1 and places[c.IS_PHYSICAL, last] == 1
         return direction == last_direction and (is_alike or station < 0 or last_station < 0)
+    if direction == 1 and last_direction == 1 and places[c.IS_PHYSICAL, place] == places[c.IS_PHYSICAL, last] == 1:
+        return True  # what a member of a team receives its team does, though nothing says that it is a member
+    if last_class == c.UNCLEAR and last_direction == 0 and station >= 0 and station == last_station:
+        return True
     if last_class in (c.EXIT, c.UNCLEAR):
         # The host forwards: what came to its stack leaves it by another of its NICs.
         return (
@@ -649,8 +668,10 @@ def _fits_path(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
 @njit
 def _is_rewritten(sights: I64, i: int, journeys: I64, j: int) -> bool:
     """Whether one side of the tuple is the same and the other is not, as a NAT leaves it."""
-    if (sights[c.WHAT, i] & 0xFF) != (journeys[j, c.J_LAST_WHAT] & 0xFF) or (sights[c.WHAT, i] & 0xFF) == 0:
+    if sights[c.WHAT, i] != journeys[j, c.J_LAST_WHAT] or (sights[c.WHAT, i] & 0xFF) == 0:
         return False
+    if sights[c.WHAT, i] >> 8 > 0xFF:
+        return False  # of what is not IP, and of what was cut too short to know
     ports, before = int(np.int64(sights[c.PORTS, i])), int(np.int64(journeys[j, c.J_LAST_PORTS]))
     is_src = (
         sights[c.SRC_HIGH, i] == journeys[j, c.J_LAST_SRC_HIGH]
@@ -740,9 +761,11 @@ def _can_translate(sights: I64, i: int, journeys: I64, j: int, places: I64) -> b
     place, last = int(np.int64(sights[c.PLACE, i])), int(np.int64(journeys[j, c.J_LAST_PLACE]))
     if place < 0 or last < 0:
         return True
-    is_sent = sights[c.DIR, i] == 2 and places[c.IS_STACK, place] == 1
-    if is_sent or places[c.CLASS_NONE + sights[c.DIR, i], place] == c.ENTRY:
-        return bool(places[c.IS_STACK, place] == 1 and places[c.IS_STACK, last] == 1)
+    is_forwarded = places[c.IS_STACK, place] == 1 and places[c.IS_STACK, last] == 1
+    if is_forwarded and sights[c.DIR, i] == 2:
+        return True
+    if places[c.CLASS_NONE + sights[c.DIR, i], place] == c.ENTRY:
+        return bool(is_forwarded)
     # Inside a switch VFP translates between the port a packet came by and the one it leaves by.
     return bool(places[c.SWITCH_OF, place] >= 0 and places[c.SWITCH_OF, place] == places[c.SWITCH_OF, last])
 
@@ -823,6 +846,8 @@ def _find_before(sights: I64, i: int, journeys: I64, threads: I64, places: I64, 
     if j < 0 or journeys[j, c.J_ID] != threads[row, T_LAST_ID] or journeys[j, c.J_IS_OPEN] == 0:
         return -1
     last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
+    if sights[c.EVENT, i] == c.RECEIVED and journeys[j, c.J_LAST_EVENT] == c.RECEIVED:
+        return -1  # the next NBL of a chain
     is_here = places[c.STATION_OF, place] >= 0 and places[c.STATION_OF, place] == places[c.STATION_OF, last]
     is_inside = (
         sights[c.EVENT, i] == c.ROUTED
@@ -1380,8 +1405,9 @@ def close(
                 journeys[j, c.J_NEXT_ACTIVE] = max(active, int(np.int64(journeys[j, c.J_NEXT_ACTIVE])))
         address = int(np.int64(journeys[j, c.J_LAST_DST_HIGH])) ^ int(np.int64(journeys[j, c.J_LAST_DST_LOW]))
         at = _slot(address, local.shape[0] - 1)
-        if journeys[j, c.J_LAST_WHAT] >= 0 and local[at, 0] == address and local[at, 1] != -2:
-            journeys[j, c.J_LOCAL] = local[at, 1] if local[at, 1] >= 0 else 1 << 40
+        is_known = journeys[j, c.J_LAST_WHAT] >= 0 and local[at, 0] == address and local[at, 1] != -2
+        if is_known and (local[at, 2] == 1 or (last >= 0 and local[at, 1] == places[c.STATION_OF, last >> 2])):
+            journeys[j, c.J_LOCAL] = local[at, 1] if local[at, 1] >= 0 else c.STATED_LOCAL
         for column in range(c.N_JOURNEY):
             rows[n, column] = journeys[j, column]
         for k in range(c.VISITED_MAX):

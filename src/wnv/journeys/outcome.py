@@ -40,8 +40,8 @@ class Outcome(IntEnum):
 OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "unknown")
 (
     _PLAIN, _NOT_RECORDING, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
-    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT,
-) = range(15)  # fmt: skip
+    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS,
+) = range(17)  # fmt: skip
 _REASONS = (
     "",
     "not seen beyond it: the next point was not recording then",
@@ -58,6 +58,8 @@ _REASONS = (
     "reached the host's stack, and nothing in the recording forwards",
     "not seen beyond it: packets were cut too short to know them again everywhere",
     "not seen beyond it: it was to be translated, and the recording does not state into what",
+    "left the switch by the port of that NIC; whether the NIC took it, no event states",
+    "not seen beyond it: the recording has no events that would tell of a drop there",
 )
 
 
@@ -130,9 +132,13 @@ def _paths(ended: I64, paths: I32, places: Places) -> Texts:
 
 
 def judge(
-    ended: I64, places: Places, limits: Limits, last_ts: int, *, never_forwards: bool, has_deliveries: bool
+    ended: I64, places: Places, limits: Limits, *, never_forwards: bool, has_deliveries: bool, sees_wire: bool
 ) -> Verdict:  # fmt: skip
-    """Outcome of each journey, why where it is not plain, and how sure that is in ‰."""
+    """Outcome of each journey, why where it is not plain, and how sure that is in ‰.
+
+    Of the whole recording: whether no packet was forwarded; whether switches state what they deliver; whether packets
+    were seen at physical NICs.
+    """
     n = len(ended)
     flags = ended[:, c.J_FLAGS]
     place, direction = ended[:, c.J_LAST_PLACE], ended[:, c.J_LAST_DIR]
@@ -151,7 +157,9 @@ def judge(
     is_dropped |= has(c.J_IS_DROPPED) & is_group & ~has(c.J_WAS_DELIVERED) & ~has(c.J_HAS_LEFT)
     is_dropped &= ~(is_group & (has(c.J_WAS_DELIVERED) | has(c.J_HAS_LEFT)))
     is_wire = (classes == c.WIRE) | (is_group & has(c.J_HAS_LEFT))
-    is_local = ended[:, c.J_LOCAL] >= 0
+    # Whose address came first out of the host's stack is the host's, unless where it came from was not recorded.
+    sees_origins = limits.is_complete and not limits.has_filter and sees_wire
+    is_local = ended[:, c.J_LOCAL] >= (0 if sees_origins else c.STATED_LOCAL)
     is_stack = places.holds(place, c.IS_STACK)
     is_end = (classes == c.EXIT) | (is_group & has(c.J_WAS_DELIVERED))
     goes_on = places.has_following(place, direction)
@@ -162,7 +170,7 @@ def judge(
     is_kept = (event == c.LEFT_TO_HOST) | ((is_in_stack | is_arrival) & (is_local | has(c.J_IS_GROUP)))
     delivered = (is_end & ~is_stack) | is_kept | (is_end & is_group)
     delivered &= ~is_on_its_way | is_group
-    assumed = (is_in_stack | is_arrival) & ~delivered & never_forwards
+    assumed = (is_in_stack | is_arrival) & ~delivered & (never_forwards and sees_origins)
     outcome = np.full(n, int(Outcome.UNKNOWN), np.int64)
     why = np.full(n, _NO_NEXT, np.int64)
     sure = np.full(n, 1000, np.int64)
@@ -182,6 +190,15 @@ def judge(
     why[open_ways & expected] = _NOT_RECORDING
     why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE)] = _ENDS
     why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_BEHIND_NAT)] = _BEHIND_NAT
+    # A frame at the port is on its way to the NIC; without the switch's events nothing states that it was taken.
+    is_assumed_taken = (
+        (event == c.EGRESS) & (not has_deliveries) & np.isin(outcome, (Outcome.DELIVERED, Outcome.LEFT_HOST))
+    )
+    why[is_assumed_taken], sure[is_assumed_taken] = _TAKEN, 800
+    # A switch that logs nothing of NBLs logs no drops either; pktmon's own sightings include drops.
+    tells_drops = has_deliveries | (ended[:, c.J_APPEARANCE] > 0)
+    why[open_ways & seen & ~tells_drops] = _NO_DROPS
+    seen &= tells_drops
     if limits.is_complete and not limits.has_filter and not limits.is_truncated:
         sure_of = seen & ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & (ended[:, c.J_CONFIDENCE] >= _SURE)
         outcome[sure_of], why[sure_of], sure[sure_of] = int(Outcome.VANISHED), _NEXT_MISSED, 900
@@ -189,7 +206,7 @@ def judge(
         why[open_ways & seen & has(c.J_HAS_GAP)] = _GAP
     else:
         # Others of its flow went on from here: it has not arrived, and whether it was lost cannot be told.
-        is_open = open_ways | (delivered & seen)
+        is_open = open_ways | (delivered & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_AND_LATER))
         outcome[is_open], sure[is_open] = int(Outcome.UNKNOWN), 1000
         why[is_open] = (
             _TRUNCATED

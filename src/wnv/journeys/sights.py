@@ -74,7 +74,7 @@ def empty_sights(n: int) -> I64:
     sights = np.zeros((c.N_SIGHT, n), np.int64)
     for column in (
         c.PLACE, c.FRAME_ID, c.IP_ID, c.HASH_8, c.HASH_32, c.WHAT, c.MAC_SRC, c.MAC_DST, c.VLAN, c.VNI, c.DROP_CODE,
-        c.DROP_RULE, c.STATION, c.SEQ, c.LIFETIME,
+        c.DROP_RULE, c.STATION, c.SOURCE, c.SEQ, c.LIFETIME,
     ):  # fmt: skip
         sights[column] = -1
     sights[c.PORTS] = c.NO_PORT << 32 | c.NO_PORT

@@ -171,6 +171,7 @@ class Stitcher:
         self._build = build
         self._forwards = False
         self._has_deliveries = False
+        self._sees_wire = False
         self._last_ts = NO_TIME
         self._ended = _Ended()
         self._learn_addresses(points)
@@ -279,6 +280,10 @@ class Stitcher:
             wider[: len(self._activity)] = self._activity
             self._activity = wider
         self._has_deliveries |= bool((sights[c.EVENT] == c.DELIVERED).any())
+        if not self._sees_wire:
+            self._sees_wire = bool(
+                (self.places.holds(sights[c.PLACE], c.IS_PHYSICAL) & (sights[c.FRAME_ID] >= 0)).any()
+            )
         done = 0
         one = self._open
         while done < sights.shape[1]:
@@ -335,9 +340,9 @@ class Stitcher:
             ended,
             self.places,
             self._limits,
-            self._last_ts,
             never_forwards=not self._forwards,
             has_deliveries=self._has_deliveries,
+            sees_wire=self._sees_wire,
         )
         self._nat.count(ended)
         confidence = np.minimum(ended[:, c.J_CONFIDENCE], verdict.sure) / 1000
