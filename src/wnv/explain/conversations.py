@@ -63,6 +63,13 @@ class Hurt:
         return [one for one in self.journeys if (one["src"], one["sport"]) in starts]
 
     @property
+    def went_on(self) -> bool:
+        """Whether it went on as if nothing were missing: TCP would have sent again, others would lack an answer."""
+        if self.flow["protocol"] == "TCP":
+            return bool(self.flow["n_packets_back"]) and not self.flow["n_retransmissions"]
+        return int(self.flow["n_packets_back"]) >= int(self.flow["n_packets"])
+
+    @property
     def n_unanswered(self) -> int:
         """Packets of the direction that began it, sent after the last that came back."""
         starts = {(self.flow["src"], self.flow["sport"]), (self.flow["outside_src"], self.flow["outside_sport"])}

@@ -11,6 +11,11 @@ _FLOWS_SHOWN = 50
 _GROUPS_MAX = 100
 _REFUSALS = frozenset({"guard", "spoofing", "acl", "block", "inspection", "policy"})
 """Words of reasons that somebody has set: broadcasts dropped for them are not the usual floods."""
+_USUAL = frozenset({
+    "protocol_not_bound", "failed_packet_filter", "nl_not_locally_destined", "nl_protocol_unreachable",
+    "not_accepted", "broadcast_no_destinations",
+})  # fmt: skip
+"""Reasons for which healthy hosts drop packets that are not for them."""
 _SHORT_WORDS = frozenset(
     {"acl", "arp", "dhcp", "dns", "icmp", "ip", "mac", "mtu", "nat", "nic", "tcp", "udp", "vfp", "vlan", "vm", "wfp"}
 )
@@ -40,9 +45,10 @@ def _concerns(case: Case, row: Row) -> bool:
 
 def _finding(case: Case, row: Row, by_flow: dict[int, Hurt]) -> Finding:
     flows = [by_flow[flow] for flow in sorted(row["flow_ids"] or ()) if flow in by_flow and case.has(flow)]
-    hit = [one for one in flows if not one.is_to_many]
+    hit = [one for one in flows if not one.is_to_many and not one.went_on]
     is_refused = any(word in _REFUSALS for word in str(row["drop_reason"]).split("_")) or bool(row["rule"])
-    is_background = not hit and not is_refused and (bool(flows) or is_to_many(row["dst"]))
+    is_usual = row["drop_reason"] in _USUAL or is_to_many(row["dst"])
+    is_background = not hit and not is_refused and (bool(flows) or is_usual)
     words, place, rule = reason_words(row["drop_reason"]), _place(case, row), str(row["rule"])
     n = int(row["n"])
     code = "" if row["drop_reason_code"] is None else f" (code {row['drop_reason_code']})"

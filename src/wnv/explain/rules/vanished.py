@@ -15,19 +15,11 @@ def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
     for one in hurt:
         for journey in one.journeys:
             if journey["outcome"] == "vanished":
-                by_point[str(journey["last_point"] or "?"), _went_on(one)].append((one, journey))
+                by_point[str(journey["last_point"] or "?"), one.went_on].append((one, journey))
     return [
         _finding(case, point, found, went_on=went_on)
         for (point, went_on), found in sorted(by_point.items(), key=lambda item: -len(item[1]))
     ]
-
-
-def _went_on(one: Hurt) -> bool:
-    """Whether the conversation went on as if nothing were missing: TCP would have sent again, others gone short."""
-    flow = one.flow
-    if flow["protocol"] == "TCP":
-        return bool(flow["n_packets_back"]) and not flow["n_retransmissions"]
-    return int(flow["n_packets_back"]) >= int(flow["n_packets"])
 
 
 def _finding(case: Case, point: str, found: list[tuple[Hurt, Row]], *, went_on: bool) -> Finding:
