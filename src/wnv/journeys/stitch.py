@@ -298,7 +298,8 @@ class Stitcher:
             done += n
             if done < sights.shape[1]:
                 if len(one.journeys) >= 2 * _OPEN_MAX:
-                    self._end_journeys(int(np.iinfo(np.int64).min), _OPEN_MAX)
+                    # Half of them, whether it is journeys or their identities that there is no more room for.
+                    self._end_journeys(int(np.iinfo(np.int64).min), int(one.scalars[c.Z_OPEN]) // 2)
                 else:
                     one.grow()
 
