@@ -15,6 +15,8 @@ CAUSES = {
     "nic-disabled": "3 packets dropped at VM db's port on switch LAN: NIC disabled",
     "no-port-mapping": "TCP 10.0.0.10:8081 is published by no container: WinNat left 4 packets to the host, and the "
     "host dropped them",
+    "vfp-block": "3 packets dropped at container pod-a's port on switch cbr0: intercept block, rule "
+    "ACL_ENDPOINT_LAYER / ACL_GROUP / policy_deny_dns",
     "vlan-mismatch": "4 packets dropped at VM db's port on switch LAN: filtered VLAN",
 }
 HEALTHY = (

@@ -9,6 +9,7 @@ from wnv.explain.finding import Case, Finding, Row, Weight
 
 _FLOWS_SHOWN = 50
 _GROUPS_MAX = 100
+_SMALL_CODE = 0xFFFF  # beyond are NTSTATUS values, which people look up in hexadecimal
 _REFUSALS = frozenset({"guard", "spoofing", "acl", "block", "inspection", "policy"})
 """Words of reasons that somebody has set: broadcasts dropped for them are not the usual floods."""
 _USUAL = frozenset({
@@ -22,12 +23,13 @@ _SHORT_WORDS = frozenset(
 
 _CAUSES = f"""
     SELECT drop_reason, point, coalesce(vswitch, '') AS vswitch, coalesce(port, '') AS port, coalesce(nic, '') AS nic,
-           coalesce(rule, '') AS rule, drop_location, any_value(drop_reason_code) AS drop_reason_code,
+           replace(coalesce(rule, ''), ' (flow cached)', '') AS decided_by, drop_location,
+           any_value(drop_reason_code) AS drop_reason_code,
            any_value(advice) AS advice, count(*) AS n, min(confidence) AS confidence,
            arg_min(d.journey_id, ts_ns) AS journey_id, arg_min(d.evidence, ts_ns) AS evidence,
            arg_min(dst, ts_ns) AS dst, list(DISTINCT flow_id) FILTER (flow_id IS NOT NULL) AS flow_ids
     FROM drops d LEFT JOIN (SELECT journey_id, flow_id FROM journeys) USING (journey_id)
-    GROUP BY drop_reason, point, vswitch, port, nic, rule, drop_location
+    GROUP BY drop_reason, point, vswitch, port, nic, decided_by, drop_location
     ORDER BY n DESC
     LIMIT {_GROUPS_MAX}
 """
@@ -46,12 +48,13 @@ def _concerns(case: Case, row: Row) -> bool:
 def _finding(case: Case, row: Row, by_flow: dict[int, Hurt]) -> Finding:
     flows = [by_flow[flow] for flow in sorted(row["flow_ids"] or ()) if flow in by_flow and case.has(flow)]
     hit = [one for one in flows if not one.is_to_many and not one.went_on]
-    is_refused = any(word in _REFUSALS for word in str(row["drop_reason"]).split("_")) or bool(row["rule"])
+    is_refused = any(word in _REFUSALS for word in str(row["drop_reason"]).split("_")) or bool(row["decided_by"])
     is_usual = row["drop_reason"] in _USUAL or is_to_many(row["dst"])
     is_background = not hit and not is_refused and (bool(flows) or is_usual)
-    words, place, rule = reason_words(row["drop_reason"]), _place(case, row), str(row["rule"])
+    words, place, rule = reason_words(row["drop_reason"]), _place(case, row), str(row["decided_by"])
     n = int(row["n"])
-    code = "" if row["drop_reason_code"] is None else f" (code {row['drop_reason_code']})"
+    number = row["drop_reason_code"]
+    code = "" if number is None else f" (code {number if number <= _SMALL_CODE else hex(number)})"
     where = f" at {row['drop_location']}" if row["drop_location"] else ""
     return Finding(
         rule="dropped", weight=Weight.BACKGROUND if is_background else Weight.FAILED,
