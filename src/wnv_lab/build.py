@@ -446,7 +446,14 @@ class _HostBuilder:
         nic.port = port
         interface = IPv4Interface(spec.address) if spec.address else None
         stack = Stack(
-            spec.name, self.world, host, 1, 0, has_checksum_offload=self.world.scenario.engine.has_checksum_offload
+            spec.name,
+            self.world,
+            host,
+            1,
+            0,
+            rules=self._firewall(spec.rules),
+            has_checksum_offload=self.world.scenario.engine.has_checksum_offload,
+            is_silent=bool(self._firewall(spec.rules)),
         )
         gateway = ip_bytes(spec.gateway) if spec.gateway else b""
         if not gateway and self.world.router is not None and interface is not None and switch.kind == "external":

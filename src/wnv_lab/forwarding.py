@@ -16,6 +16,7 @@ from wnv_lab.model import Header, Host, Nic, Port
 from wnv_lab.parsing import rewrite_between
 from wnv_lab.rules import (
     ACL,
+    CABLE_DISABLED,
     DHCP_GUARDED,
     DISABLED,
     EXTENDED_ACL,
@@ -115,6 +116,9 @@ class Walk:
             assert uplink is not None
             self.end("wire", uplink.nic)  # the virtual function sends past the switch
             return
+        if nic.port is None and not nic.cables:
+            self.drop(nic, "out", CABLE_DISABLED, "the NIC is disabled")
+            return
         if nic.is_visible:
             self.add(Kind.NIC, nic, "out", before, is_new_nbl=is_new_nbl)
         if nic.port is not None:
@@ -124,8 +128,7 @@ class Walk:
                 return
             self.ingress(nic.port)
         elif nic.members:
-            enabled = [member for member in nic.members if member.is_enabled] or list(nic.members)
-            member = enabled[_hash(self.header) % len(enabled)]
+            member = nic.cables[_hash(self.header) % len(nic.cables)]
             self.add(Kind.NIC, member, "out", service="team")
             self._faults(member, "out")
             self.end("wire", member)
@@ -249,7 +252,7 @@ class Walk:
         self.add(Kind.EGRESS, place, _egress_direction(target), targets=(target,), source=source)
         if self._acl(target, "in"):
             return
-        if not target.is_connected or not target.nic.is_enabled:
+        if not target.is_connected or (target.kind == "External" and not target.nic.cables):
             self.drop(target, "in", DISABLED, "the NIC is disabled", source=source)
             return
         if header.n_bytes > target.nic.mtu + 14 and not self.world.scenario.engine.has_large_send:
@@ -277,7 +280,7 @@ class Walk:
         nic = target.nic
         if target.kind == "External":
             if target.switch.members:  # SET: the member is chosen inside the switch
-                nic = target.switch.members[_hash(self.header) % len(target.switch.members)]
+                nic = nic.cables[_hash(self.header) % len(nic.cables)]
             self.nic_out(nic)
             return
         self._faults(nic, "in")

@@ -62,6 +62,13 @@ class Nic:
         """Name that is unique on this host."""
         return self.name
 
+    @property
+    def cables(self) -> tuple[Nic, ...]:
+        """The physical NICs by which its frames leave and come, team and SET resolved; without disabled ones."""
+        base = self.team or self
+        members = base.members or (base.switch.members if base.switch is not None else ()) or (self,)
+        return tuple(member for member in members if member.is_enabled)
+
 
 @dataclass(eq=False, repr=False, slots=True)
 class Port:

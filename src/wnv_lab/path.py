@@ -111,6 +111,10 @@ def find_path(world: World, source: str, to: str, protocol: str, port: int, n_by
         8 if not has_ports else 0,
         1,
     )
+    if stack.is_guest and stack.refuses(header, "out"):
+        raise LabError(
+            f"the firewall inside {source} stops it before it comes to the NIC", "the host sees nothing of it"
+        )
     header.eth_dst = _group_mac(dst, iface)
     if stack.host is None:
         return _from_outside(world, stack, header)
@@ -140,9 +144,8 @@ def _uplink(world: World, header: Header, but: Host | None) -> Nic | None:
             base = nic.team or nic
             taken = base.switch is not None and base.switch.port_of_mac(address) is not None
             is_for_it = taken or address[0] & 1 or address in (nic.mac, base.mac)
-            if nic.kind == "physical" and host is not but and is_for_it:
-                members = base.members or (base.switch.members if base.switch is not None else ()) or (nic,)
-                return members[crc32(header.eth_src) % len(members)]
+            if nic.kind == "physical" and nic.cables and host is not but and is_for_it:
+                return nic.cables[crc32(header.eth_src) % len(nic.cables)]
     return None
 
 

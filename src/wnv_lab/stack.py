@@ -25,7 +25,9 @@ from wnv_lab.frames import (
     tcp,
     udp,
 )
-from wnv_lab.model import Host, Nic
+from wnv_lab.model import Header, Host, Nic
+from wnv_lab.parsing import header_of
+from wnv_lab.rules import matches
 from wnv_lab.scenario import RuleSpec
 from wnv_lab.tcp import LARGE_SEND_BYTES, Connection
 
@@ -261,7 +263,18 @@ class Stack:
             return
         if self.behind and first[26:30] not in self.neighbours and not first[6] & 1:
             self.neighbours[first[26:30]] = first[6:12]
+        if self.rules and self.is_guest and self.refuses(header_of(first), "in"):
+            return
         self._receive_ip(frames)
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether it is a kernel of its own, so that the host sees nothing of what it does."""
+        return self.host is not None and bool(self.ifaces) and not self.ifaces[0].nic.is_visible
+
+    def refuses(self, header: Header, direction: str) -> bool:
+        """Whether its firewall stops a packet."""
+        return any(rule.layer == "firewall" and matches(rule, header, direction) for rule in self.rules)
 
     def _receive_arp(self, frame: bytes) -> None:
         operation, sender_mac, sender, target = frame[21], frame[22:28], frame[28:32], frame[38:42]

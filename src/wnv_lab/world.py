@@ -206,6 +206,8 @@ class World:
         host = stack.host
         for _, group in groupby(frames, flow_key):
             chain = list(group)
+            if stack.rules and stack.is_guest and stack.refuses(header_of(chain[0]), "out"):
+                continue
             if nic.is_visible:
                 self._start(host, "out", nic, chain, 0, nbs, mss, stack)
             else:
@@ -232,8 +234,7 @@ class World:
     def _is_uplink_for(self, nic: Nic, frame: bytes) -> bool:
         """Whether the LAN's switches send the frame down this cable."""
         base = nic.team or nic
-        members = base.members or (base.switch.members if base.switch is not None else ()) or (nic,)
-        if nic is not members[crc32(frame[6:12]) % len(members)]:
+        if nic is not nic.cables[crc32(frame[6:12]) % len(nic.cables)]:
             return False
         dst = frame[:6]
         if dst[0] & 1 or dst in (nic.mac, base.mac):

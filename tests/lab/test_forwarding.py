@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from lab_worlds import Row, legs, places, ran, truth_rows
+from lab_worlds import LAN, Row, legs, places, ran, scenario_of, truth_rows, watched
 from wnv_lab.build import build_world
 from wnv_lab.frames import ARP, BROADCAST, ip_text, mac_text
 from wnv_lab.model import Header, Nic
 from wnv_lab.path import Leg, find_path
 from wnv_lab.scenario import Scenario, read_scenario
 from wnv_lab.stages import Kind, Stage
+from wnv_lab.truth import place_of
 
 FIREWALL = "inet_accept_inspection"
 
@@ -334,3 +336,93 @@ def test_the_answer_takes_the_same_places_backwards(name: str, source: str, serv
         if hop["kind"] != "nat" and hop["event"] == "seen":
             assert (hop["src"], hop["sport"], hop["dst"]) == (back["dst"], back["dport"], back["src"])
             assert (hop["eth_src"], hop["eth_dst"]) == (back["eth_dst"], back["eth_src"])
+
+
+# --- NICs that are disabled; firewalls that the host does not see ---------------------------------------
+
+
+def cabled(nics: str, more: str = "", traffic: str = "") -> Scenario:
+    """A host with these NICs that pings and is pinged."""
+    return scenario_of(f"""
+    [[host]]
+    name = "H"
+    nic = [{nics}]
+    {more}
+    {LAN}
+    [[traffic]]
+    kind = "ping"
+    source = "H"
+    to = "www"
+    [[traffic]]
+    kind = "ping"
+    source = "www"
+    to = "H"
+    at_ms = 5.0
+    {traffic}
+    """)
+
+
+OFF = '{ name = "E1", address = "10.0.0.10/24", gateway = "10.0.0.1", is_enabled = false }'
+SET = 'switch = [{ name = "LAN", uplink = ["E1", "E2"] }]'
+TEAM = 'team = [{ name = "T", members = ["E1", "E2"], address = "10.0.0.10/24", gateway = "10.0.0.1" }]'
+
+
+@pytest.mark.parametrize(
+    ("nics", "more"),
+    [
+        (OFF, ""),
+        (OFF + ', { name = "E2", is_enabled = false }', SET),
+        ('{ name = "E1", is_enabled = false }, { name = "E2", is_enabled = false }', TEAM),
+    ],
+)
+def test_nothing_leaves_by_a_disabled_nic(nics: str, more: str) -> None:
+    world, witness = watched(cabled(nics, more))
+    (leg,) = find_path(world, "H", "www", "icmp", 0)
+    assert [stage.reason.name for stage in leg.route.stages if stage.reason] == ["nic_disabled"]
+    assert {outcome for _, outcome in witness.ended} == {"dropped"}
+
+
+@pytest.mark.parametrize("more", [SET, TEAM])
+def test_the_other_member_takes_over(more: str) -> None:
+    nics = (OFF if more == SET else '{ name = "E1", is_enabled = false }') + ', { name = "E2" }'
+    world, witness = watched(cabled(nics, more))
+    (leg,) = find_path(world, "H", "www", "icmp", 0)
+    assert places(leg)[-1] == "E2"
+    assert leg.route.end == "wire"
+    assert Counter(outcome for _, outcome in witness.ended)["dropped"] == 0
+    assert {place_of(stage)[0] for _, _, stage, _ in witness.seen if stage.direction == "in"} >= {"E2"}
+
+
+@pytest.mark.parametrize(
+    "guest",
+    [
+        'vm = [{ name = "g", switch = "LAN", address = "10.0.0.31/24", serves = ["http:80"], rules = [RULE] }]',
+        """network = [{ name = "t", type = "transparent", switch = "LAN", subnet = "10.0.0.0/24" }]
+        container = [{ name = "g", network = "t", isolation = "hyperv", address = "10.0.0.31", serves = ["http:80"],
+        rules = [RULE] }]""",
+    ],
+)
+def test_a_guests_own_firewall_leaves_no_trace_but_silence(guest: str) -> None:
+    def outcomes(rule: str) -> Counter[str]:
+        nic = '{ name = "E1", address = "10.0.0.10/24", gateway = "10.0.0.1" }'
+        asks = """
+        [[traffic]]
+        kind = "http"
+        source = "router"
+        to = "g"
+        [[traffic]]
+        kind = "ping"
+        source = "g"
+        to = "www"
+        """
+        more = 'switch = [{ name = "LAN", uplink = ["E1"] }]\n' + guest.replace("RULE", rule)
+        _, witness = watched(cabled(nic, more, asks))
+        return Counter(outcome for _, outcome in witness.ended)
+
+    usual = outcomes("")
+    deaf = outcomes('{ layer = "firewall", direction = "in", protocol = "tcp", port = 80 }')
+    mute = outcomes('{ layer = "firewall", direction = "out", protocol = "icmp" }')
+    assert usual["dropped"] == deaf["dropped"] == mute["dropped"] == 0
+    assert deaf["delivered"] > 3, "the client asks again and again"
+    assert deaf["left_host"] < usual["left_host"]
+    assert mute["left_host"] < usual["left_host"]
