@@ -36,7 +36,7 @@ COMMANDS = {
     "test": "lint, then the tests; further arguments go to pytest",
     "lint": "ruff, mypy and the import contracts",
     "bench": "the benchmarks; further arguments go to bench/run.py",
-    "docs": "make the pages of docs/reference that follow from the code",
+    "docs": "make the pages of docs that follow from the code, and renew the output of commands on others",
     "check-env": "say what is there and what is missing, change nothing",
 }
 TAKES_ARGUMENTS = {"demo", "test", "bench"}
@@ -205,6 +205,7 @@ def main() -> int:
             lint()
         elif command == "docs":
             run(PYTHON, Path("tools", "build_docs.py"))
+            run(PYTHON, Path("tools", "build_tutorial.py"))
         else:
             run(PYTHON, Path("bench", "run.py"), *arguments)
     except StepFailed as failed:
