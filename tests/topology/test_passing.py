@@ -77,3 +77,21 @@ def test_the_topology_has_one_nic_for_index_and_name_and_says_why() -> None:
     assert "the same frames" in nics[31].reason
     assert nics[5].kind is NodeKind.PHYSICAL_NIC
     assert topology.resolve_point(CONTAINER).station == topology.resolve_point(CONTAINER_PORT).station
+
+
+def test_what_sends_next_what_an_uplink_sent_is_a_member_of_its_team() -> None:
+    team, member, other = WIRE, CONTAINER, GATEWAY
+    rows = (
+        (0, UPLINK_PORT, OUT, 1), (1, team, OUT, 1), (2, member, OUT, 1),
+        (10, other, IN, 2), (11, team, IN, 2), (12, UPLINK_PORT, IN, 2),
+    )  # fmt: skip
+    seen = passing(_sightings(*rows), POINTS)
+    assert seen.members == {(0, 5, 31), (0, 5, 22)}
+    nodes = {node.properties.get("if_index"): node for node in Builder().finish((), POINTS, passed=seen).nodes}
+    assert [nodes[index].kind for index in (5, 31, 22)] == [
+        NodeKind.TEAM, NodeKind.PHYSICAL_NIC, NodeKind.PHYSICAL_NIC,
+    ]  # fmt: skip
+
+
+def test_a_wire_behind_the_port_of_a_vm_is_not_its_nic() -> None:
+    assert passing(_sightings((0, CONTAINER_PORT, OUT, 1), (1, WIRE, OUT, 1)), POINTS).ports == {}
