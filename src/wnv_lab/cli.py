@@ -32,7 +32,14 @@ def _says_what_is_wrong(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nExamples:\n"
+    "  wnv lab list\n"
+    "  wnv lab show nat-web\n"
+    "  wnv lab run nat-web -w DIR --capture both\n"
+    "  wnv lab path vfp-block --from pod-a --to dns --protocol udp --port 53",
+)
 def lab() -> None:
     """A simulated Windows host whose traffic is known to the last hop.
 

@@ -68,7 +68,7 @@ def test_help_imports_nothing_heavy(arguments: str) -> None:
         ("events SAMPLE --time sometimes", "sometimes"),
         ("events SAMPLE --id 70000", "70000"),
         ("events SAMPLE -c -1", "-1"),
-        ("events SAMPLE --payload", "jsonl or csv"),
+        ("events SAMPLE --payload", "jsonl, json or csv"),
         ("convert", "TRACE"),
         ("info SAMPLE --format xml", "xml"),
     ],
@@ -254,12 +254,12 @@ def test_a_closed_standard_stream_is_no_error(closed: str) -> None:
 
 
 def test_files_and_pipes_get_utf_8_on_every_system() -> None:
-    ran = start("demo", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", LC_ALL="C")
+    ran = start("demo", "--real", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", LC_ALL="C")
     assert "10.9.1.22 → 10.9.1.14" in ran.stdout.decode("utf-8")
 
 
 def test_what_the_encoding_cannot_say_is_written_out() -> None:
-    ran = start("demo", PYTHONIOENCODING="cp1252")
+    ran = start("demo", "--real", PYTHONIOENCODING="cp1252")
     assert ran.returncode == 0
     assert rb"10.9.1.22 \u2192 10.9.1.14" in ran.stdout
 
