@@ -10,6 +10,8 @@ CAUSES = {
     "acl-drop": "4 packets dropped at VM db's port on switch LAN: filtered, rule Block-Postgres",
     "dhcp-guard": "3 packets dropped at VM rogue's port on switch LAN: DHCP guard",
     "extended-acl-drop": "4 packets dropped at VM app's port on switch LAN: filtered, rule extended ACL of weight 10",
+    "firewall-block": "4 packets dropped at WFP, behind container stock's NIC: inet accept inspection, rule filter "
+    "run-time id 70003, layer 44",
     "mac-spoofing": "3 packets dropped at VM app's port on switch LAN: MAC spoofing",
     "nat-ports-exhausted": "WinNat had no port left: 16 packets of new connections dropped",
     "nic-disabled": "3 packets dropped at VM db's port on switch LAN: NIC disabled",

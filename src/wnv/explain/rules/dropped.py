@@ -33,6 +33,7 @@ _CAUSES = f"""
     ORDER BY n DESC
     LIMIT {_GROUPS_MAX}
 """
+_BEFORE = "SELECT point FROM hops WHERE journey_id = ? AND nic IS NOT NULL ORDER BY seq DESC LIMIT 1"
 
 
 def find(case: Case, hurt: Sequence[Hurt]) -> list[Finding]:
@@ -74,8 +75,11 @@ def reason_words(name: object) -> str:
 
 
 def _place(case: Case, row: Row) -> str:
-    """Where, from what is known: the point, or else switch, port and NIC."""
+    """Where, from what is known: the point, or else switch, port and NIC; of what is at no NIC, the NIC before it."""
     known = case.names.places.get(str(row["point"]))
+    if known == row["point"] and row["journey_id"] is not None:
+        before = case.ask(_BEFORE, row["journey_id"])
+        return f"{known}, behind {case.names.place(before[0]['point'])}" if before else str(known)
     if known is not None:
         return known
     if row["vswitch"] and (row["nic"] or row["port"]):
