@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import numpy as np
 from hypothesis import given
@@ -20,7 +20,7 @@ from wnv.journeys.columns import (
     texts_of,
 )  # fmt: skip
 from wnv.packets.headers import Texts
-from wnv.providers.stages import RowLists
+from wnv.providers.stages import Columns, RowLists
 
 _SMALL = st.integers(-3, 3)
 
@@ -56,7 +56,7 @@ def test_lists_of_several_batches_stay_what_they_were(batches: list[list[list[in
 
 
 def test_batches_of_other_kinds_are_joined_as_values() -> None:
-    parts = [{"x": [1, None]}, {"x": np.array([5])}, {"x": one_each(np.array([7]))}]
+    parts: list[Columns] = [{"x": [1, None]}, {"x": np.array([5])}, {"x": one_each(np.array([7]))}]
     assert concatenate(parts)["x"] == [1, None, 5, [7]]
     arrays = concatenate([{"x": np.array([1])}, {"x": np.array([2])}])["x"]
     assert isinstance(arrays, np.ndarray)
@@ -83,7 +83,9 @@ def test_an_empty_text_is_none() -> None:
 def test_addresses_are_written_as_usual(address: IPv4Address | IPv6Address) -> None:
     value = np.array([int(address) >> 64, int(address) & (1 << 64) - 1], np.uint64).view(np.int64)
     made = addresses(np.array([address.version, 0]), value[[0, 0]], value[[1, 1]])
-    assert made.tolist() == [str(address), None]
+    text, nothing = made.tolist()
+    assert text is not None
+    assert (ip_address(text), nothing) == (address, None)
 
 
 def test_ports_are_unpacked() -> None:

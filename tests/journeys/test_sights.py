@@ -150,13 +150,9 @@ def test_what_an_event_states_is_found_by_the_frame(inner: Transport) -> None:
     fill_ends(stated, KEYS, protocol, end(src, ports[0]), end(dst, ports[1]))
     assert stated[c.TUPLE, 0] == sights[c.TUPLE, 0]
     assert stated[c.ADDRESSES, 0] == sights[c.ADDRESSES, 0]
-    fill_ends(
-        stated,
-        KEYS,
-        protocol,
-        end(src, 1),
-        Ends(np.zeros(1, np.int16), *[np.zeros(1, np.uint64)] * 2, np.zeros(1, np.int32)),
-    )
+    nothing = np.zeros(1, np.uint64)
+    nowhere = Ends(np.zeros(1, np.int16), nothing, nothing, np.zeros(1, np.int32))
+    fill_ends(stated, KEYS, protocol, end(src, 1), nowhere)
     assert stated[c.TUPLE, 0] == 0
 
 

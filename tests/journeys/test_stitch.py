@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import wnv.journeys.stitch as stitching
@@ -87,8 +88,8 @@ def _evidence(columns: Columns) -> list[tuple[object, ...]]:
     assert isinstance(lists, RowLists)
     bounds = zip(lists.offsets[:-1].tolist(), lists.offsets[1:].tolist(), strict=True)
     rows = [tuple(lists.values[begin:end].tolist()) for begin, end in bounds]
-    journey, seq = (columns[name] for name in ("journey_id", "seq"))
-    return list(zip(list(journey), list(seq), rows, strict=True))
+    journey, seq = (np.asarray(columns[name]).tolist() for name in ("journey_id", "seq"))
+    return list(zip(journey, seq, rows, strict=True))
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 4096])
