@@ -1,0 +1,43 @@
+"""How the commands about journeys write addresses, durations and confidence."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from wnv.cli.following import confidence_text, duration_text, end_text, pair_text, time_numbers
+from wnv.clock import NO_TIME
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "text"),
+    [("10.0.0.5", 80, "10.0.0.5:80"), ("fe80::1", 80, "[fe80::1]:80"), ("10.0.0.5", None, "10.0.0.5"), (None, 80, "")],
+)  # fmt: skip
+def test_an_end(address: str | None, port: int | None, text: str) -> None:
+    assert end_text(address, port) == text
+
+
+def test_a_pair() -> None:
+    row = {"src": "10.0.0.5", "sport": 1, "dst": "10.0.0.6", "dport": 2, "x_src": None, "x_sport": None, "x_dst": None,
+           "x_dport": None}  # fmt: skip
+    assert pair_text(row) == "10.0.0.5:1 → 10.0.0.6:2"
+    assert pair_text(row, "x_") == ""
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [(None, ""), (0, "0 ns"), (999, "999 ns"), (1500, "1.5 µs"), (12_300_000, "12.3 ms"),
+     (2_500_000_000_000, "2,500 s")],
+)  # fmt: skip
+def test_a_duration(ns: int | None, text: str) -> None:
+    assert duration_text(ns) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, ""), (1.0, ""), (0.9, "0.9"), (0.4, "0.4")])
+def test_what_is_sure_needs_no_word(value: float | None, text: str) -> None:
+    assert confidence_text(value) == text
+
+
+def test_a_missing_time_stays_missing() -> None:
+    batch = pa.record_batch({"t": pa.array([5, None], pa.int64())})
+    assert time_numbers(batch, "t").tolist() == [5, NO_TIME]
