@@ -50,6 +50,12 @@ def seen(tshark: Path, folder: Path, name: str, wanted: str, field: str, recordi
         ("nat-ports-exhausted", 0, "http.response", "http.response.code", "200"),
         ("truncated", 0, "tcp.flags.syn == 1 && tcp.flags.ack == 0", "tcp.dstport", "80"),
         ("receive-coalescing", 0, "http.response", "http.response.code", "200"),
+        ("set-team", 0, "http.response", "http.response.code", "200"),
+        ("private-and-internal", 0, "http.response", "ip.src", "192.168.50.1"),
+        ("physical-only", 0, "http.response", "ip.dst", "10.0.0.10"),
+        ("filtered-capture", 0, "http.response", "ip.dst", "172.20.1.5"),
+        ("slow-hop", 0, "http.response", "http.response.code", "200"),
+        ("late-container", 0, "http.response", "http.response.code", "200"),
     ],
 )  # fmt: skip
 def test_the_packets_tell_the_story(
@@ -58,6 +64,25 @@ def test_the_packets_tell_the_story(
     found = seen(tshark, folder, name, wanted, field, recording)
     assert found
     assert set(",".join(found).split(",")) == {value}
+
+
+@pytest.mark.parametrize(
+    ("name", "asks", "n", "answers"),
+    [
+        ("acl-drop", "tcp.dstport == 5432 && tcp.flags.syn == 1", 4, "tcp.srcport == 5432"),
+        ("extended-acl-drop", "tcp.dstport == 25 && tcp.flags.syn == 1", 4, "tcp.srcport == 25"),
+        ("firewall-block", "tcp.dstport == 9000 && tcp.flags.syn == 1", 4, "tcp.srcport == 9000"),
+        ("vfp-block", "dns.flags.response == 0", 3, "dns.flags.response == 1"),
+        ("vlan-mismatch", "icmp.type == 8", 4, "icmp.type == 0"),
+        ("mac-spoofing", "eth.src == 00:15:5d:ba:ad:01", 3, "eth.dst == 00:15:5d:ba:ad:01"),
+        ("nic-disabled", "icmp.type == 8 && icmp.seq > 3", 3, "icmp.type == 0 && icmp.seq > 3"),
+    ],
+)
+def test_what_is_stopped_is_asked_again_and_never_answered(
+    tshark: Path, folder: Path, name: str, asks: str, n: int, answers: str
+) -> None:
+    assert len(seen(tshark, folder, name, asks, "frame.number")) == n
+    assert seen(tshark, folder, name, answers, "frame.number") == []
 
 
 def test_a_page_that_is_too_large_for_the_overlay_never_arrives(tshark: Path, folder: Path) -> None:
