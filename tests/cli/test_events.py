@@ -37,6 +37,7 @@ PKTMON = "4d4f80d9-c8bd-4d73-bb5b-19c90402c5ac"
 TCPIP = "2f07e2ee-15db-40f1-90ef-9d7ba282188a"
 WINNAT = "66c07ecd-6667-43fc-93f8-05cf07f446ec"
 UNKNOWN = "12345678-1234-1234-1234-123456789abc"
+VMSWITCH = "67dc0d66-3695-47c0-9642-33f76f7bd7ad"
 ACTIVITY = "aaaaaaaa-0000-0000-0000-000000000001"
 CONTAINER = "cccccccc-0000-0000-0000-000000000001"
 SECOND = 10_000_000
@@ -151,6 +152,12 @@ def test_a_provider_that_only_the_recording_names_has_that_name(tmp_path: Path) 
     path = record(tmp_path, events)
     assert [row["provider"] for row in jsonl(path, "--provider", "contoso.web")] == ["Contoso.Web"] * 2
     assert "Contoso.Web" in done("events", path).lines[2]
+
+
+def test_the_last_words_of_a_provider_are_enough(tmp_path: Path) -> None:
+    path = record(tmp_path, [event_header(provider=VMSWITCH, id=56, ticks=at(1))])
+    assert [row["event_id"] for row in jsonl(path, "--provider", "VmSwitch")] == [56]
+    assert wnv("events", path, "--provider", "Switch").code == 2
 
 
 def test_times_of_programs_are_ns_utc_whatever_the_style(ten: Path) -> None:

@@ -251,6 +251,7 @@ def test_the_next_steps_can_be_typed_as_they_stand(tmp_path: Path) -> None:
     folder.mkdir()
     path = record(folder, [PACKET])
     assert next_steps(path) == [
+        f"wnv explain '{path}'                      # what went wrong, and what could not be seen",
         f"wnv convert '{path}' -w in.pcapng         # every sighting, an interface a point",
         f"wnv convert '{path}' -w in.pcapng --once  # each packet once",
     ]

@@ -98,11 +98,10 @@ def _groups(groups: Sequence[Row]) -> Iterator[str]:
     for number, group in enumerate(groups):
         if number:
             yield ""
-        code = f" ({group['drop_reason_code']})" if group["drop_reason_code"] is not None else ""
-        yield bold(visible(f"{group['n_drops']:,} × {group['drop_reason']}{code}"))
+        yield bold(visible(f"{group['n_drops']:,} × {group['drop_reason']}{_code_text(group['drop_reason_code'])}"))
         places = [
             group["point"], group["nic"], f"switch {group['vswitch']}" if group["vswitch"] else None,
-            f"port {group['port']}" if group["port"] else None,
+            _port_text(group["port"]),
         ]  # fmt: skip
         lines = [
             ("at", ", ".join(dict.fromkeys(str(place) for place in places if place))),
@@ -114,6 +113,18 @@ def _groups(groups: Sequence[Row]) -> Iterator[str]:
         for label, text in lines:
             if text:
                 yield visible(f"  {label}  {text}")
+
+
+def _code_text(code: int | None) -> str:
+    """The number of a reason; an NTSTATUS as everybody writes it."""
+    if code is None:
+        return ""
+    return f" ({code})" if code < 0x10000 else f" (0x{code:08x})"
+
+
+def _port_text(port: str | None) -> str | None:
+    """`port 3f2a…`; names that speak of a port themselves stay as they are."""
+    return f"port {port}" if port and "port" not in port.split() else port
 
 
 def _example(group: Row) -> str:

@@ -299,12 +299,12 @@ def _known_provider(name: str) -> list[str]:
 
 
 def _find(trace: Trace, name: str) -> list[str]:
-    """GUIDs of a provider that wnv does not know, but the recording names. Raises `UsageError`."""
+    """GUIDs of a provider by the last words of a name in the recording, else of one wnv knows. Raises `UsageError`."""
     from wnv.providers.registry import find
 
     typed = name.strip().lower()
-    named = [one.guid for one in trace.overview.providers if one.guid and one.name and one.name.lower() == typed]
-    if named:
+    names = {one.guid: one.name.lower() for one in trace.overview.providers if one.guid and one.name}
+    if named := [guid for guid, known in names.items() if known == typed or known.endswith(f"-{typed}")]:
         return named
     try:
         return find(name)

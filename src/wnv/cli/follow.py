@@ -95,9 +95,19 @@ def follow(
         else:
             write_rows(hops.to_batches(), hops.schema, form)
         if not ids:
-            say("no packet fits")
+            say(_nothing(opened, frame_id))
         warn_of_losses(opened)
         return exit_code(opened, strict=strict)
+
+
+def _nothing(opened: Trace, frame_id: int | None) -> str:
+    """Why there is nothing to follow."""
+    if frame_id is None:
+        return f"no packet fits; the recording has {counted(opened.dataset('journeys').count_rows(), 'journey')}"
+    n = opened.dataset("frames").count_rows()
+    if frame_id >= n:
+        return f"there is no frame {frame_id}; the recording has {counted(n, 'frame')}, numbered from 0"
+    return f"frame {frame_id} is on no journey"
 
 
 def _wanted(
@@ -169,7 +179,7 @@ def _cells(hop: Row) -> tuple[str, str, str, str]:
         str(hop["nic"] or ""), f"switch {hop['vswitch']}" if hop["vswitch"] else "",
         f"compartment {hop['compartment']}" if hop["compartment"] not in (None, 1) else "",
     ]  # fmt: skip
-    carried = f"in {hop['outer_src']} → {hop['outer_dst']}" if hop["outer_src"] else ""
+    carried = f"inside {hop['outer_src']} → {hop['outer_dst']}" if hop["outer_src"] else ""
     if carried and hop["vni"] is not None:
         carried += f" VNI {hop['vni']}"
     said = ", ".join(part for part in (what, hop["direction"] or "", carried, *where) if part)

@@ -241,6 +241,11 @@ def _next_lines(overview: Overview, traces: tuple[Path, ...]) -> Iterator[str]:
         yield f"  wnv events {name}"
     else:
         out = visible(shlex.quote(f"{traces[0].resolve().stem}.pcapng"))
-        command = f"  wnv convert {name} -w {out}"
-        yield f"{command}         # every sighting, an interface a point"
-        yield f"{command} --once  # each packet once"
+        steps = [
+            (f"wnv convert {name} -w {out}", "every sighting, an interface a point"),
+            (f"wnv convert {name} -w {out} --once", "each packet once"),
+        ]
+        if len(traces) == 1:
+            steps.insert(0, (f"wnv explain {name}", "what went wrong, and what could not be seen"))
+        width = max(len(command) for command, _ in steps)
+        yield from (f"  {command:<{width}}  # {text}" for command, text in steps)

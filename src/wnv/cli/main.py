@@ -38,7 +38,7 @@ COMMANDS = {
     "fields": ("wnv.cli.fields", "fields", "The fields that filters know."),
     "catalog": ("wnv.cli.catalog", "catalog", "The events whose fields wnv knows; add your own."),
     "lab": ("wnv_lab.cli", "lab", "A simulated Windows host to learn from and to test with."),
-    "demo": ("wnv.cli.demo", "demo", "A tour on a real recording that comes with wnv."),
+    "demo": ("wnv.cli.demo", "demo", "A tour: a packet followed through a host, and one that never arrived."),
 }
 
 

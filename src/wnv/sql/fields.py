@@ -354,6 +354,11 @@ def _application_fields() -> Iterator[Field]:
         "http", "The first line of a request or response of HTTP/1.",
         "((frames.http_method IS NOT NULL OR frames.http_status IS NOT NULL) AND frames.protocol <> 'SSDP')",
     )  # fmt: skip
+    for name, meaning, column in (
+        ("http.request", "Whether it is a request of HTTP/1.", "http_method"),
+        ("http.response", "Whether it is a response of HTTP/1.", "http_status"),
+    ):
+        yield _outer(name, Type.FLAG, meaning, f"nullif(frames.{column} IS NOT NULL, false)", _bits(1))
     for name, kind, meaning, column, bits in (
         ("dns.id", integer, "Identifier of a DNS message.", "dns_id", 16),
         ("dns.flags.response", Type.FLAG, "Whether it is a response.", "dns_is_response", 1),

@@ -24,13 +24,14 @@ EVERYTHING: Final = Condition("TRUE", (), frozenset())
 _GROUPS: Final = """
 SELECT count(*) AS n_drops, drops.drop_reason, any_value(drops.drop_reason_code) AS drop_reason_code,
     drops.drop_location, drops.point, any_value(drops.nic) AS nic, any_value(drops.vswitch) AS vswitch,
-    any_value(drops.port) AS port, drops.rule, min(drops.ts_ns) AS first_ns, max(drops.ts_ns) AS last_ns,
+    any_value(drops.port) AS port, replace(drops.rule, ' (flow cached)', '') AS rule,
+    min(drops.ts_ns) AS first_ns, max(drops.ts_ns) AS last_ns,
     any_value(drops.advice) AS advice, min(drops.journey_id) AS journey_id, min(drops.frame_id) AS frame_id,
     min(drops.confidence) AS confidence, arg_min(drops.protocol, drops.drop_id) AS protocol,
     arg_min(drops.src, drops.drop_id) AS src, arg_min(drops.sport, drops.drop_id) AS sport,
     arg_min(drops.dst, drops.drop_id) AS dst, arg_min(drops.dport, drops.drop_id) AS dport
 FROM drops WHERE {where}
-GROUP BY drops.drop_reason, drops.drop_location, drops.point, drops.rule
+GROUP BY drops.drop_reason, drops.drop_location, drops.point, replace(drops.rule, ' (flow cached)', '')
 ORDER BY n_drops DESC, first_ns
 """
 _BETWEEN: Final = """
@@ -108,7 +109,7 @@ def journeys_of_frame(tables: Mapping[str, Source], frame_id: int) -> list[int]:
 
 
 def grouped_drops(tables: Mapping[str, Source], condition: Condition = EVERYTHING) -> pa.Table:
-    """Drops by reason, place and rule, the most first."""
+    """Drops by reason, place and rule, the most first; a rule and its cached result are one."""
     query = _GROUPS.format(where=condition.sql)
     return read_batches(connect(tables), query, condition.values).read_all()
 
