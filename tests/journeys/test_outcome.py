@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,9 @@ from lab_worlds import ran
 from stitched import hops_of, rows_at, rows_of, true_rows
 from wnv.journeys.outcome import OUTCOME_WORDS, Outcome
 from wnv.schema import JOURNEYS
+from wnv_lab import frames
+from wnv_lab.etl.writer import EtlWriter
+from wnv_lab.events import ndiscap
 
 
 def outcomes(name: str, capture: str = "ndis") -> Counter[str]:
@@ -77,3 +81,26 @@ def test_rows_have_the_columns_of_their_table() -> None:
     rows = rows_at(ran("nat-web").recordings[0])["journeys"]
     assert list(rows[0]) == list(JOURNEYS.names)
     assert sorted(row["journey_id"] for row in rows) == list(range(1, len(rows) + 1))
+
+
+def test_what_a_nat_let_in_has_not_left_by_a_nic_of_which_nothing_is_known(tmp_path: Path) -> None:
+    """Without the switch's events the NIC of the container network looks like any other."""
+    container, host, server = bytes([172, 20, 1, 5]), bytes([10, 0, 0, 10]), bytes([10, 0, 0, 80])
+    start_ns, path = 1_700_000_000_000_000_000, tmp_path / "nics.etl"
+    with EtlWriter(path, build=20348, n_processors=1, start_ns=start_ns, boot_ns=start_ns - 10**12) as etl:
+
+        def seen(at_us: int, index: int, src: bytes, dst: bytes, ports: tuple[int, int], *, is_send: bool) -> None:
+            segment = frames.tcp(src, dst, *ports, 1000, 2000, 0x18, b"the same bytes")
+            stations = bytes([2, 0, 0, 0, 0, index]), bytes([2, 0, 0, 0, 1, index])
+            frame = frames.ethernet(*stations, 0x0800, frames.ipv4(src, dst, 6, segment, ident=77))
+            payload = ndiscap.FrameTemplate(index, index, build=20348).fill(frame)
+            keyword = ndiscap.frame_keyword(ndiscap.KIND_1001, is_send=is_send)
+            etl.add(start_ns + at_us * 1000, 0, 4, 8, ndiscap.KIND_1001, payload, keyword=keyword)
+
+        seen(100, 22, container, server, (50000, 80), is_send=False)
+        seen(110, 5, host, server, (1025, 80), is_send=True)
+        seen(900, 5, server, host, (80, 1025), is_send=False)
+        seen(910, 22, server, container, (80, 50000), is_send=True)
+    rows = rows_at(path)["journeys"]
+    assert [(row["outcome"], row["n_hops"]) for row in rows] == [("left_host", 2), ("unknown", 2)]
+    assert "does not say what this point is" in rows[1]["reason"]

@@ -156,6 +156,11 @@ def judge(
     is_dropped = has(c.J_IS_DROPPED) & ~has(c.J_MOVED_ON)
     is_dropped |= has(c.J_IS_DROPPED) & is_group & ~has(c.J_WAS_DELIVERED) & ~has(c.J_HAS_LEFT)
     is_dropped &= ~(is_group & (has(c.J_WAS_DELIVERED) | has(c.J_HAS_LEFT)))
+    # What a NAT has let in goes on to a container or VM: the NIC that sends it then may be a virtual one.
+    is_let_in = has(c.J_TRANSLATED) & (
+        (ended[:, c.J_LAST_DST_LOW] != ended[:, c.J_DST_LOW]) | (ended[:, c.J_LAST_DST_HIGH] != ended[:, c.J_DST_HIGH])
+    )
+    classes = np.where((classes == c.WIRE) & is_let_in & places.is_guessed_wire(place), c.UNCLEAR, classes)
     is_wire = (classes == c.WIRE) | (is_group & has(c.J_HAS_LEFT))
     # Whose address came first out of the host's stack is the host's, unless where it came from was not recorded.
     sees_origins = limits.is_complete and not limits.has_filter and sees_wire
@@ -197,7 +202,8 @@ def judge(
     why[is_assumed_taken], sure[is_assumed_taken] = _TAKEN, 800
     # A switch that logs nothing of NBLs logs no drops either; pktmon's own sightings include drops.
     tells_drops = has_deliveries | (ended[:, c.J_APPEARANCE] > 0)
-    why[open_ways & seen & ~tells_drops] = _NO_DROPS
+    is_untold = (open_ways | delivered) & seen & ~tells_drops
+    outcome[is_untold], why[is_untold], sure[is_untold] = int(Outcome.UNKNOWN), _NO_DROPS, 1000
     seen &= tells_drops
     if limits.is_complete and not limits.has_filter and not limits.is_truncated:
         sure_of = seen & ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & (ended[:, c.J_CONFIDENCE] >= _SURE)

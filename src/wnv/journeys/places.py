@@ -227,6 +227,14 @@ class Places:
         mine: BOOL = table[place]
         return mine
 
+    def is_guessed_wire(self, place: I64) -> BOOL:
+        """Whether each place is a NIC that is taken for a physical one because nothing says that it is virtual."""
+        guessed = [
+            one.owner == NodeKind.PHYSICAL_NIC and one.confidence < 1 and not one.is_uplink for one in self.known
+        ]  # fmt: skip
+        mine: BOOL = np.array([*guessed, False], np.bool_)[place]
+        return mine
+
     def holds(self, place: I64, what: int) -> BOOL:
         """Whether a truth of a place (`IS_STACK`, `IS_PHYSICAL`) holds; False where there is none."""
         held: BOOL = (place >= 0) & (self.matrix[what, np.maximum(place, 0)] == 1)
