@@ -187,7 +187,7 @@ def targets(full: Score, limited: Score) -> list[list[str]]:
 def main() -> int:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="default: all")
-    words.add_argument("--ways", nargs="+", metavar="WAY", help=", ".join(way.name for way in WAYS))
+    words.add_argument("--ways", nargs="+", metavar="WAY", help=", ".join(way.name for way in WAYS).replace("%", "%%"))
     words.add_argument("--details", type=int, default=0, metavar="N", help="differences shown of each recording")
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--write-docs", action="store_true", help=f"also write {PAGE.name}")
