@@ -27,6 +27,8 @@ _BUCKETS = 64
 N_ACTIVITY = _BUCKETS + 1
 """Of a place in a direction: buckets with sightings, and the time of the last."""
 _NEAR_BUCKETS = 7
+_ANY_WAY = 0x5EED << 40
+"""Added to the code of a place: in the table of ways it stands for any packet that went there."""
 
 
 @njit
@@ -1275,6 +1277,7 @@ def link(
             addresses = int(np.int64(journeys[j, c.J_ADDRESSES]))
             if tuple_before == journeys[j, c.J_TUPLE] and addresses != 0:
                 _remember_way(ways, journeys, j, addresses, code, False)
+            _remember_way(ways, journeys, j, _ANY_WAY + code, code, False)
         class_here = int(np.int64(places[c.CLASS_NONE + direction, place])) if place >= 0 else c.UNCLEAR
         if is_new and class_here == c.ENTRY and direction == 2 and sights[c.WHAT, i] >= 0:
             address = int(np.int64(sights[c.SRC_HIGH, i])) ^ int(np.int64(sights[c.SRC_LOW, i]))
@@ -1400,6 +1403,10 @@ def close(
             for k in range(expected.shape[1]):
                 if expected[last, k] < 0:
                     break
+                value = _ANY_WAY + int(np.int64(expected[last, k]))
+                slot = _slot(value ^ (last * 0x9E3779B1), ways.shape[0] - 1)
+                if ways[slot, 0] != value or ways[slot, 1] != last:
+                    continue  # no packet was seen to go that way
                 journeys[j, c.J_NEXT_SEEN] = expected[last, k]
                 active = _is_active(activity, int(np.int64(expected[last, k])), last_ts)
                 journeys[j, c.J_NEXT_ACTIVE] = max(active, int(np.int64(journeys[j, c.J_NEXT_ACTIVE])))

@@ -75,7 +75,7 @@ def passing(sightings: Sightings, points: Sequence[Point]) -> Passing:
     ports = _ports(sightings, one, two, adapter, kind)
     uplinks = {number for number, port in ports.items() if kind[port] == _UPLINK_PORT}
     return Passing(
-        ports, _members(sightings, one, two, adapter, uplinks), _without_wire(sightings, one, two, adapter)
+        ports, _members(sightings, one, two, adapter, uplinks, ports), _without_wire(sightings, one, two, adapter)
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _ports(sightings: Sightings, one: I64, two: I64, adapter: I64, kind: I64) ->
 
 
 def _members(
-    sightings: Sightings, one: I64, two: I64, adapter: I64, uplinks: Collection[Number]
+    sightings: Sightings, one: I64, two: I64, adapter: I64, uplinks: Collection[Number], tied: Collection[Number]
 ) -> frozenset[tuple[int, int, int]]:  # fmt: skip
     """Adapters below an uplink: they send what it sent, and receive what it receives next."""
     way = sightings.direction[one]
@@ -129,7 +129,7 @@ def _members(
     return frozenset(
         (session, over, under)
         for session, over, under in np.unique(rows, axis=1).T.tolist()
-        if (session, over) in uplinks and (session, under) not in uplinks
+        if (session, over) in uplinks and (session, under) not in tied
     )
 
 
@@ -158,10 +158,10 @@ def tie_adapters(things: Things, passed: Passing) -> list[tuple[int, str]]:
         if mine >= 0 and other >= 0 and things.root(mine) != things.root(other) and things.unite(mine, other):
             found.append((mine, SAME_FRAMES))
     for session, over, under in sorted(passed.members):
-        team, nic = nic_ref(over), nic_ref(under)
+        team, member = nic_ref(over), nic_ref(under)
         things.add(Fact(team, {"kind": "team"}, session_id=session))
         things.add(
-            Fact(nic, relation="member", target=team, confidence=0.9, reason=SAME_FRAMES, session_id=session)
+            Fact(member, relation="member", target=team, confidence=0.9, reason=SAME_FRAMES, session_id=session)
         )  # fmt: skip
     for session, index in sorted(passed.virtual):
         if things.find(session, Thing.NIC, ("if_index", index)) >= 0:
