@@ -17,7 +17,7 @@ def keys(rows: list[Row]) -> set[tuple[object, ...]]:
     return {(row["protocol"].upper(), *(row[name] for name in _SIDES)) for row in rows}
 
 
-@pytest.mark.parametrize("name", ["nat-web", "nat-published-port", "slow-hop", "l2bridge-pod"])
+@pytest.mark.parametrize("name", ["nat-web", "nat-published-port", "slow-hop", "l2bridge-pod", "late-container"])
 def test_sessions_have_both_tuples(name: str) -> None:
     assert keys(rows_of(name, "nat_sessions")) == keys(true_rows(name, "nat"))
 

@@ -76,7 +76,10 @@ class NatRows:
 
     def _learn_translations(self, found: winnat.Translations, row: I64, ts_ns: I64, session: I64) -> None:
         """Of packets: which side is inside follows from which end was rewritten."""
-        is_out = _differs(found.before_src, found.after_src)
+        # By addresses first: the identifier of ICMP changes both ways, and stands where a port of either end does.
+        is_out = _moved(found.before_src, found.after_src) | (
+            ~_moved(found.before_dst, found.after_dst) & (found.before_src.port != found.after_src.port)
+        )
         for rows, ends in (
             (np.flatnonzero(is_out), (found.before_src, found.before_dst, found.after_src, found.after_dst)),
             (np.flatnonzero(~is_out), (found.after_dst, found.after_src, found.before_dst, found.before_src)),
@@ -246,8 +249,9 @@ def _sides(ends: winnat.Ends) -> list[Side]:
     return list(zip(*columns, ends.port.tolist(), strict=True))
 
 
-def _differs(one: winnat.Ends, other: winnat.Ends) -> BOOL:
-    is_other: BOOL = (one.high != other.high) | (one.low != other.low) | (one.port != other.port)
+def _moved(one: winnat.Ends, other: winnat.Ends) -> BOOL:
+    """Whether addresses differ, whatever the ports."""
+    is_other: BOOL = (one.high != other.high) | (one.low != other.low)
     return is_other
 
 
