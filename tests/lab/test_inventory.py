@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,17 @@ def test_it_stands_beside_the_recording() -> None:
     assert result.inventories == (result.recordings[0].with_suffix(".inventory.json"),)
 
 
-def test_the_page_has_every_section(repo_root: Path) -> None:
+def keys_of(value: object) -> set[str]:
+    """Every key at any depth."""
+    if isinstance(value, list):
+        return {key for one in value for key in keys_of(one)}
+    if isinstance(value, dict):
+        return {str(key) for key in value} | {key for one in value.values() for key in keys_of(one)}
+    return set()
+
+
+def test_the_page_has_every_section_and_every_key(repo_root: Path) -> None:
     page = (repo_root / "docs" / "formats" / "inventory.md").read_text(encoding="utf-8")
     assert [section for section in of("nat-web") if f"`{section}`" not in page] == []
+    for name in ("nat-published-port", "transparent-team-vlan", "l2bridge-pod", "vfp-block", "hyperv-container"):
+        assert [key for key in sorted(keys_of(of(name))) if not re.search(rf"\b{key}\b", page)] == []
