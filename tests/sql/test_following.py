@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from lab_worlds import ran
-from stitched import rows_of
+from stitched import Row, rows_of
 from wnv import open_trace
 from wnv.sql.following import grouped_drops, hops_of, journeys_of, journeys_of_frame, latencies, select
 
@@ -54,15 +54,20 @@ def test_a_frame_is_of_a_journey(web: Tables) -> None:
 def test_times_between_points_are_those_of_the_hops(web: Tables) -> None:
     steps = defaultdict(list)
     by_journey = defaultdict(list)
+    slowest: dict[tuple[str, str], Row] = {}
     for hop in sorted(rows_of("nat-web", "hops"), key=lambda row: (row["journey_id"], row["seq"])):
         by_journey[hop["journey_id"]].append(hop)
     for hops in by_journey.values():
         for before, hop in pairwise(hops):
             steps[before["point"], hop["point"]].append(hop["latency_ns"])
+            worst = slowest.setdefault((before["point"], hop["point"]), hop)
+            if hop["latency_ns"] > worst["latency_ns"]:
+                slowest[before["point"], hop["point"]] = hop
     found = latencies(web, n_worst=3)
     for row in found.steps.to_pylist():
         mine = steps.pop((row["from_point"], row["point"]))
         assert (row["n"], row["max_ns"]) == (len(mine), max(mine))
+        assert row["worst_journey_id"] == slowest[row["from_point"], row["point"]]["journey_id"]
         assert row["p50_ns"] in (statistics.median_low(mine), statistics.median_high(mine))
         assert row["p50_ns"] <= row["p95_ns"] <= row["p99_ns"] <= row["max_ns"]
     assert not steps

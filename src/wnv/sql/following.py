@@ -42,7 +42,7 @@ WITH step AS (
 )
 SELECT from_point, point, count(*) AS n, quantile_disc(latency_ns, 0.5) AS p50_ns,
     quantile_disc(latency_ns, 0.95) AS p95_ns, quantile_disc(latency_ns, 0.99) AS p99_ns,
-    max(latency_ns) AS max_ns, arg_max(journey_id, latency_ns) AS worst_journey_id
+    max(latency_ns) AS max_ns, arg_max(journey_id, [latency_ns, -journey_id]) AS worst_journey_id
 FROM step WHERE from_point IS NOT NULL AND latency_ns IS NOT NULL
 GROUP BY from_point, point ORDER BY p50_ns * n DESC, from_point, point
 """
@@ -50,7 +50,7 @@ _INTO: Final = """
 SELECT coalesce(hops.nic, hops.vswitch, hops.point) AS component, count(*) AS n,
     quantile_disc(hops.latency_ns, 0.5) AS p50_ns, quantile_disc(hops.latency_ns, 0.95) AS p95_ns,
     quantile_disc(hops.latency_ns, 0.99) AS p99_ns, max(hops.latency_ns) AS max_ns,
-    arg_max(hops.journey_id, hops.latency_ns) AS worst_journey_id
+    arg_max(hops.journey_id, [hops.latency_ns, -hops.journey_id]) AS worst_journey_id
 FROM hops WHERE hops.latency_ns IS NOT NULL AND {where}
 GROUP BY component ORDER BY p50_ns * n DESC, component
 """
