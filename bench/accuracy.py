@@ -103,7 +103,7 @@ def measure(scenario: Scenario, way: Way, folder: Path, seed: int) -> Score | No
         if not way.has_inventory:
             inventory.unlink()
         with open_trace(recording, use_cache=False) as trace:
-            score += score_recording(told_by(trace), result.truth, recording.name)
+            score += score_recording(told_by(trace), result.truth, recording.name, has_names=way.has_inventory)
     return score
 
 

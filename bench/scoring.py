@@ -142,8 +142,11 @@ def told_by(trace: Trace) -> Told:
     )
 
 
-def score_recording(told: Told, truth_folder: Path, recording: str) -> Score:
-    """Compare what is told of a recording with what happened; `recording` is the name of its file."""
+def score_recording(told: Told, truth_folder: Path, recording: str, *, has_names: bool = True) -> Score:
+    """Compare what is told of a recording with what happened; `recording` is the name of its file.
+
+    `has_names`: whether names can be known at all; most stand in an inventory alone.
+    """
     logged = {
         (row["ts_ns"], row["cpu"], _SHORT[row["provider_guid"]], row["event_id"]): row["event_row"]
         for row in told.events
@@ -156,7 +159,7 @@ def score_recording(told: Told, truth_folder: Path, recording: str) -> Score:
     score = Score()
     ways = {row["journey_id"]: _Way(truth, row, hops[row["journey_id"]]) for row in told.journeys}
     for number, way in sorted(ways.items()):
-        _score_way(score, truth, number, way)
+        _score_way(score, truth, number, way, has_names=has_names)
     _score_packets(score, truth, ways)
     _score_drops(score, truth, ways, told.drops)
     _score_sessions(score, truth, told.sessions)
@@ -188,7 +191,7 @@ class _Way:
         return [seq for place, seq in enumerate(whole) if place == 0 or whole[place - 1] != seq]
 
 
-def _score_way(score: Score, truth: Truth, number: int, way: _Way) -> None:
+def _score_way(score: Score, truth: Truth, number: int, way: _Way, *, has_names: bool) -> None:
     """Links, names, addresses and the outcome of one journey of wnv."""
     counts, journey = score.counts, way.journey
     counts["journeys"] += 1
@@ -207,7 +210,8 @@ def _score_way(score: Score, truth: Truth, number: int, way: _Way) -> None:
                     f"{sorted(way.owners[place - 1])[:3]}"
                 )
         if way.packet is not None and way.steps[place]:
-            _score_hop(score, number, hop, truth.hops[way.packet][way.steps[place][-1]])
+            was_hop = truth.hops[way.packet][way.steps[place][-1]]
+            _score_hop(score, number, hop, was_hop, NAMES if has_names else ())
     if way.packet is None:
         return
     outcome, was = journey["outcome"], truth.journeys[way.packet]["outcome"]
@@ -223,11 +227,11 @@ def _score_way(score: Score, truth: Truth, number: int, way: _Way) -> None:
         )
 
 
-def _score_hop(score: Score, number: int, hop: Row, was: Row) -> None:
+def _score_hop(score: Score, number: int, hop: Row, was: Row, names: Sequence[str]) -> None:
     """Names of the place and addresses there."""
-    for name in NAMES:
+    for name in names:
         # The truth's names of NICs inside VMs are the lab's own: no event and no inventory has them.
-        if was[name] is not None and not (name == "nic" and (was["vm"] or was["kind"] == "vm_nic")):
+        if was[name] is not None and not (name == "nic" and str(was[name]).endswith(" NIC")):
             outcome = "right" if _same_name(hop[name], was[name]) else "missing" if hop[name] is None else "wrong"
             score.counts[f"name {outcome}"] += 1
             if outcome == "wrong":
