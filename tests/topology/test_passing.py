@@ -6,7 +6,7 @@ import numpy as np
 
 from wnv.packets.points import IN, NO_DIRECTION, OUT, Point
 from wnv.topology.build import Builder
-from wnv.topology.model import NodeKind
+from wnv.topology.model import End, NodeKind
 from wnv.topology.passing import Sightings, passing
 
 CONTAINER, GATEWAY, WIRE, CONTAINER_PORT, GATEWAY_PORT, UPLINK_PORT = range(6)
@@ -95,3 +95,10 @@ def test_what_sends_next_what_an_uplink_sent_is_a_member_of_its_team() -> None:
 
 def test_a_wire_behind_the_port_of_a_vm_is_not_its_nic() -> None:
     assert passing(_sightings((0, CONTAINER_PORT, OUT, 1), (1, WIRE, OUT, 1)), POINTS).ports == {}
+
+
+def test_what_a_virtual_adapter_of_an_unknown_switch_sends_has_not_left_the_host() -> None:
+    seen = passing(_sightings((0, CONTAINER, OUT, 1), (6, GATEWAY, IN, 1), (12, WIRE, OUT, 2)), POINTS[:3])
+    topology = Builder().finish((), POINTS[:3], passed=seen)
+    ends = [topology.expected_next(point, OUT).end for point in (CONTAINER, GATEWAY, WIRE)]
+    assert ends == [End.UNKNOWN, End.UNKNOWN, End.WIRE]

@@ -215,7 +215,8 @@ class _Ways:
             return _then(tops, OUT, End.NONE if tops else End.UNKNOWN, "" if tops else "no member was recorded")
         functions = [self._station(one) for one in self._graph.targets(nic, EdgeKind.VIRTUAL_FUNCTION)]
         hardware = [point for one in functions if one is not None for point in _highest(one)]
-        if self._is_uplink(nic) or self._switch(nic) is None:
+        is_virtual = nic.kind in (NodeKind.HOST_VNIC, NodeKind.CONTAINER_NIC, NodeKind.VM_NIC)
+        if self._is_uplink(nic) or (self._switch(nic) is None and not is_virtual):
             return _then(hardware, OUT, End.WIRE)
         if station.ports:
             return _then(station.ports, OUT)
