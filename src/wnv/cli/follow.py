@@ -123,7 +123,7 @@ def _wanted(
     found = select(tables_for(opened, condition, ("journeys",)), "journeys", condition, count + 1).read_all()
     ids = [int(one) for one in found.column("journey_id").to_pylist()]
     if len(ids) > count:
-        say(f"only the first {counted(count, 'journey')} of those that fit; -c N shows more")
+        say(f"only the first {f'{count} journeys' if count > 1 else 'journey'} of those that fit; -c N shows more")
     return ids[:count]
 
 
