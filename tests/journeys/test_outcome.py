@@ -104,3 +104,7 @@ def test_what_a_nat_let_in_has_not_left_by_a_nic_of_which_nothing_is_known(tmp_p
     rows = rows_at(path)["journeys"]
     assert [(row["outcome"], row["n_hops"]) for row in rows] == [("left_host", 2), ("unknown", 2)]
     assert "does not say what this point is" in rows[1]["reason"]
+
+
+def test_an_address_that_is_stated_as_the_hosts_stays_so_where_no_physical_nic_is_seen() -> None:
+    assert outcomes("private-and-internal")["unknown"] == 0

@@ -1282,9 +1282,10 @@ def link(
         if is_new and class_here == c.ENTRY and direction == 2 and sights[c.WHAT, i] >= 0:
             address = int(np.int64(sights[c.SRC_HIGH, i])) ^ int(np.int64(sights[c.SRC_LOW, i]))
             slot = _slot(address, local.shape[0] - 1)
-            local[slot, 0] = address
-            local[slot, 1] = places[c.STATION_OF, place]
-            local[slot, 2] = places[c.IS_STACK, place]
+            if local[slot, 0] != address or local[slot, 1] != -1:  # what is stated needs no guess
+                local[slot, 0] = address
+                local[slot, 1] = places[c.STATION_OF, place]
+                local[slot, 2] = places[c.IS_STACK, place]
         if sights[c.IS_DROP, i] != 0:
             if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0 and (journeys[j, c.J_FLAGS] & c.J_FANNED) == 0:
                 out[c.O_DROP, i] = journeys[j, c.J_DROP] | c.DROP_IS_SAME
