@@ -59,7 +59,7 @@ def test_a_filter_chooses_and_says_when_there_are_more() -> None:
     ran_ = wnv("follow", recording(), "-Y", "tcp", "-c", "1")
     assert ran_.out.count("↳") > 0
     assert sum(line.startswith("journey ") for line in ran_.out.splitlines()) == 1
-    assert "only the first 1 journey" in ran_.err
+    assert "only the first journey of those that fit" in ran_.err
 
 
 @pytest.mark.parametrize("arguments", [(), ("1", "-Y", "tcp"), ("1", "--frame", "0")])
