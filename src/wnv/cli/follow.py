@@ -71,7 +71,8 @@ def follow(
     """
     if sum((bool(journey_ids), bool(expression), frame_id is not None)) != 1:
         raise UsageError("say which packet to follow, in one way", advice="Give a journey's number, -Y, or --frame.")
-    check_filter(expression, "journeys")
+    if expression:
+        check_filter(expression, "journeys")
     bar = ProgressBar()
     with with_tables([trace], bar, inventory=inventory, use_cache=use_cache) as opened:
         from wnv.sql.following import hops_of, journeys_of
