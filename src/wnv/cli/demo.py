@@ -44,7 +44,7 @@ _TOUR = (
     _Step("The host does its work, and is recorded", ("lab", "run", "demo.toml", "-w", ".")),
     _Step(
         "What is in this recording, and what did it lose?", ("info", "demo.etl"),
-        "Nothing is lost, so what is not in it did not happen.", 9,
+        "Nothing is lost: whatever passed these points is in it.", 9,
     ),
     _Step(
         "What does the virtual network look like?", ("topology", "demo.etl"),
