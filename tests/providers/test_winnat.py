@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +94,15 @@ def test_a_field_that_is_not_there_is_missing(tmp_path: Path) -> None:
     ((_, decoded),) = decoded_kinds(tmp_path, [(lab.KIND_1009, payload)])
     assert numbers(decoded, "NoSuchField").tolist() == [-1]
     assert numbers(decoded, "IncomingSrcAddr", 5).tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_payload", "is_error"),
+    [(8, False, False), (0, False, False), (3, False, True), (0, True, True)],
+)
+def test_an_error_of_icmp_is_told_from_a_ping(tmp_path: Path, kind: int, is_payload: bool, is_error: bool) -> None:
+    payload = lab.TranslationTemplate(
+        INSIDE, SERVER, OUTSIDE, SERVER, lab.ICMP, icmp_type=kind, is_icmp_payload=is_payload
+    ).fill(1)  # fmt: skip
+    ((_, decoded),) = decoded_kinds(tmp_path, [(lab.KIND_1009, payload)])
+    assert read_translations(np.arange(1), decoded).is_error.tolist() == [is_error]

@@ -19,6 +19,7 @@ from wnv.providers.stages import Columns
 
 _EVIDENCE_MAX = 16
 _ICMP, _ICMPV6 = 1, 58
+_PROTOCOL_MAX = 0xFF
 Side = tuple[int, int, int, int]
 """Version, high and low half of the address, port; -1 = none."""
 Key = tuple[int, int, Side, Side, Side, Side]
@@ -81,8 +82,14 @@ class NatRows:
             ~_moved(found.before_dst, found.after_dst) & (found.before_src.port != found.after_src.port)
         )
         for rows, ends in (
-            (np.flatnonzero(is_out), (found.before_src, found.before_dst, found.after_src, found.after_dst)),
-            (np.flatnonzero(~is_out), (found.after_dst, found.after_src, found.before_dst, found.before_src)),
+            (
+                np.flatnonzero(is_out & ~found.is_error),
+                (found.before_src, found.before_dst, found.after_src, found.after_dst),
+            ),
+            (
+                np.flatnonzero(~is_out & ~found.is_error),
+                (found.after_dst, found.after_src, found.before_dst, found.before_src),
+            ),
         ):
             if len(rows):
                 some = tuple(one.take(rows) for one in ends)
@@ -142,7 +149,10 @@ class NatRows:
 
     def count(self, journeys: I64) -> None:
         """Count the packets of ended journeys that were translated; sessions nobody stated are inferred."""
-        rows = np.flatnonzero(journeys[:, c.J_FLAGS] & c.J_TRANSLATED)
+        protocol = journeys[:, c.J_WHAT] >> 8
+        # Errors of ICMP have no identifier; of what was cut short the protocol is not known.
+        has_session = (protocol <= _PROTOCOL_MAX) & (~np.isin(protocol, (_ICMP, _ICMPV6)) | (journeys[:, c.J_SEQ] >= 0))
+        rows = np.flatnonzero(((journeys[:, c.J_FLAGS] & c.J_TRANSLATED) != 0) & has_session)
         if not len(rows):
             return
         some = journeys[rows]

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from wnv.arrays import I16, I32, I64, U64
+from wnv.arrays import BOOL, I16, I32, I64, U64
 from wnv.decode.columns import Decoded
 from wnv.decode.values import Blobs, Column, Fixed
 
@@ -38,6 +38,9 @@ ACTION_REASONS: Final = {
 """Stable names for WINNATM_PACKET_ACTION_REASON; in the table of drops with `nat_` before them."""
 
 _FAMILY_IPV4, _FAMILY_IPV6 = 2, 23
+_ICMP, _ICMPV6 = 1, 58
+_ICMP_ERRORS: Final = (3, 4, 5, 11, 12)
+_FIRST_ICMPV6_QUERY: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class Translations:
     after_dst: Ends
     ip_id: I64
     protocol: I64
+    is_error: BOOL
+    """An ICMP error message, which belongs to the session of the packet that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +161,15 @@ def read_translations(event: I64, decoded: Decoded) -> Translations:
     return Translations(
         event, read_ends(fields["IncomingSrcAddr"]), read_ends(fields["IncomingDstAddr"]),
         read_ends(fields["TranslatedSrcAddr"]), read_ends(fields["TranslatedDstAddr"]),
-        numbers(decoded, "Identification"), numbers(decoded, "TransportProtocol"),
+        numbers(decoded, "Identification"), numbers(decoded, "TransportProtocol"), _is_error(decoded),
     )  # fmt: skip
+
+
+def _is_error(decoded: Decoded) -> BOOL:
+    protocol, kind = numbers(decoded, "TransportProtocol"), numbers(decoded, "IcmpType", 0)
+    is_error: BOOL = (protocol == _ICMP) & np.isin(kind, _ICMP_ERRORS)
+    is_error |= (protocol == _ICMPV6) & (kind > 0) & (kind < _FIRST_ICMPV6_QUERY)
+    return is_error | (numbers(decoded, "IcmpPayload", 0) > 0)
 
 
 def read_sessions(event: I64, event_id: int, decoded: Decoded) -> Sessions:
