@@ -146,7 +146,10 @@ class HeldHops:
 
 def _merged(sights: I64, out: I64, first: I64, last: I64, said: I64) -> tuple[I64, I64]:
     """One column a hop: the time of its first event, what its last says of the packet, all that was rewritten."""
-    one, what = sights[:, first], out[:, last]
+    what = out[:, last]
+    one = np.zeros((c.N_SIGHT, len(first)), np.int64)
+    for column in _KEPT_SIGHTS:
+        one[column] = sights[column, first]
     named, changed, framed, weakest = said
     one[c.EVENT] = sights[c.EVENT, named]
     one[c.FRAME_ID] = np.where(framed >= 0, sights[c.FRAME_ID, framed], -1)
