@@ -37,6 +37,7 @@ BITS_PER_NS = 10
 VMBUS_NS = 18_000
 STACK_NS = 2_500
 TICK_NS = 100
+DAY_NS = 86_400_000_000_000
 
 
 @dataclass(eq=False, repr=False, slots=True)
@@ -145,6 +146,10 @@ class World:
         self.max_routes = 60_000
 
     # -- time ----------------------------------------------------------------------------------------------------
+
+    def boot_ns(self, host: Host) -> int:
+        """When a host was started, by its own clock: each a day before the one before it, as no two start at once."""
+        return self.start_ns + host.skew_ns - (3 + self.hosts.index(host)) * DAY_NS
 
     def at(self, ns: int, then: Callable[[], None]) -> None:
         """Do something at a time."""

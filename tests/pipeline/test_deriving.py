@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from wnv.pipeline.deriving import derive, derived_tables, made_of
 from wnv.pipeline.stored import StoredTrace
 from wnv.schema import DERIVED_TABLES
 from wnv.store.folder import derived_path, open_derived
+from wnv_lab.run import run_scenario
+from wnv_lab.scenario import read_scenario
 
 
 @pytest.fixture
@@ -91,3 +94,13 @@ class TestDerivedTables:
         _, place = imported(tmp_path, every_kind()[:3])
         with wnv.open_trace(place) as trace:
             assert {trace.table(table.name).num_rows for table in DERIVED_TABLES if table.name != "nodes"} == {0}
+
+
+def test_two_hosts_read_together_keep_their_outcomes_and_nothing_vanishes(tmp_path: Path) -> None:
+    run_scenario(read_scenario("mtu-too-small"), tmp_path)
+    with wnv.open_trace(tmp_path) as trace:
+        rows = trace.sql("SELECT outcome, session_id FROM journeys").to_pylist()
+        assert len(trace.overview.sessions) == 2
+    found = Counter((row["outcome"], row["session_id"]) for row in rows)
+    assert found["dropped", 1] == 15
+    assert {outcome for outcome, _ in found} == {"delivered", "left_host", "dropped"}

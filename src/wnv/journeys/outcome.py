@@ -40,8 +40,8 @@ class Outcome(IntEnum):
 OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "unknown")
 (
     _PLAIN, _NOT_RECORDING, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
-    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS,
-) = range(17)  # fmt: skip
+    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS, _MORE_HOSTS,
+) = range(18)  # fmt: skip
 _REASONS = (
     "",
     "not seen beyond it: the next point was not recording then",
@@ -60,6 +60,7 @@ _REASONS = (
     "not seen beyond it: it was to be translated, and the recording does not state into what",
     "left the switch by the port of that NIC; whether the NIC took it, no event states",
     "not seen beyond it: the recording has no events that would tell of a drop there",
+    "not seen beyond it: several recordings are read together, whose places can have the same numbers",
 )
 
 
@@ -205,7 +206,7 @@ def judge(
     is_untold = (open_ways | delivered) & seen & ~tells_drops
     outcome[is_untold], why[is_untold], sure[is_untold] = int(Outcome.UNKNOWN), _NO_DROPS, 1000
     seen &= tells_drops
-    if limits.is_complete and not limits.has_filter and not limits.is_truncated:
+    if limits.is_complete and not (limits.has_filter or limits.is_truncated or limits.has_more_hosts):
         sure_of = seen & ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & (ended[:, c.J_CONFIDENCE] >= _SURE)
         outcome[sure_of], why[sure_of], sure[sure_of] = int(Outcome.VANISHED), _NEXT_MISSED, 900
         why[open_ways & seen & has(c.J_IS_GFT)] = _OFFLOADED
@@ -214,11 +215,16 @@ def judge(
         # Others of its flow went on from here: it has not arrived, and whether it was lost cannot be told.
         is_open = open_ways | (delivered & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_AND_LATER))
         outcome[is_open], sure[is_open] = int(Outcome.UNKNOWN), 1000
-        why[is_open] = (
-            _TRUNCATED
-            if limits.is_complete and not limits.has_filter
-            else (_FILTERED if limits.is_complete else _INCOMPLETE)
-        )
+        why[is_open] = _why_open(limits)
     moved = has(c.J_IS_DROPPED) & ~is_dropped & ~is_group
     why[moved] = _MOVED
     return Verdict(outcome, why, sure)
+
+
+def _why_open(limits: Limits) -> int:
+    """Why of no packet it can be said that it vanished; the weightiest."""
+    if not limits.is_complete:
+        return _INCOMPLETE
+    if limits.has_filter:
+        return _FILTERED
+    return _TRUNCATED if limits.is_truncated else _MORE_HOSTS

@@ -88,8 +88,9 @@ def _stages(topology: Topology, stored: StoredTrace) -> Sequence[Stage]:
     overview = stored.overview
     ends = [row["last_event_ns"] for row in (one.row for one in overview.sessions) if row["last_event_ns"] is not None]
     limits = Limits(
-        is_complete=overview.is_complete, why_incomplete="; ".join(overview.losses()), end_ns=max(ends, default=NO_TIME)
-    )
+        is_complete=overview.is_complete, why_incomplete="; ".join(overview.losses()),
+        end_ns=max(ends, default=NO_TIME), has_more_hosts=len(overview.sessions) > 1,
+    )  # fmt: skip
     return (Stitcher(topology, stored.capture.points, limits=limits, build=stored.capture.build),)
 
 

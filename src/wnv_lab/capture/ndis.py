@@ -46,7 +46,7 @@ class NdisCapture:
             build=host.build,
             n_processors=host.n_processors,
             start_ns=begin,
-            boot_ns=begin - 3 * 86_400_000_000_000,
+            boot_ns=world.boot_ns(host) - LEAD_NS,
             buffer_bytes=capture.buffer_bytes,
             max_buffers=ring,
             container_id_form="text" if doubts.container_id == "none" else doubts.container_id,

@@ -80,7 +80,7 @@ class PktmonCapture:
             build=host.build,
             n_processors=host.n_processors,
             start_ns=begin,
-            boot_ns=begin - 3 * 86_400_000_000_000,
+            boot_ns=world.boot_ns(host) - LEAD_NS,
             buffer_bytes=buffer_bytes,
             max_buffers=max(2, capture.ring_bytes // buffer_bytes) if capture.ring_bytes else None,
             is_relogged=True,
