@@ -83,7 +83,7 @@ class NdisCapture:
         self._log(world.start_ns - LEAD_NS + 1_000_000, 40_000, rundown(host, capture, doubts))
 
     def sink(self, stage: Stage, route: Route) -> Sink | None:
-        """What this session logs of a stage."""
+        """What the capture logs of a stage."""
         del route
         make = self._makers.get(stage.kind)
         return None if make is None else make(stage)
