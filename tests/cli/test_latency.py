@@ -28,3 +28,16 @@ def test_a_filter_narrows_it() -> None:
     some = json.loads(done("latency", recording, "-Y", "tcp", "--format", "json").out)
     whole = json.loads(done("latency", recording, "--format", "json").out)
     assert sum(row["n"] for row in some) < sum(row["n"] for row in whole)
+
+
+def test_a_filter_that_nothing_fits_shows_no_empty_tables() -> None:
+    shown = done("latency", ran("nat-web").recordings[0], "-Y", "ip.addr == 99.0.0.0/8")
+    assert shown.out == ""
+    assert "no packet was seen at two points" in shown.err
+
+
+def test_points_that_do_not_fit_a_filter_do_not_deny_the_journeys_that_do() -> None:
+    shown = done("latency", ran("nat-web").recordings[0], "-Y", "tcp && ip.addr == 10.0.0.0/8")
+    assert "From point to point: no two that fit" in shown.lines
+    assert "Whole journeys" in shown.lines
+    assert "no packet" not in shown.err

@@ -68,11 +68,12 @@ def latency(
         with bar.shown("Following packets"):
             tables = {**tables_for(opened, hops, ("hops",)), **tables_for(opened, journeys, ("journeys",))}
         found = latencies(tables, hops, journeys, n_worst=count)
-        if form == "table":
+        is_empty = not (found.steps.num_rows or found.components.num_rows or found.histogram)
+        if form == "table" and not is_empty:
             show_text(f"{line}\n" for line in _lines(found))
-        else:
+        elif form != "table":
             write_rows(found.steps.to_batches(), found.steps.schema, form, raw=raw)
-        if not found.steps.num_rows:
+        if is_empty or (form != "table" and not found.steps.num_rows):
             say("no packet was seen at two points")
         warn_of_losses(opened)
         return exit_code(opened, strict=strict)
@@ -80,7 +81,7 @@ def latency(
 
 def _lines(found: Latencies) -> Iterator[str]:
     steps = found.steps.to_pylist()
-    yield bold("From point to point, most time in all first")
+    yield bold("From point to point, most time in all first" if steps else "From point to point: no two that fit")
     table = TextTable(_HEADINGS, right=_RIGHT, indent="  ")
     yield from table.lines([
         (
