@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from wnv.cli.filtering import compiled_filter, tables_for
+from wnv.cli.output import ProgressBar, say, time_formatter
+from wnv.cli.results import Cells, show_rows, write_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from wnv.arrays import I64
+    from wnv.clock import TimeFormatter
+    from wnv.trace import Trace
 
 Row = Mapping[str, Any]
 """A row of a table, by name of the column."""
@@ -57,3 +63,27 @@ def time_numbers(batch: pa.RecordBatch, name: str) -> I64:
 
     numbers: I64 = batch.column(name).fill_null(NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64)
     return numbers
+
+
+def list_rows(
+    opened: Trace, bar: ProgressBar, table: str, expression: str, count: int | None, form: str, time_style: str,
+    headings: Sequence[str], right: Sequence[bool], cells: Callable[[TimeFormatter], Cells], *, raw: bool,
+) -> int:  # fmt: skip
+    """Show the rows of a derived table that a filter selects, or write them in a form for programs; how many.
+
+    The second column is the time; its heading is the clock's.
+    """
+    from wnv.sql.following import select
+
+    condition = compiled_filter(opened, expression, table, time_style)
+    with bar.shown("Following packets"):
+        tables = tables_for(opened, condition, (table,))
+    found = select(tables, table, condition, count)
+    if form != "table":
+        return write_rows(found, found.schema, form, raw=raw)
+    clock = time_formatter(opened.overview.sessions[0], time_style)
+    aligned = list(right)
+    aligned[1] = time_style in ("relative", "delta")
+    n = show_rows(found, [headings[0], clock.header, *headings[2:]], cells(clock), right=aligned)
+    say(clock.note)
+    return n

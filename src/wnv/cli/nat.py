@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wnv.cli.filtering import check_filter, compiled_filter, filter_option, tables_for
-from wnv.cli.following import confidence_text, pair_text, time_numbers
+from wnv.cli.filtering import check_filter, filter_option
+from wnv.cli.following import confidence_text, list_rows, pair_text, time_numbers
 from wnv.cli.output import (
     ProgressBar,
     cache_option,
@@ -16,13 +16,12 @@ from wnv.cli.output import (
     inventory_option,
     say,
     strict_option,
-    time_formatter,
     time_option,
     trace_argument,
     warn_of_losses,
     with_tables,
 )  # fmt: skip
-from wnv.cli.results import Cells, format_option, raw_option, show_rows, write_rows
+from wnv.cli.results import Cells, format_option, raw_option
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,20 +58,9 @@ def nat(
     check_filter(expression, "nat_sessions")
     bar = ProgressBar()
     with with_tables([trace], bar, inventory=inventory, use_cache=use_cache) as opened:
-        from wnv.sql.following import select
-
-        condition = compiled_filter(opened, expression, "nat_sessions", time_style)
-        with bar.shown("Following packets"):
-            tables = tables_for(opened, condition, ("nat_sessions",))
-        found = select(tables, "nat_sessions", condition, count)
-        if form == "table":
-            clock = time_formatter(opened.overview.sessions[0], time_style)
-            right = list(_RIGHT)
-            right[1] = time_style in ("relative", "delta")
-            n = show_rows(found, [_HEADINGS[0], clock.header, *_HEADINGS[2:]], _cells(clock), right=right)
-            say(clock.note)
-        else:
-            n = write_rows(found, found.schema, form, raw=raw)
+        n = list_rows(
+            opened, bar, "nat_sessions", expression, count, form, time_style, _HEADINGS, _RIGHT, _cells, raw=raw
+        )
         if not n:
             say("no NAT session" if not expression else "no NAT session fits")
         warn_of_losses(opened)

@@ -109,7 +109,6 @@ class Limits:
     has_filter: bool = False
     is_truncated: bool = False
     """Frames were cut so short that headers behind a carrier's can be missing."""
-    end_ns: int = NO_TIME
     has_more_hosts: bool = False
     """Several recordings: points are told apart by numbers that hosts share, so no one's silence can be stated."""
 

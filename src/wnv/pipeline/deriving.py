@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from wnv import __version__
-from wnv.clock import NO_TIME
 from wnv.decode.catalog import Catalog
 from wnv.errors import UsageError
 from wnv.etl.reader import Progress
@@ -86,10 +85,9 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
 def _stages(topology: Topology, stored: StoredTrace) -> Sequence[Stage]:
     """The stages of pass 2, in the order in which they see each stretch."""
     overview = stored.overview
-    ends = [row["last_event_ns"] for row in (one.row for one in overview.sessions) if row["last_event_ns"] is not None]
     limits = Limits(
         is_complete=overview.is_complete, why_incomplete="; ".join(overview.losses()),
-        end_ns=max(ends, default=NO_TIME), has_more_hosts=len(overview.sessions) > 1,
+        has_more_hosts=len(overview.sessions) > 1,
     )  # fmt: skip
     return (Stitcher(topology, stored.capture.points, limits=limits, build=stored.capture.build),)
 
