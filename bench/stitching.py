@@ -47,7 +47,7 @@ def stretches(scanned: Scanned) -> Iterator[Stretch]:
             n_frames = int(frame_id[-1]) + 1
         yield Stretch(
             piece=kept, event_row=piece.first_row + np.arange(len(events)),
-            session_id=np.zeros(len(events), np.int64), packets=rows,
+            session_id=np.zeros(len(events), np.int64), host=np.zeros(len(events), np.int64), packets=rows,
             observation_id=np.zeros(0 if rows is None else len(rows), np.int64), frame_id=frame_id,
             decoder=scanned.decoder,
         )  # fmt: skip
@@ -96,6 +96,7 @@ def main(path: str, sizes: list[float]) -> None:
         rows = one.events_of(builder.providers)
         builder.learn(replace(
             one, piece=one.piece.take(rows), event_row=one.event_row[rows], session_id=one.session_id[rows],
+            host=one.host[rows],
             packets=None,
         ))  # fmt: skip
     topology = builder.finish((), scanned.capture.points)

@@ -532,7 +532,8 @@ def build_overview(
     providers = census.providers(decoder)
     sessions = []
     for session_id, files in enumerate(recording.sessions):
-        sessions.append(_session(recording, census, hosts[session_id], session_id, files))
+        facts = hosts[recording.host_of_session[session_id]]
+        sessions.append(_session(recording, census, facts, session_id, files))
     names = [file.source.path.name for file in recording.files]
     return Overview(
         source=", ".join(names[:3]) + (", …" if len(names) > 3 else ""),

@@ -20,7 +20,7 @@ def of_recording(path: Path) -> tuple[Places, list[Point]]:
     with open_trace(path, use_cache=False) as trace:
         points = list(trace.stored().capture.points)
     places = Places(topology_at(path), points)
-    places.prepare(0)
+    places.prepare(0, 0)
     return places, points
 
 
@@ -30,9 +30,9 @@ def web() -> tuple[Places, list[Point]]:
 
 def test_every_point_has_a_place_of_its_name() -> None:
     places, points = web()
-    numbers = places.of_points(np.arange(len(points)), np.zeros(len(points), np.int64))
+    numbers = places.of_points(np.arange(len(points)))
     assert [places.names[one] for one in numbers.tolist()] == [point.name for point in points]
-    assert len(places.of_points(np.zeros(0, np.int64), np.zeros(0, np.int64))) == 0
+    assert len(places.of_points(np.zeros(0, np.int64))) == 0
 
 
 def test_a_nic_that_events_name_is_the_port_where_frames_were_captured() -> None:
@@ -69,7 +69,7 @@ def test_parts_of_windows_are_places() -> None:
 def test_packets_leave_the_host_by_its_physical_nic_and_end_in_a_container() -> None:
     places, points = web()
     wire = np.array([number for number, point in enumerate(points) if point.name.startswith("eth:")])
-    wire = places.of_points(wire, np.zeros(len(wire), np.int64))
+    wire = places.of_points(wire)
     assert c.WIRE in places.classes(wire, np.full(len(wire), OUT)).tolist()
     assert places.classes(np.array([-1]), np.array([OUT])).tolist() == [c.UNCLEAR]
 

@@ -16,17 +16,24 @@ class TestPoints:
 
     def test_of_two_providers_are_two_although_their_numbers_are_one(self) -> None:
         points = Points()
-        assert points.numbers("pktmon", np.array([3, 3])).tolist() == [0, 0]
-        assert points.numbers("ndiscap", np.array([3, 2, 3])).tolist() == [2, 1, 2]
+        assert points.of_host(0).numbers("pktmon", np.array([3, 3])).tolist() == [0, 0]
+        assert points.of_host(0).numbers("ndiscap", np.array([3, 2, 3])).tolist() == [2, 1, 2]
+
+    def test_of_two_hosts_are_two_although_their_adapters_have_one_number(self) -> None:
+        points = Points()
+        numbers = [points.of_host(host).numbers("ndiscap", np.array([4, 4])).tolist() for host in (0, 1, 0)]
+        assert numbers == [[0, 0], [1, 1], [0, 0]]
+        assert [(point.key, point.host) for point in points.rows] == [(("ndiscap", 4), 0), (("ndiscap", 4), 1)]
+        assert [number for number, _ in points.of_host(1)] == [1]
 
     def test_no_rows_are_no_points(self) -> None:
         points = Points()
-        assert points.numbers("pktmon", np.zeros(0, np.int64)).tolist() == []
+        assert points.of_host(0).numbers("pktmon", np.zeros(0, np.int64)).tolist() == []
         assert not points.rows
 
     def test_what_comes_beyond_the_bound_shares_one(self) -> None:
         points = Points()
-        numbers = points.numbers("pktmon", np.arange(POINTS_MAX + 3))
+        numbers = points.of_host(0).numbers("pktmon", np.arange(POINTS_MAX + 3))
         assert numbers[-4:].tolist() == [POINTS_MAX - 1, POINTS_MAX, POINTS_MAX, POINTS_MAX]
         assert len(points.rows) == POINTS_MAX + 1
         assert points.n_refused == 3

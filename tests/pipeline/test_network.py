@@ -39,12 +39,12 @@ def test_hosts_that_share_indexes_and_names_are_told_apart(tmp_path: Path) -> No
     assert topology.hosts == {0: "SRV1", 1: "SRV2"}
     nics = [(one.session_id, one.name) for one in topology.nodes if one.kind is NodeKind.PHYSICAL_NIC]
     assert nics == [(0, "NIC of SRV1"), (1, "NIC of SRV2")]
-    assert [topology.resolve_point(0, session_id=session).nic for session in (0, 1)] == ["NIC of SRV1", "NIC of SRV2"]
+    assert [topology.resolve_point(point).nic for point in (0, 1)] == ["NIC of SRV1", "NIC of SRV2"]
     assert [topology.resolve_nic(OTHER.name, session_id=session).nic for session in (0, 1)] == [
         "", "Container NIC 99999999",
     ]  # fmt: skip
-    assert [topology.expected_next(0, OUT, session_id=session).end for session in (0, 1)] == [End.WIRE, End.WIRE]
-    assert topology.expected_next(0, IN, session_id=2).end is End.UNKNOWN
+    assert [topology.expected_next(point, OUT).end for point in (0, 1)] == [End.WIRE, End.WIRE]
+    assert topology.expected_next(2, IN).end is End.UNKNOWN
 
 
 def test_the_coverage_of_a_recording(tmp_path: Path) -> None:

@@ -403,7 +403,7 @@ class TestRules:
     def test_the_length_that_packets_were_cut_at(self, tmp_path: Path, wide: bool) -> None:
         rule = ndiscap(1016, ndis_1016(0x11, 1, struct.pack("<I", 128), wide=wide))
         with Recording([record(tmp_path, [rule, layer()])], Log()) as recording:
-            assert scan(recording).packets.ndiscap.truncate_bytes == 128
+            assert scan(recording).packets.hosts[0].ndiscap.truncate_bytes == 128
 
     def test_rundown_events_that_do_not_fit_are_counted(self, tmp_path: Path) -> None:
         short = [ndiscap(1014, b"\0" * 11), ndiscap(5101, b"\1" + b"x\0"), ndiscap(1016, b"\x11\1\xff\0"),

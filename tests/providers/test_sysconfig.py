@@ -45,7 +45,7 @@ class TestHostFacts:
     def test_interfaces(self, tmp_path: Path) -> None:
         rows = [if_row(7, "Ethernet", "Intel NIC"), if_row(9, "Ethernet-WFP", "Intel NIC-WFP", b"", 1280, flags=2)]
         with wnv.open_trace(record(tmp_path, [sysconfig(0x24, row) for row in rows])) as trace:
-            found = scanned_of(trace).packets.hosts[0].interfaces
+            found = scanned_of(trace).packets.hosts[0].facts.interfaces
         assert found == {
             7: HostInterface(
                 7, "Ethernet", "Intel NIC", MAC, 1500, 10**10, is_filter=False, is_up=True, is_hardware=True
@@ -57,7 +57,7 @@ class TestHostFacts:
     def test_texts_and_addresses_may_fill_their_room(self, tmp_path: Path, mac: bytes) -> None:
         raw = if_row(7, "a" * 257, "b" * 257, mac)
         with wnv.open_trace(record(tmp_path, [sysconfig(0x24, raw)])) as trace:
-            found = scanned_of(trace).packets.hosts[0].interfaces[7]
+            found = scanned_of(trace).packets.hosts[0].facts.interfaces[7]
         assert (found.alias, found.description, found.mac) == ("a" * 257, "b" * 257, mac)
 
     @pytest.mark.parametrize("opcode", [0x20, 0x21, 0x22, 0x23, 0x25])
@@ -69,7 +69,7 @@ class TestHostFacts:
 
     def test_an_interface_cut_short_is_counted(self, tmp_path: Path) -> None:
         with wnv.open_trace(record(tmp_path, [sysconfig(0x24, if_row(7, "x", "y")[:-1])])) as trace:
-            assert scanned_of(trace).packets.hosts[0].interfaces == {}
+            assert scanned_of(trace).packets.hosts[0].facts.interfaces == {}
             assert trace.log.count(Code.RUNDOWN_INVALID) == 1
 
     def test_names_the_adapters_of_points(self, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ class TestHostFacts:
 
     def test_of_a_real_recording(self, traces_dir: Path) -> None:
         with wnv.open_trace(traces_dir / "pktmon-demikernel.etl") as trace:
-            host = scanned_of(trace).packets.hosts[0]
+            host = scanned_of(trace).packets.hosts[0].facts
         assert host.build_text.startswith("20348.")
         assert host.product.startswith("Windows Server")
         assert host.interfaces[5].alias == "Ethernet 3"

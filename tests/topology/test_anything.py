@@ -45,7 +45,7 @@ POINTS = [
 @given(st.lists(FACTS, max_size=16))
 @settings(max_examples=60, deadline=None)
 def test_anything(facts: list[Fact]) -> None:
-    topology = Builder().finish(facts, POINTS, point_sessions={number: {0, 1} for number in range(len(POINTS))})
+    topology = Builder(host_of_session=(0, 1)).finish(facts, POINTS)
     ids = {(node.session_id, node.node_id) for node in topology.nodes}
     assert len(ids) == len(topology.nodes)
     for edge in topology.edges:
@@ -59,6 +59,6 @@ def test_anything(facts: list[Fact]) -> None:
     for ts_ns in (None, ALWAYS, 2):
         assert "".join(render_tree(topology, ["one", "two"], ts_ns=ts_ns, with_guids=True, with_reasons=True))
         for point in range(len(POINTS)):
-            topology.resolve_point(point, ts_ns, session_id=1)
+            topology.resolve_point(point, ts_ns)
             for direction in (IN, OUT, NO_DIRECTION):
-                topology.expected_next(point, direction, session_id=1)
+                topology.expected_next(point, direction)

@@ -18,7 +18,7 @@ def _moving() -> Topology:
     return Topology(
         places=PLACES, n_points=2,
         spans=[[(ALWAYS, 0)], [(ALWAYS, 1)], [(ALWAYS, 1), (100, 2), (200, 3)], [(ALWAYS, 2), (150, 3)]],
-        point_codes_by_key={(0, 0): 1, (0, 1): 2}, nic_codes_by_name={(0, "nic"): 3},
+        code_of_point={0: 1, 1: 2}, nic_codes_by_name={(0, "nic"): 3},
     )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ class TestPlaces:
     def test_what_is_not_known_is_nowhere(self) -> None:
         topology = _moving()
         assert topology.resolve_point(7) == topology.resolve_nic("other") == NOWHERE
-        assert topology.resolve_point(0, session_id=1) == NOWHERE
+        assert topology.resolve_nic("nic", session_id=1) == NOWHERE
 
     @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300)), max_size=40))
     def test_columns_say_the_same_as_single_lookups(self, asked: list[tuple[int, int]]) -> None:

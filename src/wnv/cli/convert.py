@@ -120,7 +120,7 @@ def convert(
 
 def _followed(trace: Trace, bar: ProgressBar, *, choose: bool) -> Followed | None:
     """What journeys say of sightings; None of a recording without packets, or of several hosts at once."""
-    if not trace.overview.n_packets or not trace.scanned().capture.is_one_boot:
+    if not trace.overview.n_packets or trace.scanned().capture.n_hosts > 1:
         return None
     from wnv.pipeline.following import follow_sightings
 

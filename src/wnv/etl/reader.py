@@ -197,6 +197,19 @@ class Recording:
         return of_buffer
 
     @property
+    def host_of_session(self) -> list[int]:
+        """Number of the host of each session, in order of first appearance. A host that was started anew is another."""
+        firsts: list[int] = []
+        hosts = []
+        for files in self.sessions:
+            header = self.files[files[0]].header
+            same = (host for host, first in enumerate(firsts) if self.files[first].header.same_host(header))
+            hosts.append(next(same, len(firsts)))
+            if hosts[-1] == len(firsts):
+                firsts.append(files[0])
+        return hosts
+
+    @property
     def n_bytes(self) -> int:
         return sum(file.source.size for file in self.files)
 

@@ -113,6 +113,10 @@ class SessionHeader:
     def same_boot(self, other: SessionHeader) -> bool:
         return abs(self.boot_filetime - other.boot_filetime) <= _SAME_BOOT
 
+    def same_host(self, other: SessionHeader) -> bool:
+        """Whether two files were made on one host since it was started: one boot, of one Windows."""
+        return self.same_boot(other) and self.build == other.build
+
     def shares_clock(self, other: SessionHeader) -> bool:
         """Whether raw ticks of both can be compared (section 10): one boot, QPC at one rate."""
         return self.clock_type == other.clock_type == 1 and self.perf_freq == other.perf_freq and self.same_boot(other)

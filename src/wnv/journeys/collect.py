@@ -174,10 +174,11 @@ class Collector:
 
     def collect(self, stretch: Stretch) -> Iterator[Sighted]:
         """All sightings of a stretch, in order of events, some thousands at a time."""
-        for session in np.unique(stretch.session_id).tolist():
+        sessions, at = np.unique(stretch.session_id, return_index=True)
+        for session, host in zip(sessions.tolist(), stretch.host[at].tolist(), strict=True):
             if session not in self._sessions_seen:
                 self._sessions_seen.add(session)
-                self._places.prepare(session)
+                self._places.prepare(session, host)
         self._note_filters(stretch)
         rows = _Rows(stretch)
         for first in range(0, len(stretch), _EVENTS_AT_ONCE):
@@ -204,7 +205,7 @@ class Collector:
         sights = empty_sights(n)
         session = stretch.session_id[event]
         self._fill_events(sights, stretch, event)
-        sights[c.PLACE] = self._places.of_points(packets.point, session)
+        sights[c.PLACE] = self._places.of_points(packets.point)
         sights[c.DIR] = packets.direction
         sights[c.FRAME_ID] = stretch.frame_id[mine]
         ingress = self._places.ingress_of(packets.point)

@@ -37,8 +37,10 @@ class Places:
         self.following: I64 = np.full((4 * 64, NEXT_MAX), -1, np.int64)
         """For each place and direction (place × 4 + direction): where a packet must be seen next, one of them; -1 = no
         more. Nothing at all where the way may end, or is not known."""
-        self._of_points: I64 = np.zeros((0, len(points)), np.int64)
-        """The place of each point, by recording."""
+        self._of_points: I64 = np.full(len(points), -1, np.int64)
+        """The place of each point."""
+        self._host_of: dict[int, int] = {}
+        """Of the recordings that are prepared."""
         self._port_of_nic: dict[tuple[int, str], int] = {}
         self._ports: set[int] = set()
         self._port_of_name: dict[tuple[int, str], int] = {}
@@ -53,51 +55,51 @@ class Places:
     def __len__(self) -> int:
         return len(self.names)
 
-    def of_points(self, point: I64, session: I64) -> I64:
+    def of_points(self, point: I64) -> I64:
         """The place of each sighting at a capture point."""
-        if not len(point):
-            return np.zeros(0, np.int64)
-        places: I64 = self._of_points[session, point]
+        places: I64 = self._of_points[point]
         return places
 
-    def _of_point(self, number: int, session: int) -> int:
-        key = ("point", number, session)
+    def _of_point(self, number: int) -> int:
+        key = ("point", number)
         known = self._numbers.get(key)
         if known is not None:
             return known
         point = self._points[number]
-        place = self._topology.resolve_point(number, session_id=session)
+        place = self._topology.resolve_point(number)
         is_port = point.key[0] == "ndiscap.port"
         if is_port:
             self._ports.add(len(self.names))
         row = self._add(key, point.name, str(point.kind), place, point.kind)
         nic = point.details.get("nic")
         if is_port and isinstance(nic, str):
-            self._port_of_nic.setdefault((session, nic.strip("{}").lower()), row)
-            self._port_of_name.setdefault((session, str(point.details.get("port", "")).strip("{}").lower()), row)
+            self._port_of_nic.setdefault((point.host, nic.strip("{}").lower()), row)
+            self._port_of_name.setdefault((point.host, str(point.details.get("port", "")).strip("{}").lower()), row)
         return row
 
-    def prepare(self, session: int) -> None:
-        """Give every point its place, so that NICs named by events find their ports, and what follows a place its own.
-
-        A point can only be of one recording, but its number does not say of which.
-        """
-        rows = [self._of_point(number, session) for number in range(len(self._points))]
-        if session >= len(self._of_points):
-            more = np.full((session + 1 - len(self._of_points), len(self._points)), -1, np.int64)
-            self._of_points = np.concatenate([self._of_points, more])
-        self._of_points[session] = rows
-        for number, row in enumerate(rows):
+    def prepare(self, session: int, host: int) -> None:
+        """Give every point of a host its place, so that NICs named by events find their ports, and what follows a
+        place its own. `session` is one of the host's; others of the same host have the same places."""
+        is_known = host in self._host_of.values()
+        self._host_of[session] = host
+        if is_known:
+            return
+        numbers = [number for number, point in enumerate(self._points) if point.host == host]
+        for number in numbers:
+            self._of_points[number] = self._of_point(number)
+        for number in numbers:
             for direction in (IN, OUT):
-                self._expect(row, direction, self._topology.expected_next(number, direction, session_id=session), rows)
+                self._expect(number, direction, self._topology.expected_next(number, direction))
 
-    def _expect(self, row: int, direction: int, expected: Expectation, rows: list[int]) -> None:
+    def _expect(self, number: int, direction: int, expected: Expectation) -> None:
+        rows = self._of_points
+        row = int(rows[number])
         if row < 0:
             return
         is_port = row in self._ports
         column = self.matrix[:, row]
         if expected.end is End.NONE and expected.points:
-            codes = [rows[point] * 4 + way for point, way in expected.points[:NEXT_MAX] if rows[point] >= 0]
+            codes = [int(rows[point]) * 4 + way for point, way in expected.points[:NEXT_MAX] if rows[point] >= 0]
             if len(expected.points) <= NEXT_MAX and len(codes) == len(expected.points):
                 self.following[row * 4 + direction, : len(codes)] = codes
             if not is_port and column[c.CLASS_NONE + direction] in (c.EXIT, c.WIRE):
@@ -109,12 +111,12 @@ class Places:
 
     def of_nic(self, name: str, friendly: str, switch: str, session: int) -> int:
         """The place of a NIC that a VmSwitch event names: its port, where frames were captured there."""
-        low = name.strip("{}").lower()
-        key = ("nic", low, switch.lower(), session)
+        low, host = name.strip("{}").lower(), self._host_of[session]
+        key = ("nic", low, switch.lower(), host)
         known = self._numbers.get(key)
         if known is not None:
             return known
-        at_port = self._port_of_nic.get((session, low))
+        at_port = self._port_of_nic.get((host, low))
         if at_port is not None:
             self._numbers[key] = at_port
             return at_port
@@ -133,11 +135,11 @@ class Places:
 
     def of_port(self, name: str, friendly: str, session: int) -> int:
         """The place of a switch port that an event names."""
-        low = name.strip("{}").lower()
-        known = self._port_of_name.get((session, low))
+        low, host = name.strip("{}").lower(), self._host_of[session]
+        known = self._port_of_name.get((host, low))
         if known is not None or not low:
             return -1 if known is None else known
-        key = ("port", low, session)
+        key = ("port", low, host)
         if key in self._numbers:
             return self._numbers[key]
         place = self._topology.resolve_nic(name, session_id=session)
@@ -145,7 +147,7 @@ class Places:
 
     def of_part(self, name: str, kind: str, session: int) -> int:
         """The place of a part of Windows that states what it did with packets: WinNat, TCP/IP, WFP."""
-        key = ("part", name, session)
+        key = ("part", name, self._host_of[session])
         known = self._numbers.get(key)
         return self._add(key, name, kind, NOWHERE, None) if known is None else known
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -23,7 +24,7 @@ IN, OUT, NO_DIRECTION = 1, 2, 0
 
 
 PointKey = tuple[str, int]
-"""Provider (or a kind of point of it) and a number of its own."""
+"""Provider (or a kind of point of it) and a number of its own; hosts have the same ones."""
 OVERFLOW: PointKey = ("", 0)
 
 
@@ -57,6 +58,8 @@ class Point:
     mac: bytes | None = None
     ipv4: tuple[bytes, ...] = ()
     ipv6: tuple[bytes, ...] = ()
+    host: int = 0
+    """Number of the host it is on: numbers of adapters and ports are unique only within one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +75,48 @@ class Points:
 
     def __init__(self) -> None:
         self.rows: list[Point] = []
-        self._number: dict[PointKey, int] = {}
+        self._number: dict[tuple[int, PointKey], int] = {}
         self.n_refused = 0
         """Keys that came after `POINTS_MAX`."""
 
-    def number(self, key: PointKey) -> int:
-        number = self._number.get(key)
+    def number(self, key: PointKey, host: int = 0) -> int:
+        number = self._number.get((host, key))
         if number is None:
             if len(self.rows) >= POINTS_MAX:
                 self.n_refused += 1
                 key = OVERFLOW
-                number = self._number.get(key)
+                number = self._number.get((host, key))
                 if number is not None:
                     return number
-            number = self._number[key] = len(self.rows)
-            self.rows.append(_beyond() if key == OVERFLOW else Point(key))
+            number = self._number[host, key] = len(self.rows)
+            self.rows.append(_beyond(host) if key == OVERFLOW else Point(key, host=host))
         return number
+
+    def of_host(self, host: int) -> HostPoints:
+        """Those of one host."""
+        return HostPoints(self, host)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPoints:
+    """The points of one host, for who reads what that host recorded."""
+
+    points: Points
+    host: int = 0
 
     def numbers(self, provider: str, keys: I64) -> I32:
         """Numbers for integer keys of one provider, row by row."""
         distinct, inverse = np.unique(keys, return_inverse=True)
-        known = np.array([self.number((provider, key)) for key in distinct.tolist()], np.int32)
+        known = np.array([self.points.number((provider, key), self.host) for key in distinct.tolist()], np.int32)
         return known[inverse] if len(known) else np.zeros(0, np.int32)
 
+    def __iter__(self) -> Iterator[tuple[int, Point]]:
+        """Number and point."""
+        return ((number, one) for number, one in enumerate(self.points.rows) if one.host == self.host)
 
-def _beyond() -> Point:
-    return Point(OVERFLOW, "other", description=f"all points beyond the first {POINTS_MAX:,}")
+
+def _beyond(host: int) -> Point:
+    return Point(OVERFLOW, "other", description=f"all points beyond the first {POINTS_MAX:,}", host=host)
 
 
 def unique_names(wanted: list[str]) -> list[str]:

@@ -66,7 +66,7 @@ def convert_to_pcapng(
     """Write the packets to `out` (`-` = standard output). Raises `WnvError` if there are none."""
     overview, facts = source.overview, source.capture
     points = facts.points
-    if not facts.is_one_boot:
+    if facts.n_hosts > 1:
         raise UsageError(
             "these are recordings of different hosts, or of different boots of one: their interfaces are not the same",
             advice="Convert them one by one.",

@@ -87,7 +87,7 @@ def _with_host(scanned: Scanned, inventory: Inventory | None) -> Overview:
     """What the recording holds, with the name of its host, which the inventory alone knows."""
     overview, log = scanned.overview, scanned.recording.log
     host = host_name(parse_inventory(inventory.content, log)) if inventory is not None else ""
-    if not host or not scanned.capture.is_one_boot:
+    if not host or scanned.capture.n_hosts > 1:
         return overview
     sessions = [replace(one, row={**one.row, "host": host}) for one in overview.sessions]
     return replace(overview, sessions=sessions)

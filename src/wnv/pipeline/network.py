@@ -32,7 +32,8 @@ _TOLD_BY = ("eth_src", "eth_dst", "ip_src", "ip_dst", "ip_id", "sport", "dport",
 def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
     """The virtual network; what cannot be read, or is too much, goes to `log`."""
     log = Log() if log is None else log
-    builder = Builder(log)
+    hosts = stored.capture.host_of_session
+    builder = Builder(log, hosts)
     for stretch in stored.stretches_of(builder.providers, builder.event_ids):
         builder.learn(stretch)
     content = stored.folder.inventory()
@@ -40,14 +41,15 @@ def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
     of_session = _of_sessions(stored, inventory)
 
     def facts() -> Iterator[Fact]:
-        told: list[int] = []  # what one inventory has wrong is said once
+        told: list[tuple[int, int]] = []  # what one inventory has wrong is said once
         for session_id, one in of_session.items():
-            yield from inventory_facts(one, session_id, None if id(one) in told else log)
-            told.append(id(one))
+            if (hosts[session_id], id(one)) not in told:
+                known = any(id(one) == other for _, other in told)
+                yield from inventory_facts(one, hosts.index(hosts[session_id]), None if known else log)
+                told.append((hosts[session_id], id(one)))
 
     topology = builder.finish(
         facts(), stored.capture.points,
-        point_sessions=_point_sessions(stored) if len(stored.overview.sessions) > 1 else None,
         inventory_name=str(stored.folder.meta.get("inventory") or "") if of_session else "",
         passed=_passed(stored),
     )  # fmt: skip
@@ -70,7 +72,8 @@ def _of_sessions(stored: StoredTrace, inventory: Object) -> dict[int, Object]:
     }
     if found or len(files) > 1:
         return found
-    return dict.fromkeys(range(len(rows) if stored.capture.is_one_boot else 1), inventory)
+    hosts = stored.capture.host_of_session
+    return dict.fromkeys((session for session, host in enumerate(hosts) if host == hosts[0]), inventory)
 
 
 def _stems(source: str) -> set[str]:
@@ -95,9 +98,11 @@ def _passed(stored: StoredTrace) -> Passing | None:
     of_frame = np.zeros(int(frame_id.max()) + 1 if len(frame_id) else 0, np.int64)
     of_frame[frames["frame_id"].to_numpy()] = code.reshape(-1)
     direction = pc.index_in(rows["direction"], pa.array(["in", "out"])).fill_null(-1).to_numpy() + 1
+    hosts = stored.capture.host_of_session
+    first = np.array([hosts.index(host) for host in hosts], np.int64)
     return passing(
         Sightings(
-            rows["session_id"].to_numpy().astype(np.int64), rows["ts_ns"].cast(pa.int64()).fill_null(0).to_numpy(),
+            first[rows["session_id"].to_numpy()], rows["ts_ns"].cast(pa.int64()).fill_null(0).to_numpy(),
             rows["event_row"].to_numpy().astype(np.int64), rows["point_id"].to_numpy().astype(np.int64),
             direction.astype(np.int64), of_frame[frame_id],
         ), points,
@@ -109,15 +114,6 @@ def _codes(column: pa.ChunkedArray) -> I64:
     encoded = column.combine_chunks().dictionary_encode()
     codes: I64 = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return codes
-
-
-def _point_sessions(stored: StoredTrace) -> dict[int, set[int]]:
-    """In which sessions each point saw packets."""
-    found: dict[int, set[int]] = {}
-    pairs = stored.dataset(OBSERVATIONS.name).to_table(["point_id", "session_id"]).group_by(["point_id", "session_id"])
-    for row in pairs.aggregate([]).to_pylist():
-        found.setdefault(row["point_id"], set()).add(row["session_id"])
-    return found
 
 
 def coverage(opened: Opened, topology: Topology) -> Coverage:

@@ -33,10 +33,29 @@ class CaptureFacts:
     """Sightings that no capture file can carry."""
     remarks: list[str]
     """What `Fragments.remark` counts in."""
-    build: int
     windows: str
-    is_one_boot: bool
-    """Whether all files are of one boot of one host, so that its interfaces are the same."""
+    host_of_session: list[int]
+    """Number of the host of each session: sessions of one boot share it, and with it adapters and points."""
+    builds: list[int]
+    """Windows' build, of each host."""
+
+    @property
+    def build(self) -> int:
+        """That of the first host."""
+        return self.builds[0]
+
+    @property
+    def n_hosts(self) -> int:
+        return len(self.builds)
+
+    def is_consistent(self, n_sessions: int) -> bool:
+        """Whether it can be of a recording of so many sessions: it may have been read from anywhere."""
+        hosts = range(self.n_hosts)
+        return (
+            len(self.host_of_session) == n_sessions
+            and set(self.host_of_session) == set(hosts)
+            and all(point.host in hosts for point in self.points)
+        )
 
     def counts(self) -> dict[Channel, int]:
         return {Channel(point, link): n for point, link, n in self.channels}
@@ -79,13 +98,15 @@ class Scanned:
 
     @property
     def capture(self) -> CaptureFacts:
-        header = self.recording.files[0].header
+        recording = self.recording
+        header, hosts = recording.files[0].header, recording.host_of_session
+        firsts = [recording.files[recording.sessions[hosts.index(host)][0]] for host in range(max(hosts) + 1)]
         return CaptureFacts(
             points=self.packets.points.rows,
             channels=[(one.point, one.link_type, n) for one, n in self.packets.n_sightings.items()],
-            n_other_link=self.packets.n_other_link, remarks=self.packets.ndiscap.remarks, build=header.build,
+            n_other_link=self.packets.n_other_link, remarks=list(self.packets.remarks),
             windows=windows_version(header.build, header.os_major, header.os_minor),
-            is_one_boot=all(file.header.same_boot(header) for file in self.recording.files),
+            host_of_session=hosts, builds=[one.header.build for one in firsts],
         )  # fmt: skip
 
     @property
@@ -139,7 +160,10 @@ def scan(
     piece_bytes = slice_bytes if tally is None else min(CACHED_SLICE_BYTES, slice_bytes)
     recording.scan(visit, progress, slice_bytes=piece_bytes, tally=tally)
     packets.name_points()
-    overview = build_overview(recording, census, packets.hosts, count_points(packets), packets.n_without_bytes, decoder)
+    overview = build_overview(
+        recording, census, [host.facts for host in packets.hosts], count_points(packets), packets.n_without_bytes,
+        decoder,
+    )  # fmt: skip
     return Scanned(recording, packets, decoder, overview, catalog, slice_bytes)
 
 

@@ -45,6 +45,9 @@ class StoredTrace:
         self.capture = from_json(CaptureFacts, self.folder.meta.get("capture"), place)
         if not self.overview.sessions or any(one.row.keys() != set(SESSION.names) for one in self.overview.sessions):
             raise WnvError(f"{place} is not what wnv writes there", advice="Import the recording again.")
+        if not self.capture.is_consistent(len(self.overview.sessions)):
+            raise contradiction()
+        self._host_of_session: I64 = np.array(self.capture.host_of_session, np.int64)
         self._guids = Guids()
 
     def check(self) -> None:
@@ -128,8 +131,16 @@ class StoredTrace:
     def _stretch(self, found: Read) -> Stretch:
         return Stretch(
             piece=found.stored.piece, event_row=found.stored.event_row, session_id=found.stored.session_id,
-            packets=found.packets, observation_id=found.observation_id, frame_id=found.frame_id, decoder=self.decoder,
+            host=self._hosts(found.stored.session_id), packets=found.packets, observation_id=found.observation_id,
+            frame_id=found.frame_id, decoder=self.decoder,
         )  # fmt: skip
+
+    def _hosts(self, session_id: I64) -> I64:
+        """The host of each session."""
+        if len(session_id) and not 0 <= int(session_id.min()) <= int(session_id.max()) < len(self._host_of_session):
+            raise contradiction()
+        hosts: I64 = self._host_of_session[session_id]
+        return hosts
 
     def _read(
         self, wanted: Wanted | None = None, *, progress: Progress | None = None, packets: bool = True

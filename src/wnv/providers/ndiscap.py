@@ -24,9 +24,9 @@ from wnv.packets.points import (
     LINK_WIFI,
     NO_DIRECTION,
     OUT,
+    HostPoints,
     Point,
     PointKind,
-    Points,
 )  # fmt: skip
 from wnv.providers.reading import Sightings, mix, payload, read_u32, refuse, wide_text
 
@@ -102,7 +102,8 @@ class Ndiscap:
     guid = GUID
     packet_ids = frozenset({FRAGMENT, SWITCH_FRAGMENT})
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: HostPoints, remarks: dict[str, int] | None = None) -> None:
+        """`remarks`: numbers of those made so far, which hosts share."""
         self._points = points
         self._ports = RangeNumbers()
         self._parsed_ports: list[_Port] = []
@@ -110,8 +111,7 @@ class Ndiscap:
         self._settled: dict[int, int] = {}
         self._sources: dict[int, str] = {}
         self._layers: dict[tuple[int, int], str] = {}
-        self._remarks: dict[str, int] = {}
-        self.remarks: list[str] = []
+        self._remarks = {} if remarks is None else remarks
         self.truncate_bytes: int | None = None
         """The packet length that a capture rule asked for; None if no rule says."""
 
@@ -159,8 +159,8 @@ class Ndiscap:
                 return True
         return False
 
-    def name_points(self, points: Points, link_types: dict[int, int]) -> None:
-        for number, point in enumerate(points.rows):
+    def name_points(self, link_types: dict[int, int]) -> None:
+        for number, point in self._points:
             match point.key:
                 case ("ndiscap", int(key)):
                     self._name_layer(
@@ -399,10 +399,7 @@ class Ndiscap:
             fragments.remark[target] = numbers[inverse]
 
     def _remark(self, text: str) -> int:
-        number = self._remarks.setdefault(text, len(self.remarks))
-        if number == len(self.remarks):
-            self.remarks.append(text)
-        return number
+        return self._remarks.setdefault(text, len(self._remarks))
 
 
 def _radio_text(raw: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,20 @@ _MAC_BYTES = 6
 _ADAPTER_DETAILS = ("miniport_if_index", "MiniportIfIndex", "if_index", "IfIndex")
 
 
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """What reads the packets of one host. What one host says of its adapters and ports holds for no other."""
+
+    ndiscap: Ndiscap
+    pktmon: Pktmon
+    ras: Ras
+    facts: HostFacts
+
+    @property
+    def providers(self) -> tuple[PacketProvider, ...]:
+        return self.ndiscap, self.pktmon, self.ras
+
+
 class PacketReader:
     """The packet providers of one recording, through both passes.
 
@@ -45,12 +59,15 @@ class PacketReader:
         log = recording.log
         self._log = log
         self.points = Points()
-        self._session_of_buffer = recording.session_of_buffer
-        self.hosts = [HostFacts() for _ in recording.sessions]
-        self.ndiscap = Ndiscap(self.points)
-        self.pktmon = Pktmon(self.points)
-        self._providers: tuple[PacketProvider, ...] = (self.ndiscap, self.pktmon, Ras(self.points))
-        self._joiners: dict[str, FrameJoiner] = {}
+        self.remarks: dict[str, int] = {}
+        """What `Fragments.remark` counts in."""
+        host_of_session = np.array(recording.host_of_session, np.int64)
+        self._host_of_buffer: I64 = host_of_session[recording.session_of_buffer]
+        self.hosts = [
+            _Host(Ndiscap(points, self.remarks), Pktmon(points), Ras(points), HostFacts())
+            for points in map(self.points.of_host, range(int(host_of_session.max()) + 1))
+        ]
+        self._joiners: dict[tuple[int, str], FrameJoiner] = {}
         self._is_plain = True
         self._plain: PlainPackets | None = None
         self._is_first_pass_2 = True
@@ -61,7 +78,7 @@ class PacketReader:
 
     def learn(self, piece: Slice) -> None:
         """Pass 1: names, and how many sightings each point has by link type."""
-        for provider, events_rows in self._by_provider(piece):
+        for _, provider, events_rows in self._by_provider(piece):
             events = piece.events.select(events_rows)
             provider.learn(events, self._log)
             self._is_plain &= not np.isin(events.event_id, list(_JOINED_IDS.get(provider.guid, ()))).any()
@@ -71,9 +88,8 @@ class PacketReader:
                 self._is_plain &= not (found.fragments.link_type == LINK_WIFI).any()
         rows = self._rows_of(piece, SYSCONFIG)
         if rows is not None:
-            session_of_row = self._session_of_buffer[piece.events.buffer[rows]]
-            for session in np.unique(session_of_row).tolist():
-                self.hosts[session].learn(piece.events.select(rows[session_of_row == session]), self._log)
+            for host, mine in self._by_host(piece, rows):
+                self.hosts[host].facts.learn(piece.events.select(mine), self._log)
 
     def _count(self, found: Sightings) -> None:
         self.n_without_bytes += found.n_without_bytes
@@ -98,14 +114,14 @@ class PacketReader:
     @property
     def n_known(self) -> tuple[int, int, bool]:
         """Changes when `plain_packets` would."""
-        return len(self.points.rows), self.ndiscap.n_ports, self._is_plain
+        return len(self.points.rows), sum(host.ndiscap.n_ports for host in self.hosts), self._is_plain
 
     def plain_packets(self) -> PlainPackets | None:
         """A reader of the usual packets at the points known so far; None in a recording where a packet can be spread
-        over several events, and where compiled code is not loaded."""
-        if not self._is_plain or not has_compiled() or not self.points.rows:
+        over several events, in one of several hosts, and where compiled code is not loaded."""
+        if not self._is_plain or not has_compiled() or not self.points.rows or len(self.hosts) > 1:
             return None
-        return PlainPackets(self.points, self.ndiscap, self.pktmon)
+        return PlainPackets(self.points, self.hosts[0].ndiscap, self.hosts[0].pktmon)
 
     def name_points(self) -> None:
         """Give every point its names, once all rundown events were seen."""
@@ -113,8 +129,9 @@ class PacketReader:
         self._log.record(Code.FRAME_LINK_TYPE_UNKNOWN, count=self.n_other_link)
         self._log.record(Code.POINTS_LIMIT, count=self.points.n_refused)
         link_types = self.link_types()
-        for provider in self._providers:
-            provider.name_points(self.points, link_types)
+        for host in self.hosts:
+            for provider in host.providers:
+                provider.name_points(link_types)
         for point in self.points.rows:
             self._name_adapter(point)
         for point, name in zip(self.points.rows, unique_names([p.name for p in self.points.rows]), strict=True):
@@ -123,7 +140,8 @@ class PacketReader:
     def _name_adapter(self, point: Point) -> None:
         """The name that Windows shows for the adapter the point is on; a filter's own is the adapter's with more."""
         indexes = (point.details.get(name) for name in _ADAPTER_DETAILS)
-        known = (host.interfaces.get(index) for index in indexes if isinstance(index, int) for host in self.hosts)
+        interfaces = self.hosts[point.host].facts.interfaces
+        known = (interfaces.get(index) for index in indexes if isinstance(index, int))
         adapter = next((one for one in known if one is not None and one.alias), None)
         if adapter is not None:
             point.details.setdefault("nic", adapter.alias)
@@ -145,7 +163,7 @@ class PacketReader:
         """Start pass 2, which may be run several times: what does not fit together is recorded once."""
         log = self._log if self._is_first_pass_2 else Log()
         self._is_first_pass_2 = False
-        self._joiners = {provider.guid: FrameJoiner(log) for provider in self._providers}
+        self._joiners = {(host, guid): FrameJoiner(log) for host in range(len(self.hosts)) for guid in self.guids}
         self._plain = self.plain_packets()
 
     @property
@@ -166,8 +184,8 @@ class PacketReader:
     def packets(self, piece: Slice) -> PacketRows | None:
         """Pass 2: the sightings of whole packets in a slice, in order of time; None where there are none."""
         parts = [
-            self._whole(provider.guid, found, rows, piece)
-            for provider, rows in self._by_provider(piece)
+            self._whole(self._joiners[host, provider.guid], found, rows, piece)
+            for host, provider, rows in self._by_provider(piece)
             for found in provider.read(piece.events.select(rows), None)
         ]
         parts = [part for part in parts if len(part)]
@@ -179,9 +197,10 @@ class PacketReader:
             return together
         return together.take(order)
 
-    def _whole(self, guid: str, found: Sightings, rows: I64, piece: Slice) -> PacketRows:
+    @staticmethod
+    def _whole(joiner: FrameJoiner, found: Sightings, rows: I64, piece: Slice) -> PacketRows:
         """Join fragments, and put what is known of frame, event and point side by side."""
-        frames = self._joiners[guid].join(found.fragments, found.data)
+        frames = joiner.join(found.fragments, found.data)
         frame_of = np.full(len(found.fragments), -1, np.int64)
         frame_of[frames.fragment] = np.arange(len(frames))
         frame = frame_of[found.observations.fragment]
@@ -205,11 +224,22 @@ class PacketReader:
         for joiner in self._joiners.values():
             joiner.finish()
 
-    def _by_provider(self, piece: Slice) -> Iterator[tuple[PacketProvider, I64]]:
-        for provider in self._providers:
+    def _by_provider(self, piece: Slice) -> Iterator[tuple[int, PacketProvider, I64]]:
+        """Number of the host, who reads a provider there, and the rows of its events in the slice."""
+        for number, provider in enumerate(self.hosts[0].providers):
             rows = self._rows_of(piece, provider.guid)
             if rows is not None:
-                yield provider, rows
+                for host, mine in self._by_host(piece, rows):
+                    yield host, self.hosts[host].providers[number], mine
+
+    def _by_host(self, piece: Slice, rows: I64) -> Iterator[tuple[int, I64]]:
+        """The rows of each host that has some."""
+        if len(self.hosts) == 1:
+            yield 0, rows
+            return
+        host_of_row = self._host_of_buffer[piece.events.buffer[rows]]
+        for host in np.unique(host_of_row).tolist():
+            yield host, rows[host_of_row == host]
 
     @staticmethod
     def _rows_of(piece: Slice, guid: str) -> I64 | None:

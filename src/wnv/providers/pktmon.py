@@ -23,9 +23,9 @@ from wnv.packets.points import (
     LINK_WIFI,
     NO_DIRECTION,
     OUT,
+    HostPoints,
     Point,
     PointKind,
-    Points,
 )  # fmt: skip
 from wnv.providers import words
 from wnv.providers.reading import Sightings, payload, refuse, wide_text
@@ -118,7 +118,7 @@ class Pktmon:
     guid = GUID
     packet_ids = frozenset({*FRAME_IDS, *PAYLOAD_IPV4_IDS, *PAYLOAD_IPV6_IDS})
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: HostPoints) -> None:
         self._points = points
         self.components: dict[int, Component] = {}
         self._late_infos: Rows | None = None
@@ -206,8 +206,8 @@ class Pktmon:
         self._component(int.from_bytes(raw[:2], "little")).edges[int.from_bytes(raw[at : at + 2], "little")] = name
         return True
 
-    def name_points(self, points: Points, link_types: dict[int, int]) -> None:
-        for point in points.rows:
+    def name_points(self, link_types: dict[int, int]) -> None:
+        for _, point in self._points:
             match point.key:
                 case ("pktmon", int(key)):
                     self._name(point, key >> 16, key & 0xFFFF)

@@ -9,7 +9,7 @@ from wnv.diagnostics import Log
 from wnv.etl.events import Events
 from wnv.packets.frames import Fragments, Observations
 from wnv.packets.numbering import RangeNumbers
-from wnv.packets.points import IN, LINK_ETHERNET, OUT, PointKind, Points
+from wnv.packets.points import IN, LINK_ETHERNET, OUT, HostPoints, PointKind
 from wnv.providers.reading import Sightings, read_u32, refuse, wide_text
 
 GUID = "d84521f7-2235-4237-a7c0-14e3a9676286"
@@ -23,15 +23,15 @@ class Ras:
     guid = GUID
     packet_ids = frozenset({SEND, RECEIVE})
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: HostPoints) -> None:
         self._points = points
         self._owners = RangeNumbers()
 
     def learn(self, events: Events, log: Log) -> None:
         """Nothing: every event names its connection."""
 
-    def name_points(self, points: Points, link_types: dict[int, int]) -> None:
-        for point in points.rows:
+    def name_points(self, link_types: dict[int, int]) -> None:
+        for _, point in self._points:
             match point.key:
                 case ("ras", int(number)):
                     raw = self._owners[number] if number < len(self._owners) else b""

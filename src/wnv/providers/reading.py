@@ -11,7 +11,6 @@ from wnv.arrays import BOOL, I64, U8, U16, U32, U64, read_rows
 from wnv.diagnostics import Code, Log
 from wnv.etl.events import Events
 from wnv.packets.frames import Fragments, Observations
-from wnv.packets.points import Points
 
 _U32 = np.dtype("V4")
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -30,7 +29,7 @@ class Sightings:
 
 
 class PacketProvider(Protocol):
-    """Reads the packets of one Windows provider. `events` are those of the provider alone, in their order."""
+    """Reads the packets of one Windows provider on one host. `events` are those of both alone, in their order."""
 
     guid: str
     packet_ids: frozenset[int]
@@ -42,8 +41,8 @@ class PacketProvider(Protocol):
     def read(self, events: Events, log: Log | None) -> list[Sightings]:
         """The packets in `events`; damage is recorded where `log` is given."""
 
-    def name_points(self, points: Points, link_types: dict[int, int]) -> None:
-        """Fill in what is known of this provider's points; `link_types`: the commonest of each point."""
+    def name_points(self, link_types: dict[int, int]) -> None:
+        """Fill in what is known of its points; `link_types`: the commonest of each point."""
 
 
 def read_u32(data: U8, at: I64, end: I64) -> I64:

@@ -74,6 +74,8 @@ class Stretch:
     """`event_row` of each event of `piece`: consecutive only in pass 2."""
     session_id: I64
     """Of each event."""
+    host: I64
+    """Number of the host that logged each event (see `Point.host`): sessions of one boot share it."""
     packets: PacketRows | None
     """Sightings with bytes, by `event_row`; None in pass 1, and where there are none."""
     observation_id: I64

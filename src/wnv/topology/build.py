@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from wnv.arrays import I64
 from wnv.diagnostics import Code, Log
 from wnv.packets.points import Point
 from wnv.providers.facts import Fact, Thing
@@ -29,14 +32,17 @@ class Builder:
     event_ids = EVENT_IDS
     """Of these providers, it reads only events with these ids."""
 
-    def __init__(self, log: Log | None = None) -> None:
+    def __init__(self, log: Log | None = None, host_of_session: Sequence[int] = (0,)) -> None:
+        """`host_of_session`: number of the host of each session; what its sessions say is about the same things."""
         self.log = Log() if log is None else log
+        self._first_of_host = [host_of_session.index(host) for host in sorted(set(host_of_session))]
+        self._first_sessions: I64 = np.array([self._first_of_host[host] for host in host_of_session], np.int64)
         self._things = Things()
         self._reader = FactReader(self.log)
 
     def learn(self, stretch: Stretch) -> None:
         """Take the next stretch."""
-        for fact in self._reader.read(stretch):
+        for fact in self._reader.read(replace(stretch, session_id=self._first_sessions[stretch.session_id])):
             self._things.add(fact)
 
     def finish(
@@ -44,19 +50,19 @@ class Builder:
         inventory: Iterable[Fact] = (),
         points: Sequence[Point] = (),
         *,
-        point_sessions: Mapping[int, Collection[int]] | None = None,
         inventory_name: str = "",
         passed: Passing | None = None,
     ) -> Topology:
         """The topology; `points` are those of the recording, `inventory` what an inventory says (see `inventory`).
 
-        `point_sessions`: in which sessions each point saw packets, since points are numbered over all of them; None =
-        there is one session. `passed`: what packets say of adapters (see `passing`).
+        `passed`: what packets say of adapters (see `passing`). The session of both is the first of their host.
         """
         things = self._things
         for fact in (*self._reader.rest(), *inventory):
             things.add(fact)
-        self._add_points(points, point_sessions)
+        for number, point in enumerate(points):
+            for fact in point_facts(point, number):
+                things.add(replace(fact, session_id=self._first_of_host[point.host]))
         inferences = infer(things, passed)
         for fact in inferred_relations(things, things.records()):
             things.add(fact)
@@ -67,7 +73,7 @@ class Builder:
         edges = Edges(things, records, nodes.by_number, team_nic)
         topology = Topology(
             list(nodes.by_number.values()), edges.all, [*nodes.contradictions, *edges.contradictions],
-            inventory=inventory_name,
+            inventory=inventory_name, first_sessions=self._first_sessions.tolist(),
         )  # fmt: skip
         tell_isolation(topology)
         bound_owners(topology)
@@ -77,15 +83,9 @@ class Builder:
         add_expectations(topology, points, nodes_of_points)
         return topology
 
-    def _add_points(self, points: Sequence[Point], sessions: Mapping[int, Collection[int]] | None) -> None:
-        for number, facts in enumerate(point_facts(point, number) for number, point in enumerate(points)):
-            for session_id in (0,) if sessions is None else sorted(sessions.get(number, ())):
-                for fact in facts:
-                    self._things.add(replace(fact, session_id=session_id))
-
 
 def _nodes_by_name(records: Mapping[int, Record], nodes: Mapping[int, Node]) -> dict[tuple[int, str], Node]:
-    """NICs by session and each name that a switch may have for them, or GUID; ports by theirs."""
+    """NICs by first session of their host and each name that a switch may have for them, or GUID; ports by theirs."""
     found: dict[tuple[int, str], Node] = {}
     for number, node in nodes.items():
         record = records[number]
@@ -95,13 +95,11 @@ def _nodes_by_name(records: Mapping[int, Record], nodes: Mapping[int, Node]) -> 
     return found
 
 
-def _nodes_of_points(
-    records: Mapping[int, Record], nodes: Mapping[int, Node], n_points: int
-) -> dict[tuple[int, int], list[Node]]:
-    """The nodes of each point by session: its layer, port or NIC, whichever there are."""
-    found: dict[tuple[int, int], list[Node]] = {}
+def _nodes_of_points(records: Mapping[int, Record], nodes: Mapping[int, Node], n_points: int) -> dict[int, list[Node]]:
+    """The nodes of each point: its layer, port or NIC, whichever there are."""
+    found: dict[int, list[Node]] = {}
     for number, node in nodes.items():
         for kind, value in records[number].keys:
             if kind == "point" and isinstance(value, int) and value < n_points:
-                found.setdefault((node.session_id, value), []).append(node)
+                found.setdefault(value, []).append(node)
     return found

@@ -88,7 +88,7 @@ class _Facts:
         stations: set[str] = set()
         for point, n in n_packets.items():
             if n:
-                stations |= {place.node_id for place in _places(topology, point)}
+                stations.add(topology.resolve_point(point).node_id)
         self.stations = stations
         """Node ids of NICs that a point with packets is at."""
 
@@ -98,11 +98,6 @@ class _Facts:
 
     def of_kind(self, *kinds: NodeKind) -> list[Node]:
         return [node for node in self.nodes if node.kind in kinds]
-
-
-def _places(topology: Topology, point: int) -> Iterator[Any]:
-    for session in {session for session, _ in topology.point_codes_by_key}:
-        yield topology.resolve_point(point, session_id=session)
 
 
 def _silent(facts: _Facts) -> Iterator[Silent]:

@@ -207,12 +207,14 @@ class Topology:
     n_points: int = 0
     spans: list[list[tuple[int, int]]] = field(default_factory=lambda: [[(ALWAYS, 0)]])
     """For each code, from when it is at which row of `places`; the first span starts at `ALWAYS`."""
-    point_codes_by_key: dict[tuple[int, int], int] = field(default_factory=dict)
-    """(session, point) → code."""
+    code_of_point: dict[int, int] = field(default_factory=dict)
+    """Point → code."""
     nic_codes_by_name: dict[tuple[int, str], int] = field(default_factory=dict)
-    """(session, lower-case name or GUID) → code."""
-    expectations: dict[tuple[int, int, int], Expectation] = field(default_factory=dict)
-    """(session, point, direction) → what follows."""
+    """(first session of the host, lower-case name or GUID) → code."""
+    expectations: dict[tuple[int, int], Expectation] = field(default_factory=dict)
+    """(point, direction) → what follows."""
+    first_sessions: Sequence[int] = (0,)
+    """For each session, the first one of its host: the `session_id` of all that is on the host."""
     hosts: dict[int, str] = field(default_factory=dict)
     """Name of the host of each session, where an inventory says it."""
     inventory: str = ""
@@ -220,39 +222,43 @@ class Topology:
 
     # --- one at a time ---------------------------------------------------------------------------------
 
-    def resolve_point(self, point_id: int, ts_ns: int | None = None, *, session_id: int = 0) -> Place:
+    def resolve_point(self, point_id: int, ts_ns: int | None = None) -> Place:
         """Where a point (row of `points`) is; None = at the end of the recording."""
-        return self._resolve(self.point_codes_by_key.get((session_id, point_id), 0), ts_ns)
+        return self._resolve(self.code_of_point.get(point_id, 0), ts_ns)
 
     def resolve_nic(self, name: str, ts_ns: int | None = None, *, session_id: int = 0) -> Place:
         """Where a NIC is, by the name that VmSwitch events and 1003 give it: `GUID`, `VM GUID--GUID`, or other text.
 
         The name of a switch port gives the place of the NIC at it.
         """
-        return self._resolve(self.nic_codes_by_name.get((session_id, name.strip("{}").lower()), 0), ts_ns)
+        return self._resolve(self._nic_code(name, session_id), ts_ns)
+
+    def _nic_code(self, name: str, session_id: int) -> int:
+        first = self.first_sessions[session_id] if session_id < len(self.first_sessions) else session_id
+        return self.nic_codes_by_name.get((first, name.strip("{}").lower()), 0)
 
     def _resolve(self, code: int, ts_ns: int | None) -> Place:
         spans = self.spans[code]
         row = spans[-1][1] if ts_ns is None else next(row for start, row in reversed(spans) if start <= ts_ns)
         return self.places[row]
 
-    def expected_next(self, point_id: int, direction: int = NO_DIRECTION, *, session_id: int = 0) -> Expectation:
+    def expected_next(self, point_id: int, direction: int = NO_DIRECTION) -> Expectation:
         """What follows a sighting at a point, in the direction its owner sees (`points.IN`, `OUT`)."""
-        return self.expectations.get((session_id, point_id, direction), Expectation())
+        return self.expectations.get((point_id, direction), Expectation())
 
     # --- many at a time --------------------------------------------------------------------------------
 
-    def point_codes(self, points: I64, session_id: int = 0) -> I64:
+    def point_codes(self, points: I64) -> I64:
         """A code for each row of `points` (point ids), for `places_at`; 0 = nowhere."""
         table = np.zeros(max(self.n_points, int(points.max(initial=-1)) + 1), np.int64)
-        for (session, point), code in self.point_codes_by_key.items():
-            if session == session_id and point < len(table):
+        for point, code in self.code_of_point.items():
+            if point < len(table):
                 table[point] = code
         return table[points]
 
     def nic_codes(self, names: Sequence[str], session_id: int = 0) -> I64:
         """A code for each NIC name (make names distinct first); 0 = no such NIC is known."""
-        known = (self.nic_codes_by_name.get((session_id, name.strip("{}").lower()), 0) for name in names)
+        known = (self._nic_code(name, session_id) for name in names)
         return np.fromiter(known, np.int64, len(names))
 
     def places_at(self, codes: I64, ts_ns: I64) -> I32:

@@ -71,17 +71,14 @@ class Graph:
 def add_places(
     topology: Topology,
     points: Sequence[Point],
-    nodes_of_points: Mapping[tuple[int, int], Sequence[Node]],
+    nodes_of_points: Mapping[int, Sequence[Node]],
     nics_by_name: Mapping[tuple[int, str], Node],
 ) -> None:
-    """Fill in the places of `topology`. `nodes_of_points`: by session and point, the nodes it is at."""
+    """Fill in the places of `topology`. `nodes_of_points`: by point, the nodes it is at."""
     maker = _Places(topology)
     topology.n_points = len(points)
-    for (session_id, point_id), nodes in nodes_of_points.items():
-        topology.point_codes_by_key[session_id, point_id] = maker.code(points[point_id], nodes)
     for point_id, point in enumerate(points):
-        if (0, point_id) not in topology.point_codes_by_key:
-            topology.point_codes_by_key[0, point_id] = maker.code(point, ())
+        topology.code_of_point[point_id] = maker.code(point, nodes_of_points.get(point_id, ()))
     for (session_id, name), node in nics_by_name.items():
         topology.nic_codes_by_name[session_id, name] = maker.code(None, (node,))
 

@@ -44,26 +44,25 @@ class _Station:
 
 
 def add_expectations(
-    topology: Topology, points: Sequence[Point], nodes_of_points: Mapping[tuple[int, int], Sequence[Node]]
+    topology: Topology, points: Sequence[Point], nodes_of_points: Mapping[int, Sequence[Node]]
 ) -> None:
     """Fill in what follows each point, in both directions."""
     graph = Graph(topology)
     for family in ("ndiscap", "pktmon"):
         stations = _stations(graph, points, nodes_of_points, family)
         ways = _Ways(graph, stations, _extensions(graph, points, nodes_of_points, family))
-        for session_id, (point, direction), expected in ways.all():
-            topology.expectations[session_id, point, direction] = expected
+        topology.expectations.update(ways.all())
 
 
 _NodeKey = tuple[int, str]
 
 
 def _stations(
-    graph: Graph, points: Sequence[Point], nodes_of_points: Mapping[tuple[int, int], Sequence[Node]], family: str
+    graph: Graph, points: Sequence[Point], nodes_of_points: Mapping[int, Sequence[Node]], family: str
 ) -> dict[_NodeKey, _Station]:
     found: dict[_NodeKey, _Station] = {}
     stacks: dict[_NodeKey, Stack] = {}
-    for (_, number), nodes in nodes_of_points.items():
+    for number, nodes in nodes_of_points.items():
         point = points[number]
         if point.key[0].partition(".")[0] != family:
             continue
@@ -84,11 +83,11 @@ def _stations(
 
 
 def _extensions(
-    graph: Graph, points: Sequence[Point], nodes_of_points: Mapping[tuple[int, int], Sequence[Node]], family: str
+    graph: Graph, points: Sequence[Point], nodes_of_points: Mapping[int, Sequence[Node]], family: str
 ) -> dict[_NodeKey, list[int]]:
     """Points inside a switch, by switch: pktmon watches the switch's extensions as one component."""
     found: dict[_NodeKey, list[int]] = {}
-    for (_, number), nodes in nodes_of_points.items():
+    for number, nodes in nodes_of_points.items():
         for layer in nodes if points[number].key[0] == family else ():
             for switch in graph.targets(layer, EdgeKind.ON_SWITCH) if layer.kind is NodeKind.LAYER else ():
                 found.setdefault((switch.session_id, switch.node_id), []).append(number)
@@ -129,17 +128,16 @@ class _Ways:
         self._graph, self._stations, self._extensions = graph, stations, extensions
         self._nics_of: dict[_NodeKey, list[Node]] = {}
 
-    def all(self) -> Iterator[tuple[int, tuple[int, int], Expectation]]:
-        """What follows each point of each session, in each direction."""
-        for (session_id, _), station in self._stations.items():
-            for place, expected in self._of(station):
-                yield session_id, place, expected
+    def all(self) -> Iterator[tuple[tuple[int, int], Expectation]]:
+        """What follows each point, in each direction."""
+        for station in self._stations.values():
+            yield from self._of(station)
         for key, points in self._extensions.items():
             leaving = self._leaving_by(self._on(self._graph.nodes[key]))
             inside = tuple((point, NO_DIRECTION) for point in points)
             for point in points:
                 # In and out of the extensions are sightings of one point, which has no direction.
-                yield key[0], (point, NO_DIRECTION), replace(leaving, points=(*inside, *leaving.points))
+                yield (point, NO_DIRECTION), replace(leaving, points=(*inside, *leaving.points))
 
     def _of(self, station: _Station) -> Iterator[tuple[tuple[int, int], Expectation]]:
         """What follows each point of a station."""
