@@ -574,6 +574,30 @@ export interface Edges {
   evidence: number[];
 }
 
+/** The clock of a recording's host, against that of the first host. */
+export interface Clocks {
+  /** The recording it belongs to. */
+  session_id: number;
+  /** Name of the host, where an inventory says it. */
+  host: string | null;
+  /** How far its clock is ahead; null = not known, and its times stay its own. */
+  offset_ns: number | null;
+  /** By how many millionths it is faster; null = packets do not show that it is. */
+  rate_ppm: number | null;
+  /** When it was ahead by that much, by its own clock, where it is faster or slower. */
+  at_ns: number | null;
+  /** The offset is right to within; null = nothing bounds it on one side. */
+  error_ns: number | null;
+  /** Packets that it sent and another host was seen to get. */
+  n_sent: number;
+  /** Packets that it got and another host was seen to send. */
+  n_received: number;
+  /** 1 = the first host's own; less is inferred; 0 = not known. */
+  confidence: number;
+  /** What it rests on, or why it is not known. */
+  reason: string | null;
+}
+
 /** One packet's way through the host. */
 export interface Journeys {
   /** Number in order of first sighting, from 1. */

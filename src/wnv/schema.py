@@ -339,6 +339,19 @@ EDGES = Table("edges", "A connection of two things of the virtual network, while
     _EVIDENCE,
 ), is_derived=True)  # fmt: skip
 
+CLOCKS = Table("clocks", "The clock of a recording's host, against that of the first host.", (
+    _SESSION_ID,
+    Column("host", _TEXT, "Name of the host, where an inventory says it.", True),
+    Column("offset_ns", _INTEGER, "How far its clock is ahead; null = not known, and its times stay its own.", True),
+    Column("rate_ppm", _NUMBER, "By how many millionths it is faster; null = packets do not show that it is.", True),
+    Column("at_ns", _TIME, "When it was ahead by that much, by its own clock, where it is faster or slower.", True),
+    Column("error_ns", _INTEGER, "The offset is right to within; null = nothing bounds it on one side.", True),
+    Column("n_sent", _INTEGER, "Packets that it sent and another host was seen to get."),
+    Column("n_received", _INTEGER, "Packets that it got and another host was seen to send."),
+    Column("confidence", _NUMBER, "1 = the first host's own; less is inferred; 0 = not known."),
+    Column("reason", _TEXT, "What it rests on, or why it is not known.", True),
+), is_derived=True)  # fmt: skip
+
 JOURNEYS = Table("journeys", "One packet's way through the host.", (
     Column("journey_id", _INTEGER, "Number in order of first sighting, from 1."),
     _SESSION_ID,
@@ -461,7 +474,7 @@ NAT_SESSIONS = Table("nat_sessions", "One translation: inside and outside tuple 
 
 TABLES = (
     SESSION, BUFFERS, EVENTS, FIELDS, POINTS, FRAMES, ADDRESSES, OBSERVATIONS, DIAGNOSTICS,
-    NODES, EDGES, JOURNEYS, HOPS, DROPS, FLOWS, NAT_SESSIONS,
+    NODES, EDGES, CLOCKS, JOURNEYS, HOPS, DROPS, FLOWS, NAT_SESSIONS,
 )  # fmt: skip
 
 BASE_TABLES = tuple(

@@ -93,7 +93,8 @@ class TestDerivedTables:
     def test_without_packets_or_topology(self, tmp_path: Path) -> None:
         _, place = imported(tmp_path, every_kind()[:3])
         with wnv.open_trace(place) as trace:
-            assert {trace.table(table.name).num_rows for table in DERIVED_TABLES if table.name != "nodes"} == {0}
+            rows = {table.name: trace.table(table.name).num_rows for table in DERIVED_TABLES}
+        assert {name for name, n in rows.items() if n} <= {"nodes", "clocks"}
 
 
 def test_two_hosts_read_together_keep_their_outcomes_and_nothing_vanishes(tmp_path: Path) -> None:

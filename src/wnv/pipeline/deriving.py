@@ -13,12 +13,14 @@ from wnv import __version__
 from wnv.decode.catalog import Catalog
 from wnv.errors import UsageError
 from wnv.etl.reader import Progress
+from wnv.journeys.clocks import clock_columns
 from wnv.journeys.collect import Limits
 from wnv.journeys.stitch import Stitcher
+from wnv.pipeline.clocks import read_clocks
 from wnv.pipeline.network import build_topology
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.stages import Stage, Tables
-from wnv.schema import DERIVED_TABLES, TABLES
+from wnv.schema import CLOCKS, DERIVED_TABLES, TABLES
 from wnv.store.cache import code_digest
 from wnv.store.folder import DERIVED_FORMAT, NotWritable, TablesWriter, derived_path, is_newer, open_derived
 from wnv.topology.model import Topology
@@ -72,6 +74,12 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
     with TablesWriter(path, DERIVED_TABLES, jobs=jobs, overwrite=True, is_as_good=is_as_good) as writer:
         topology = build_topology(stored)
         _write(writer, topology.tables())
+        clocks = read_clocks(stored, topology)
+        hosts = stored.capture.host_of_session
+        names = {hosts[session]: name or None for session, name in topology.hosts.items()}
+        _write(writer, {
+            CLOCKS.name: clock_columns(clocks, hosts, [names.get(host) for host in range(len(clocks))])
+        })  # fmt: skip
         stages = _stages(topology, stored)
         for stretch in stored.stretches(progress):
             for stage in stages:

@@ -102,6 +102,12 @@ class StoredTrace:
         for found in self._read(progress=progress):
             yield self._stretch(found)
 
+    def stretches_of_host(self, host: int) -> Iterator[Stretch]:
+        """What one host recorded, for pass 2 over several: in order of that host's time."""
+        sessions = np.flatnonzero(self._host_of_session == host).tolist()
+        for found in self._read(sessions=sessions):
+            yield self._stretch(found)
+
     def stretches_of(
         self, providers: Collection[str], ids: Mapping[str, Collection[int]] | None = None
     ) -> Iterator[Stretch]:
@@ -143,11 +149,12 @@ class StoredTrace:
         return hosts
 
     def _read(
-        self, wanted: Wanted | None = None, *, progress: Progress | None = None, packets: bool = True
-    ) -> Iterator[Read]:
+        self, wanted: Wanted | None = None, *, progress: Progress | None = None, packets: bool = True,
+        sessions: Sequence[int] | None = None,
+    ) -> Iterator[Read]:  # fmt: skip
         n_events = self.folder.rows["events"]
         with self._reader() as reader:
-            for found in reader.read(wanted, packets=packets):
+            for found in reader.read(wanted, packets=packets, sessions=sessions):
                 yield found
                 if progress is not None:
                     progress(int(found.stored.event_row[-1]) + 1, n_events)

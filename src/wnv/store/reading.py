@@ -53,21 +53,33 @@ class FolderReader:
         self._frames = _Rows(folder, FRAMES)
         self._observations = _Rows(folder, OBSERVATIONS)
 
-    def read(self, wanted: Wanted | None = None, *, packets: bool = True) -> Iterator[Read]:
-        """Events and sightings, a row group of events at a time; with `wanted` some events, and no sightings."""
+    def read(
+        self, wanted: Wanted | None = None, *, packets: bool = True, sessions: Sequence[int] | None = None
+    ) -> Iterator[Read]:
+        """Events and sightings, a row group of events at a time; with `wanted` some events, and no sightings.
+
+        `sessions`: only what these recordings have; the events of a stretch are not consecutive then.
+        """
         left = _Left(self._observations)
         for group in range(self._events.n_groups):
+            if sessions is not None and _of_sessions(self._events.group(group, ["session_id"]), sessions) is None:
+                continue
             rows = self._wanted_rows(group, wanted)
+            if rows is not None and sessions is not None:
+                rows = _of_sessions(rows, sessions)
             if rows is None:
                 continue
             with _told(self._path):
-                stored = self._slice(rows, is_whole=wanted is None)
+                stored = self._slice(rows, is_whole=wanted is None and sessions is None)
             if wanted is not None or not packets:
                 none = np.zeros(0, np.int64)
                 yield Read(stored, None, none, none)
             else:
                 with _told(self._path):
-                    found = self._with_packets(stored, left.until(int(stored.event_row[-1])))
+                    seen = left.until(int(stored.event_row[-1]))
+                    if seen is not None and sessions is not None:
+                        seen = _of_sessions(seen, sessions)
+                    found = self._with_packets(stored, seen)
                 yield found
 
     def sightings(self) -> Iterator[PacketRows]:
@@ -214,6 +226,14 @@ class _Left:
         if not parts:
             return None
         return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+
+
+def _of_sessions(rows: pa.RecordBatch, sessions: Sequence[int]) -> pa.RecordBatch | None:
+    """The rows of these recordings; None if there are none."""
+    mask = np.isin(numbers_of(rows, "session_id", -1), sessions)
+    if mask.all():
+        return rows
+    return rows.filter(pa.array(mask)) if mask.any() else None
 
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
