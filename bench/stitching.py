@@ -67,7 +67,7 @@ def later(stretch: Stretch, n: int, n_events: int) -> Stretch:
 def run(kept: list[Stretch], topology: Topology, scanned: Scanned, wanted: int) -> tuple[int, int, float]:
     """Observations stitched, journeys made, seconds of CPU."""
     stitcher = Stitcher(
-        topology, scanned.capture.points, build=scanned.capture.build, limits=Limits(is_complete=True)
+        topology, scanned.capture.points, builds=scanned.capture.builds, limits=Limits(is_complete=True)
     )  # fmt: skip
     n_events = sum(len(one) for one in kept)
     n, n_journeys, taken, number = 0, 0, 0.0, 0

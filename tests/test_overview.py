@@ -184,7 +184,7 @@ class TestJson:
         found = json.loads(json.dumps(overview([broken], spec).to_json(), allow_nan=False))
         (session,), (point,) = found["sessions"], found["points"]
         assert set(SESSION.names) <= set(session)
-        assert set(point) == {*POINTS.names, "details"}
+        assert set(point) == set(POINTS.names)
         assert found["diagnostics"]
         assert all(tuple(row) == DIAGNOSTICS.names for row in found["diagnostics"])
         for table, rows in ((SESSION, [session]), (POINTS, [point]), (DIAGNOSTICS, found["diagnostics"])):

@@ -6,7 +6,7 @@
 export interface Session {
   /** The recording it belongs to. */
   session_id: number;
-  /** Name of the machine; no ETL names it. */
+  /** Name of the machine, by its inventory: no ETL names it; else, of several, host1, … */
   host: string | null;
   /** Build number of Windows. */
   os_build: number;
@@ -142,6 +142,8 @@ export interface Points {
   point_id: number;
   /** Short and unique in the recording; the interface's name in a pcapng file. */
   name: string;
+  /** The host it is on, as `session` names it. */
+  host: string | null;
   /** miniport, filter, switch_port, vm_nic, host_vnic, external_nic, … */
   kind: string;
   /** What its packets begin with: ethernet, wifi, raw, payload. */

@@ -83,6 +83,8 @@ class PointCount:
     link_type: str
     n_packets: int
     n_drops: int
+    host: str
+    """What to call the host it is on, as in the rows of sessions; empty where nothing names the only one."""
 
 
 class Census:
@@ -291,6 +293,14 @@ class Overview:
         return sum(point.n_packets for point in self.points)
 
     @property
+    def hosts(self) -> dict[str, SessionOverview]:
+        """The hosts by name, each with its first session; the name is empty where nothing names the only one."""
+        found: dict[str, SessionOverview] = {}
+        for one in self.sessions:
+            found.setdefault(one.row["host"] or "", one)
+        return found
+
+    @property
     def is_damaged(self) -> bool:
         return any(row.kind.severity is Severity.DAMAGE for row in self.diagnostics)
 
@@ -367,11 +377,10 @@ class Overview:
 
     def section_comment(self) -> str:
         """What a capture file says of where it comes from."""
-        first = self.sessions[0]
-        windows = first.row["product"] or first.row["os_name"]
+        hosts = self.hosts
         lines = [
             f"wnv {__version__} from {self.source}",
-            f"recorded by {first.row['logger'] or 'an unnamed session'} on {windows} (build {first.row['os_build']})",
+            *(_recorded_by(first, host if len(hosts) > 1 else "") for host, first in hosts.items()),
             f"{counted(self.n_packets, 'sighting')} at {counted(len(self.points), 'point')}, a packet at several",
         ]
         losses = self.losses()
@@ -401,8 +410,9 @@ class Overview:
             "n_packets": self.n_packets,
             "n_packets_without_bytes": self.n_without_bytes,
             "points": [
-                {"point_id": one.point_id, "name": one.point.name, "kind": one.point.kind.value,
-                 "link_type": one.link_type, "description": one.point.description, "n_packets": one.n_packets,
+                {"point_id": one.point_id, "name": one.point.name, "host": one.host or None,
+                 "kind": one.point.kind.value, "link_type": one.link_type, "description": one.point.description,
+                 "n_packets": one.n_packets,
                  "n_drops": one.n_drops, "details": one.point.details} for one in self.points
             ],
             "why_no_packets": self.why_no_packets() or None,
@@ -410,6 +420,12 @@ class Overview:
             "losses": self.losses(),
             "diagnostics": [diagnostic_row(row) for row in self.diagnostics],
         }  # fmt: skip
+
+
+def _recorded_by(session: SessionOverview, host: str) -> str:
+    row = session.row
+    windows = f"{row['product'] or row['os_name']} (build {row['os_build']})"
+    return f"recorded by {row['logger'] or 'an unnamed session'} on {f'{host}, ' if host else ''}{windows}"
 
 
 def _kind_words(provider: ProviderCount) -> str:
@@ -526,14 +542,14 @@ def _gap_words(session: SessionOverview, number: int) -> str:
 
 def build_overview(
     recording: Recording, census: Census, hosts: Sequence[HostFacts], points: Sequence[PointCount],
-    n_without_bytes: int, decoder: Decoder,
+    n_without_bytes: int, decoder: Decoder, names: Sequence[str],
 ) -> Overview:  # fmt: skip
-    """Put together what the first pass found; records losses in the log."""
+    """Put together what the first pass found; records losses in the log. `names`: what to call each host, or empty."""
     providers = census.providers(decoder)
     sessions = []
     for session_id, files in enumerate(recording.sessions):
-        facts = hosts[recording.host_of_session[session_id]]
-        sessions.append(_session(recording, census, facts, session_id, files))
+        host = recording.host_of_session[session_id]
+        sessions.append(_session(recording, census, hosts[host], session_id, files, names[host]))
     names = [file.source.path.name for file in recording.files]
     return Overview(
         source=", ".join(names[:3]) + (", …" if len(names) > 3 else ""),
@@ -545,7 +561,7 @@ def build_overview(
 
 
 def _session(
-    recording: Recording, census: Census, host: HostFacts, session_id: int, files: list[int]
+    recording: Recording, census: Census, host: HostFacts, session_id: int, files: list[int], name: str
 ) -> SessionOverview:
     header = recording.files[files[0]].header
     clock = recording.clocks[files[0]]
@@ -557,7 +573,7 @@ def _session(
     old_steps = header.timer_resolution if header.os_major < 10 else None
     times = census.times.get(session_id, (None, None))
     row = {
-        "session_id": session_id, "host": None, "os_build": header.build,
+        "session_id": session_id, "host": name or None, "os_build": header.build,
         "os_name": windows_version(header.build, header.os_major, header.os_minor), "product": host.product or None,
         "logger": header.logger, "start_ns": start_ns, "end_ns": end_ns,
         "first_event_ns": times[0], "last_event_ns": times[1],

@@ -61,7 +61,7 @@ _SESSION_ID = Column("session_id", _INTEGER, "The recording it belongs to.")
 
 SESSION = Table("session", "One recording; files equal in boot time, start, logger and clock rate are one.", (
     _SESSION_ID,
-    Column("host", _TEXT, "Name of the machine; no ETL names it.", True),
+    Column("host", _TEXT, "Name of the machine, by its inventory: no ETL names it; else, of several, host1, …", True),
     Column("os_build", _INTEGER, "Build number of Windows."),
     Column("os_name", _TEXT, "Windows by name."),
     Column("product", _TEXT, "Edition of Windows, as the recording states it.", True),
@@ -142,6 +142,7 @@ BUFFERS = Table("buffers", "One buffer of a file.", (
 POINTS = Table("points", "A place where packets were seen.", (
     Column("point_id", _INTEGER, "Number, in order of first appearance."),
     Column("name", _TEXT, "Short and unique in the recording; the interface's name in a pcapng file."),
+    Column("host", _TEXT, "The host it is on, as `session` names it.", True),
     Column("kind", _TEXT, "miniport, filter, switch_port, vm_nic, host_vnic, external_nic, …"),
     Column("link_type", _TEXT, "What its packets begin with: ethernet, wifi, raw, payload."),
     Column("description", _TEXT, "All that the recording says of it."),

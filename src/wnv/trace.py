@@ -91,7 +91,9 @@ class Trace:
             assert self._stored is not None
             return self._stored
         if self._scanned is None:
-            self._scanned = scan(self._recording, self._progress, catalog=self._catalog)
+            self._scanned = scan(
+                self._recording, self._progress, catalog=self._catalog, inventory=self._inventory
+            )  # fmt: skip
         return self._scanned
 
     @cached_property
@@ -102,6 +104,10 @@ class Trace:
         assert self._recording is not None
         paths = bundle.find_manifests([file.source.path for file in self._recording.files])
         return Catalog(brought=read_brought(paths, self.log))
+
+    @cached_property
+    def _inventory(self) -> bundle.Inventory | None:
+        return bundle.read_inventories(self.inventory_paths)
 
     @property
     def overview(self) -> Overview:
@@ -156,9 +162,8 @@ class Trace:
         scanned = self.scanned()
         if not isinstance(scanned, Scanned):
             raise UsageError("this is a trace folder already", advice="Copy it, or import the .etl files again.")
-        inventory = bundle.read_inventories(self.inventory_paths)
         import_recording(
-            scanned, path, inventory=inventory, jobs=self._jobs, overwrite=overwrite, is_as_good=is_as_good,
+            scanned, path, jobs=self._jobs, overwrite=overwrite, is_as_good=is_as_good,
             progress=self._progress,
         )  # fmt: skip
 
@@ -190,9 +195,8 @@ class Trace:
 
         assert self._recording is not None
         options = {"catalog": self._catalog.digest(), "code": code_digest(*_READS)}
-        inventory = bundle.read_inventories(self.inventory_paths)
-        if inventory is not None:
-            options["inventory"] = f"{inventory.name} {hashlib.sha256(inventory.content).hexdigest()}"
+        if self._inventory is not None:
+            options["inventory"] = f"{self._inventory.name} {hashlib.sha256(self._inventory.content).hexdigest()}"
         return Cache().place(cache_key([file.source.path for file in self._recording.files], options))
 
     def _temporary_folder(self) -> Path:

@@ -103,7 +103,7 @@ class TestCaptureWriter:
     def write(self, out: Path, batches: Iterable[PacketRows | None], stop_after: int = 99) -> Capture:
         files = [CaptureFile(str(out), 1, [Channel(0, 1), Channel(2, 1)])]
         writer = CaptureWriter(
-            files, POINTS, comment="c", application="a", os="o", inputs=[], build=20348, remarks=["one", "two"]
+            files, POINTS, comment="c", application="a", os="o", inputs=[], builds=[20348], remarks=["one", "two"]
         )
         turns = iter(range(1, 99))
         self.is_partial = write_capture(batches, writer, lambda: next(turns) >= stop_after)
@@ -164,7 +164,7 @@ class TestCaptureWriter:
 
     def test_a_file_that_cannot_be_written_leaves_none_of_the_others(self, out: Path) -> None:
         files = [CaptureFile(str(out), 1, []), CaptureFile(str(out.parent / "no" / "x"), 1, [])]
-        writer = CaptureWriter(files, POINTS, comment="", application="", os="", inputs=[], build=0, remarks=[])
+        writer = CaptureWriter(files, POINTS, comment="", application="", os="", inputs=[], builds=[0], remarks=[])
         with pytest.raises(UsageError, match="does not exist"):
             write_capture([], writer, lambda: False)
         assert not list(out.parent.iterdir())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
+import numpy as np
 import pytest
 
 from stitched import rows_of, true_rows
@@ -17,7 +18,7 @@ from wnv.journeys.collect import (
     KIND_WFP,
     KIND_WINNAT,
 )  # fmt: skip
-from wnv.journeys.drops import advice, location_name, reason_name
+from wnv.journeys.drops import advice, location_names, reason_name
 from wnv.providers import words
 
 _FAULTS = ["acl-drop", "dhcp-guard", "extended-acl-drop", "firewall-block", "mac-spoofing", "mtu-too-small",
@@ -76,8 +77,10 @@ def test_a_switch_drops_for_the_reasons_of_pktmon() -> None:
 
 
 def test_a_location_is_named_where_there_is_one() -> None:
-    assert location_name(-1, 26100) is None
-    assert location_name(0xE0003004, 26100)
+    names = location_names(np.array([-1, 0xE0003004, 0xE0003004]), np.array([26100, 26100, 17763])).tolist()
+    assert names[0] is None
+    assert names[1]
+    assert names[1] != names[2]  # of that build the numbers are not documented
 
 
 def test_advice_is_a_line_for_a_reason_that_can_occur() -> None:

@@ -72,7 +72,7 @@ def _stitched(path: Path) -> tuple[list[tuple[object, ...]], Stitcher, Log]:
     with open_trace(path, use_cache=False) as trace:
         stored = trace.stored()
         stage = Stitcher(
-            build_topology(stored), stored.capture.points, limits=Limits(is_complete=True), build=26100, log=log
+            build_topology(stored), stored.capture.points, limits=Limits(is_complete=True), builds=(26100,), log=log
         )  # fmt: skip
         parts = [stage.add(stretch) for stretch in stored.stretches(None)]
         parts.append(stage.finish())

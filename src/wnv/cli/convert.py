@@ -111,6 +111,8 @@ def convert(
                 result = trace.convert(target, options, should_stop=should_stop)
             places = told.places if told is not None else {}
             _report(trace, result, places, is_narrowed=bool(points or once or per_interface))
+            if once and told is None and trace.scanned().capture.n_hosts > 1:
+                say("Each packet shows once a host: which packets of two hosts are one, --plain does not find out.")
             is_partial = result.is_partial
         warn_of_losses(trace)
         if is_partial:
@@ -119,8 +121,8 @@ def convert(
 
 
 def _followed(trace: Trace, bar: ProgressBar, *, choose: bool) -> Followed | None:
-    """What journeys say of sightings; None of a recording without packets, or of several hosts at once."""
-    if not trace.overview.n_packets or trace.scanned().capture.n_hosts > 1:
+    """What journeys say of sightings; None of a recording without packets."""
+    if not trace.overview.n_packets:
         return None
     from wnv.pipeline.following import follow_sightings
 

@@ -66,6 +66,8 @@ def _lines(trace: Trace, time_style: str, traces: tuple[Path, ...]) -> Iterator[
     n_points = len(overview.points)
     seen = f"{counted(overview.n_packets, 'sighting')} of packets at {counted(n_points, 'point')}"
     holds = seen if overview.n_packets else "no packets"
+    if len(overview.hosts) > 1:
+        holds += f", of {counted(len(overview.hosts), 'host')}"
     yield bold(visible(f"{overview.source}: {counted(overview.n_events, 'event')}, {holds}"))
     losses = overview.losses()
     for line in losses:
@@ -108,7 +110,8 @@ def _session_lines(session: SessionOverview, time_style: str) -> Iterator[str]:
 
     rows = [("Session", f"{row['logger'] or '(no name)'}, {', '.join(more['mode_names']) or 'sequential'}")]
     rows.append(("Windows", _windows_words(row, more["build_text"] or "")))
-    rows.append(("Host", f"{row['n_processors']} processors, {8 * row['pointer_size']}-bit; no ETL names its host"))
+    machine = f"{row['n_processors']} processors, {8 * row['pointer_size']}-bit"
+    rows.append(("Host", f"{row['host']}: {machine}" if row["host"] else f"{machine}; no ETL names its host"))
     adapters = [one for one in more["interfaces"] if one["is_up"] and one["mac"] and not one["is_filter"]]
     if adapters:
         rows.append(("Adapters", "; ".join(_adapter_words(one) for one in adapters[:_ADAPTERS_SHOWN])))
@@ -154,23 +157,29 @@ def _adapter_words(adapter: AdapterDetails) -> str:
 
 
 def _point_lines(overview: Overview) -> Iterator[str]:
-    yield bold("Where packets were seen")
-    rows = [
-        (
-            one.point.name,
-            f"{one.n_packets:,}",
-            f"{one.n_drops:,}" if one.n_drops else "",
-            one.link_type,
-            one.point.description,
+    hosts = [host for host in overview.hosts if any(one.host == host for one in overview.points)]
+    for host in hosts:
+        on = visible(f" on {host}") if len(overview.hosts) > 1 else ""
+        yield bold(f"Where packets were seen{on}")
+        mine = [one for one in overview.points if one.host == host]
+        rows = [
+            (
+                one.point.name,
+                f"{one.n_packets:,}",
+                f"{one.n_drops:,}" if one.n_drops else "",
+                one.link_type,
+                one.point.description,
+            )
+            for one in mine[:_POINTS_SHOWN]
+        ]
+        table = TextTable(
+            ["point", "packets", "drops", "link", "description"], right=[False, True, True, False, False], indent="  "
         )
-        for one in overview.points[:_POINTS_SHOWN]
-    ]
-    table = TextTable(
-        ["point", "packets", "drops", "link", "description"], right=[False, True, True, False, False], indent="  "
-    )
-    yield from table.lines(rows)
-    if len(overview.points) > _POINTS_SHOWN:
-        yield f"  … and {len(overview.points) - _POINTS_SHOWN} more (--format json lists all)"
+        yield from table.lines(rows)
+        if len(mine) > _POINTS_SHOWN:
+            yield f"  … and {len(mine) - _POINTS_SHOWN} more (--format json lists all)"
+        if host != hosts[-1]:
+            yield ""
 
 
 def _provider_lines(overview: Overview) -> Iterator[str]:

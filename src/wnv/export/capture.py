@@ -149,14 +149,19 @@ class CaptureWriter:
 
     def __init__(
         self, files: list[CaptureFile], points: Sequence[Point], *, comment: str, application: str, os: str,
-        inputs: Sequence[Path], build: int, remarks: Sequence[str], told: Told | None = None,
+        inputs: Sequence[Path], builds: Sequence[int], remarks: Sequence[str], told: Told | None = None,
     ) -> None:  # fmt: skip
-        """`told`: journeys, which give packets their ids and comments; without, pktmon's numbers are the ids."""
+        """`told`: journeys, which give packets their ids and comments; without, pktmon's numbers are the ids.
+
+        `builds`: Windows' build, by host.
+        """
         self._files = files
         self._points = points
         self._comment, self._application, self._os = comment, application, os
         self._inputs = inputs
-        self._build = build
+        self._build: I64 = np.array([builds[point.host] for point in points], np.int64)
+        """Of each point; numbers of reasons depend on it."""
+        self._has_builds = len(set(builds)) > 1
         self._remarks = remarks
         self._told = told
         self._stack = ExitStack()
@@ -211,7 +216,7 @@ class CaptureWriter:
         from wnv import kernels
 
         writer, fragments = self._writers[number], rows.fragments
-        notes, note = self._notes(fragments)
+        notes, note = self._notes(fragments, self._build[rows.point])
         if self._told is not None:
             found = self._told.find(rows, len(self._points))
             has_packet_id = found >= 0
@@ -235,8 +240,11 @@ class CaptureWriter:
         self._files[number].n_without_time = writer.n_without_time
         kernels.tally_interfaces(interface, rows.ts_ns, fragments.is_drop, NO_TIME, self._tallies[number])
 
-    def _notes(self, fragments: Fragments) -> tuple[list[Note], I64]:
-        """What is said about packets beside their bytes, and which of it about each; -1 = nothing, as about most."""
+    def _notes(self, fragments: Fragments, build: I64) -> tuple[list[Note], I64]:
+        """What is said about packets beside their bytes, and which of it about each; -1 = nothing, as about most.
+
+        `build`: of the Windows that logged each.
+        """
         note = np.full(len(fragments), -1, np.int64)
         told = fragments.is_drop | (fragments.vlan > 0) | fragments.is_large_send | (fragments.n_coalesced > 1)
         told |= (fragments.source_port >= 0) | (fragments.remark >= 0)
@@ -244,19 +252,21 @@ class CaptureWriter:
         if not len(rows):
             return [], note
         first, codes = _number_facts(fragments, rows)
-        notes = [self._note(fragments, row) for row in rows[first[:NOTES_MAX]].tolist()]
+        if self._has_builds:
+            first, codes = _number_pairs(codes, build[rows])
+        notes = [self._note(fragments, row, int(build[row])) for row in rows[first[:NOTES_MAX]].tolist()]
         # Only a hostile file says so many different things; what is beyond gets the verdict alone.
         rest = fragments.is_drop[rows[first[NOTES_MAX:]]].tolist()
         notes += [Note("", VERDICT_DROP if is_drop else None) for is_drop in rest]
         note[rows] = codes
         return notes, note
 
-    def _note(self, fragments: Fragments, row: int) -> Note:
+    def _note(self, fragments: Fragments, row: int, build: int) -> Note:
         parts = []
         is_drop, vlan, priority = fragments.is_drop[row], int(fragments.vlan[row]), int(fragments.priority[row])
         if is_drop:
             reason, location = int(fragments.drop_reason[row]), int(fragments.drop_location[row])
-            parts.append(drop_words(reason, location, self._build))
+            parts.append(drop_words(reason, location, build))
         if vlan > 0:
             parts.append(f"VLAN {vlan}" + (f" priority {priority}" if priority else ""))
         if fragments.is_large_send[row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -38,8 +39,9 @@ _FIRST_SLBMUX = 1301
 class DropRows:
     """Drops that were seen lately, and their rows once no more will be said about them."""
 
-    def __init__(self, places: Places, topology: Topology, texts: Texts, build: int) -> None:
-        self._places, self._topology, self._texts, self._build = places, topology, texts, build
+    def __init__(self, places: Places, topology: Topology, texts: Texts, builds: Sequence[int]) -> None:
+        """`builds`: Windows' build, by session; numbers of reasons depend on it."""
+        self._places, self._topology, self._texts, self._builds = places, topology, texts, builds
         self._sights: I64 = np.zeros((c.N_SIGHT, 0), np.int64)
         self._out: I64 = np.zeros((c.N_OUT, 0), np.int64)
         self._vfp_rules: dict[tuple[int, int], int] = {}
@@ -139,21 +141,22 @@ class DropRows:
 
     def reasons(self, sights: I64) -> headers.Texts:
         """Stable name of the reason of each drop."""
-        return self.names(*(sights[column] for column in (c.DROP_KIND, c.DROP_CODE, c.DROP_LOCATION)))
+        return self.names(*(sights[column] for column in (c.DROP_KIND, c.DROP_CODE, c.DROP_LOCATION, c.SESSION)))
 
-    def names(self, kind: I64, code: I64, location: I64) -> headers.Texts:
-        """Stable names of reasons, by whose number it is, the number, and the location, event or word beside it."""
-        key = np.stack([kind, code, location], axis=1)
+    def names(self, kind: I64, code: I64, location: I64, session: I64) -> headers.Texts:
+        """Stable names of reasons, by whose number it is, the number, the location, event or word beside it, and the
+        session, which tells the build."""
+        key = np.stack([kind, code, location, builds_of(self._builds, session)], axis=1)
         distinct, inverse = np.unique(key, axis=0, return_inverse=True)
         names = [self.reason(*row) for row in distinct.tolist()]
         return listed(inverse.reshape(-1).astype(np.int64), names)
 
-    def reason(self, kind: int, code: int, location: int) -> str:
+    def reason(self, kind: int, code: int, location: int, build: int) -> str:
         """Stable name of one reason."""
         said = ""
         if kind in (KIND_WFP, KIND_TCPIP) and 0 <= location < len(self._texts.values):
             said = self._texts.values[location]
-        return reason_name(kind, code, location, said, self._build)
+        return reason_name(kind, code, location, said, build)
 
     def codes(self, sights: I64) -> I64:
         """The reason as Windows numbers it; -1 where no number is stated."""
@@ -165,12 +168,20 @@ class DropRows:
         code = np.where(
             (sights[c.DROP_KIND] == KIND_PKTMON) & (sights[c.DROP_LOCATION] != 0), sights[c.DROP_LOCATION], -1
         )
-        return texts_of(code, lambda one: location_name(one, self._build))
+        return location_names(code, builds_of(self._builds, sights[c.SESSION]))
 
 
-def location_name(code: int, build: int) -> str | None:
-    """Windows' own symbol for a drop location of pktmon; None for -1."""
-    return words.drop_location(code, build).name if code >= 0 else None
+def builds_of(builds: Sequence[int], session: I64) -> I64:
+    """The build of each session; 0, not known, of one that there is none for."""
+    known = np.array([*builds, 0], np.int64)
+    found: I64 = known[np.minimum(session, len(builds))]
+    return found
+
+
+def location_names(code: I64, build: I64) -> headers.Texts:
+    """Windows' own symbols for drop locations of pktmon, by number and build; null for -1."""
+    both = np.where(code >= 0, build << 32 | code, -1)
+    return texts_of(both, lambda one: words.drop_location(one & 0xFFFFFFFF, one >> 32).name if one >= 0 else None)
 
 
 def reason_name(kind: int, code: int, location: int, said: str, build: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -11,7 +12,7 @@ from wnv.arrays import BOOL, I32, I64
 from wnv.journeys import layout as c
 from wnv.journeys.collect import KIND_PKTMON, KIND_SWITCH, KIND_TCPIP, KIND_VFP, KIND_WINNAT, Limits
 from wnv.journeys.columns import addresses, listed, port_numbers, texts_of
-from wnv.journeys.drops import location_name
+from wnv.journeys.drops import builds_of, location_names
 from wnv.journeys.places import Places
 from wnv.journeys.protocols import protocol_name
 from wnv.packets.headers import Texts
@@ -77,10 +78,10 @@ class Verdict:
 
 
 def journey_columns(
-    ended: I64, verdict: Verdict, n_hops: I64, paths: I32, flow: I64, places: Places, limits: Limits, build: int,
-    drop_names: Texts,
+    ended: I64, verdict: Verdict, n_hops: I64, paths: I32, flow: I64, places: Places, limits: Limits,
+    builds: Sequence[int], drop_names: Texts,
 ) -> Columns:  # fmt: skip
-    """Rows of `schema.JOURNEYS` for ended journeys (rows of the loops' matrix)."""
+    """Rows of `schema.JOURNEYS` for ended journeys (rows of the loops' matrix). `builds`: of Windows, by session."""
     outcome, why, sure = verdict.outcome, verdict.why, verdict.sure
     what, last_what = ended[:, c.J_WHAT], ended[:, c.J_LAST_WHAT]
     version = np.where(what >= 0, what & 0xFF, 0)
@@ -114,7 +115,7 @@ def journey_columns(
         "outcome": listed(outcome, OUTCOME_WORDS),
         "drop_reason": Texts(np.where(is_dropped, drop_names.code, -1).astype(np.int32), drop_names.values),
         "drop_reason_code": np.where(is_dropped & is_numbered, ended[:, c.J_DROP_CODE], -1),
-        "drop_location": texts_of(location, lambda code: location_name(code, build)),
+        "drop_location": location_names(location, builds_of(builds, ended[:, c.J_SESSION])),
         "flow_id": flow,
         "confidence": confidence,
         "reason": texts_of(said, lambda code: (c.WHY_WORDS[code - 100] if code >= 100 else reasons[code]) or None),

@@ -41,6 +41,7 @@ class Places:
         """The place of each point."""
         self._host_of: dict[int, int] = {}
         """Of the recordings that are prepared."""
+        self._has_more_hosts = len(set(topology.first_sessions)) > 1
         self._port_of_nic: dict[tuple[int, str], int] = {}
         self._ports: set[int] = set()
         self._port_of_name: dict[tuple[int, str], int] = {}
@@ -131,7 +132,7 @@ class Places:
             kind = PointKind.EXTERNAL_NIC
         elif "--" in low:
             kind = PointKind.VM_NIC
-        return self._add(key, f"NIC:{shown}", str(kind), place, kind)
+        return self._add(key, self._named(f"NIC:{shown}", session), str(kind), place, kind)
 
     def of_port(self, name: str, friendly: str, session: int) -> int:
         """The place of a switch port that an event names."""
@@ -143,13 +144,18 @@ class Places:
         if key in self._numbers:
             return self._numbers[key]
         place = self._topology.resolve_nic(name, session_id=session)
-        return self._add(key, f"port:{friendly or low[:40]}", str(PointKind.SWITCH_PORT), place, PointKind.SWITCH_PORT)
+        shown = self._named(f"port:{friendly or low[:40]}", session)
+        return self._add(key, shown, str(PointKind.SWITCH_PORT), place, PointKind.SWITCH_PORT)
 
     def of_part(self, name: str, kind: str, session: int) -> int:
         """The place of a part of Windows that states what it did with packets: WinNat, TCP/IP, WFP."""
         key = ("part", name, self._host_of[session])
         known = self._numbers.get(key)
-        return self._add(key, name, kind, NOWHERE, None) if known is None else known
+        return self._add(key, self._named(name, session), kind, NOWHERE, None) if known is None else known
+
+    def _named(self, name: str, session: int) -> str:
+        """With the name of the host, as points have it, where there are several."""
+        return f"{name}@{self._topology.hosts[session]}" if self._has_more_hosts else name
 
     def ingress_of(self, point: I64) -> U8:
         """Direction of ingress at the switch port of each sighting; 0 = none, or not known."""

@@ -140,10 +140,11 @@ class Stitcher:
     tables = (JOURNEYS, HOPS, DROPS, FLOWS, NAT_SESSIONS)
 
     def __init__(
-        self, topology: Topology, points: Sequence[Point], *, limits: Limits | None = None, build: int = 0,
+        self, topology: Topology, points: Sequence[Point], *, limits: Limits | None = None, builds: Sequence[int] = (),
         log: Log | None = None,
     ) -> None:  # fmt: skip
-        """`limits`: what the recording lost or left out; without, nothing is called vanished. `build`: of Windows."""
+        """`limits`: what the recording lost or left out; without, nothing is called vanished. `builds`: of Windows, by
+        session."""
         from wnv.journeys import loops
 
         self._limits = limits or Limits()
@@ -166,9 +167,9 @@ class Stitcher:
         self._local: I64 = np.full((_LOCALS, 3), -2, np.int64)
         self._nat = NatRows(self._keys)
         self._flows = FlowRows()
-        self._drops = DropRows(self.places, topology, self._collector.texts, build)
+        self._drops = DropRows(self.places, topology, self._collector.texts, builds)
         self._hops = HeldHops(self.places, self._drops)
-        self._build = build
+        self._builds = builds
         self._forwards = False
         self._has_deliveries = False
         self._sees_wire = False
@@ -350,7 +351,7 @@ class Stitcher:
         flow = self._flows.add(ended, verdict.outcome, confidence, self._nat)
         names = self._drop_names(ended)
         self._ended.add(JOURNEYS, journey_columns(
-            ended, verdict, n_hops, paths, flow, self.places, self._limits, self._build, names
+            ended, verdict, n_hops, paths, flow, self.places, self._limits, self._builds, names
         ))  # fmt: skip
 
     def _drop_names(self, ended: I64) -> Texts:
@@ -359,7 +360,7 @@ class Stitcher:
         rows = np.flatnonzero(ended[:, c.J_FLAGS] & c.J_IS_DROPPED)
         if not len(rows):
             return Texts(code, [])
-        columns = (ended[rows, column] for column in (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION))
+        columns = (ended[rows, column] for column in (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION, c.J_SESSION))
         names = self._drops.names(*columns)
         code[rows] = names.code
         return Texts(code, names.values)

@@ -66,11 +66,6 @@ def convert_to_pcapng(
     """Write the packets to `out` (`-` = standard output). Raises `WnvError` if there are none."""
     overview, facts = source.overview, source.capture
     points = facts.points
-    if facts.n_hosts > 1:
-        raise UsageError(
-            "these are recordings of different hosts, or of different boots of one: their interfaces are not the same",
-            advice="Convert them one by one.",
-        )
     wanted = _wanted_points(points, options.points)
     counts = facts.counts() if options.only is None else options.only.channels
     channels = {c: n for c, n in counts.items() if c.link_type != LINK_UNKNOWN and wanted[c.point]}
@@ -85,7 +80,7 @@ def convert_to_pcapng(
         left_out["with headers only, no bytes"] = overview.n_without_bytes
     writer = CaptureWriter(
         files, points, comment=overview.section_comment(), application=f"wnv {__version__}",
-        os=facts.windows, inputs=source.inputs, build=facts.build, remarks=facts.remarks,
+        os=facts.windows, inputs=source.inputs, builds=facts.builds, remarks=facts.remarks,
         told=options.told,
     )  # fmt: skip
     batches = _batches(source, wanted, points, options, progress=progress)
@@ -128,11 +123,12 @@ def longest_sightings(source: Opened) -> list[dict[str, object]]:
     where nothing in the recording says which sightings belong together.
     """
     best: list[dict[str, object]] = []
+    host = np.array([point.host for point in source.capture.points], np.uint64)
     for found in source.sightings():
         if found is None or not found.fragments.has_group.any():
             continue
         rows = found.take(found.fragments.has_group)
-        key = np.stack([rows.fragments.group, rows.fragments.number.astype(np.uint64)], axis=1)
+        key = np.stack([rows.fragments.group, rows.fragments.number.astype(np.uint64), host[rows.point]], axis=1)
         _, inverse, counts = np.unique(key, axis=0, return_inverse=True, return_counts=True)
         mine = np.flatnonzero(inverse.reshape(-1) == np.argmax(counts))
         if len(mine) > len(best):
@@ -160,8 +156,8 @@ def _sighting(source: Opened, rows: PacketRows, row: int) -> dict[str, object]:
 
 
 class _FirstSight:
-    """Which sighting stands for its packet: pktmon's first appearance; with ndiscap the one at the miniport, or,
-    where only a switch was recorded, the one on the way in."""
+    """Which sighting stands for its packet on a host: pktmon's first appearance; with ndiscap the one at the miniport,
+    or, where only a switch was recorded, the one on the way in."""
 
     def __init__(self, points: Sequence[Point]) -> None:
         is_layer = np.array([point.key[0] == "ndiscap" for point in points], np.bool_)
@@ -169,7 +165,8 @@ class _FirstSight:
         is_miniport = np.array([point.kind is PointKind.MINIPORT for point in points], np.bool_)
         is_external = np.array([point.kind is PointKind.EXTERNAL_NIC for point in points], np.bool_)
         self._inward = np.where(is_external, IN, OUT)
-        has_layers = bool(is_layer.any())
+        with_layers = {point.host for point in points if point.key[0] == "ndiscap"}
+        has_layers = np.array([point.host in with_layers for point in points], np.bool_)
         self._never = (is_layer & ~is_miniport & ~_stands_in(points)) | (is_port & has_layers)
         self._by_ingress = is_port & ~self._never
 
@@ -184,10 +181,10 @@ class _FirstSight:
 def _stands_in(points: Sequence[Point]) -> BOOL:
     """For adapters of which no sighting at the miniport was recorded, the layer that was met first."""
     layers = [(number, point) for number, point in enumerate(points) if point.key[0] == "ndiscap"]
-    seen = {point.details["miniport_if_index"] for _, point in layers if point.kind is PointKind.MINIPORT}
+    seen = {(one.host, one.details["miniport_if_index"]) for _, one in layers if one.kind is PointKind.MINIPORT}
     chosen = np.zeros(len(points), np.bool_)
     for number, point in layers:
-        adapter = point.details["miniport_if_index"]
+        adapter = point.host, point.details["miniport_if_index"]
         chosen[number] = adapter not in seen
         seen.add(adapter)
     return chosen

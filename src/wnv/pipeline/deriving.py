@@ -97,7 +97,7 @@ def _stages(topology: Topology, stored: StoredTrace) -> Sequence[Stage]:
         is_complete=overview.is_complete, why_incomplete="; ".join(overview.losses()),
         has_more_hosts=len(overview.sessions) > 1,
     )  # fmt: skip
-    return (Stitcher(topology, stored.capture.points, limits=limits, build=stored.capture.build),)
+    return (Stitcher(topology, stored.capture.points, limits=limits, builds=stored.capture.builds_of_sessions),)
 
 
 def _write(writer: TablesWriter, tables: Tables) -> None:

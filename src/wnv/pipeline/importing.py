@@ -12,10 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from wnv import __version__
-from wnv.bundle import Inventory
+from wnv.arrays import I64
 from wnv.decode.catalog import encode_brought
 from wnv.etl.reader import Progress, Slice
-from wnv.overview import Overview, diagnostic_row
+from wnv.overview import diagnostic_row
 from wnv.packets.headers import Texts
 from wnv.pipeline.scanning import Scanned, count_points
 from wnv.schema import (
@@ -35,7 +35,6 @@ from wnv.store.events import event_columns
 from wnv.store.folder import BASE_FORMAT, INVENTORY_FILE, MANIFESTS_FILE, TablesWriter
 from wnv.store.frames import find_frames, stored_frames, stored_observations
 from wnv.store.records import to_json
-from wnv.topology.inventory import host_name, parse_inventory
 
 _ADDRESSES_KNOWN_MAX: Final = 1 << 20  # beyond that some are written more than once
 _ADDRESS_COLUMNS: Final = ("ip_src", "ip_dst", "inner_ip_src", "inner_ip_dst")
@@ -46,7 +45,6 @@ def import_recording(
     scanned: Scanned,
     path: Path,
     *,
-    inventory: Inventory | None = None,
     jobs: int = 1,
     overwrite: bool = False,
     is_as_good: Callable[[], bool] | None = None,
@@ -57,7 +55,7 @@ def import_recording(
     `jobs`: how many threads to keep busy; for `overwrite` and `is_as_good` see `TablesWriter`. Raises `WnvError` if
     it cannot be written, and leaves nothing then.
     """
-    overview = _with_host(scanned, inventory)
+    inventory = scanned.inventory
     with TablesWriter(path, BASE_TABLES, jobs=jobs, overwrite=overwrite, is_as_good=is_as_good) as writer:
         tables = _SliceTables(scanned, writer)
         scanned.packets.begin()
@@ -66,7 +64,7 @@ def import_recording(
             writer.end_slice()
         scanned.packets.finish()
         writer.add(BUFFERS, _buffer_columns(scanned))
-        _add_rows(writer, SESSION, [one.row for one in overview.sessions])
+        _add_rows(writer, SESSION, [one.row for one in scanned.overview.sessions])
         _add_rows(writer, POINTS, _point_rows(scanned))
         diagnostics = scanned.recording.log.rows()
         _add_rows(writer, DIAGNOSTICS, [diagnostic_row(row) for row in diagnostics])
@@ -77,20 +75,10 @@ def import_recording(
             writer.add_file(MANIFESTS_FILE, brought)
         writer.finish({
             "base_format": BASE_FORMAT, "wnv_version": __version__,
-            "overview": to_json(replace(overview, diagnostics=diagnostics)),
+            "overview": to_json(replace(scanned.overview, diagnostics=diagnostics)),
             "capture": to_json(scanned.capture), "inventory": inventory.name if inventory is not None else None,
             "has_manifests": bool(brought),
         })  # fmt: skip
-
-
-def _with_host(scanned: Scanned, inventory: Inventory | None) -> Overview:
-    """What the recording holds, with the name of its host, which the inventory alone knows."""
-    overview, log = scanned.overview, scanned.recording.log
-    host = host_name(parse_inventory(inventory.content, log)) if inventory is not None else ""
-    if not host or scanned.capture.n_hosts > 1:
-        return overview
-    sessions = [replace(one, row={**one.row, "host": host}) for one in overview.sessions]
-    return replace(overview, sessions=sessions)
 
 
 @dataclass(slots=True)
@@ -104,8 +92,11 @@ class _SliceTables:
     names: dict[str, str] = field(default_factory=dict)
     """Of providers, by GUID, as the recording gives them."""
     addresses: dict[str, None] = field(default_factory=dict)
+    builds: I64 = field(init=False)
+    """Of Windows, by session."""
 
     def __post_init__(self) -> None:
+        self.builds = np.array(self.scanned.capture.builds_of_sessions, np.int64)
         self.names = {one.guid: one.name for one in self.scanned.overview.providers if one.guid and one.name}
 
     def add(self, piece: Slice) -> None:
@@ -117,12 +108,13 @@ class _SliceTables:
             return
         event = packets.event_row - piece.first_row
         session_id = session_of_buffer[piece.events.buffer[event]]
-        facts = self.scanned.capture
+        remarks = list(self.scanned.packets.remarks)
         frames = stored_frames(packets, found, session_id)
         self.writer.add(FRAMES, frames)
         self._add_addresses(frames)
         self.writer.add(OBSERVATIONS, stored_observations(
-            packets, found, session_id, piece.events.cpu[event], self.n_observations, facts.build, facts.remarks
+            packets, found, session_id, piece.events.cpu[event], self.n_observations,
+            self.builds[session_id], remarks
         ))  # fmt: skip
         self.n_frames += len(found.first)
         self.n_observations += len(packets)
@@ -155,11 +147,12 @@ def _buffer_columns(scanned: Scanned) -> dict[str, StoredData]:
 def _point_rows(scanned: Scanned) -> list[dict[str, Any]]:  # Any: values of all kinds
     return [
         {
-            "point_id": one.point_id, "name": one.point.name, "kind": one.point.kind.value, "link_type": one.link_type,
+            "point_id": one.point_id, "name": one.point.name, "host": one.host or None,
+            "kind": one.point.kind.value, "link_type": one.link_type,
             "description": one.point.description, "n_packets": one.n_packets, "n_drops": one.n_drops,
             "details": json.dumps(one.point.details),
         }
-        for one in count_points(scanned.packets)
+        for one in count_points(scanned.packets, scanned.hosts)
     ]  # fmt: skip
 
 

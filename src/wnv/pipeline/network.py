@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +15,10 @@ from wnv.diagnostics import Log
 from wnv.pipeline.scanning import Opened
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.facts import Fact
-from wnv.providers.hns import Object
 from wnv.schema import FRAMES, OBSERVATIONS
 from wnv.topology.build import Builder
 from wnv.topology.coverage import NETWORK_PROVIDERS, Coverage, build_coverage
-from wnv.topology.inventory import by_file, host_name, inventory_facts, parse_inventory
+from wnv.topology.inventory import inventory_facts, of_sessions, parse_inventory
 from wnv.topology.model import Topology
 from wnv.topology.passing import SIGHTINGS_MAX, Passing, Sightings, passing
 
@@ -38,7 +36,8 @@ def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
         builder.learn(stretch)
     content = stored.folder.inventory()
     inventory = parse_inventory(content, log) if content is not None else {}
-    of_session = _of_sessions(stored, inventory)
+    name = str(stored.folder.meta.get("inventory") or "")
+    of_session = of_sessions(inventory, name, [str(one.row["source"]) for one in stored.overview.sessions], hosts)
 
     def facts() -> Iterator[Fact]:
         told: list[tuple[int, int]] = []  # what one inventory has wrong is said once
@@ -50,35 +49,11 @@ def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
 
     topology = builder.finish(
         facts(), stored.capture.points,
-        inventory_name=str(stored.folder.meta.get("inventory") or "") if of_session else "",
+        inventory_name=name if of_session else "",
         passed=_passed(stored),
     )  # fmt: skip
-    topology.hosts = {session_id: host_name(one) for session_id, one in of_session.items()}
+    topology.hosts = {session_id: stored.capture.hosts[host] for session_id, host in enumerate(hosts)}
     return topology
-
-
-def _of_sessions(stored: StoredTrace, inventory: Object) -> dict[int, Object]:
-    """The inventory of each session: the one that is named like its file, else the only one of a recorded host."""
-    if not inventory:
-        return {}
-    rows = [one.row for one in stored.overview.sessions]
-    files = by_file(inventory) or {str(stored.folder.meta.get("inventory") or ""): inventory}
-    by_stem = {name.lower().removesuffix(".inventory.json"): one for name, one in files.items()}
-    found = {
-        number: by_stem[stem]
-        for number, row in enumerate(rows)
-        for stem in _stems(str(row["source"]))
-        if stem in by_stem
-    }
-    if found or len(files) > 1:
-        return found
-    hosts = stored.capture.host_of_session
-    return dict.fromkeys((session for session, host in enumerate(hosts) if host == hosts[0]), inventory)
-
-
-def _stems(source: str) -> set[str]:
-    """Names of a session's files without folder and ending."""
-    return {Path(name.strip()).name.lower().removesuffix(".etl") for name in source.split(",")}
 
 
 def _passed(stored: StoredTrace) -> Passing | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from wnv.arrays import I64
+from wnv.bundle import Inventory
 from wnv.decode.catalog import Catalog
 from wnv.decode.decoder import Decoder
 from wnv.etl.events import has_compiled
@@ -19,6 +20,7 @@ from wnv.packets.sightings import PacketRows
 from wnv.pipeline.tally import PlainTally
 from wnv.providers.builds import windows_version
 from wnv.providers.packets import PacketReader
+from wnv.topology.inventory import host_name, of_sessions, parse_inventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,14 @@ class CaptureFacts:
     windows: str
     host_of_session: list[int]
     """Number of the host of each session: sessions of one boot share it, and with it adapters and points."""
+    hosts: list[str]
+    """What to call each host: different ones; empty where nothing names the only one."""
     builds: list[int]
     """Windows' build, of each host."""
 
     @property
-    def build(self) -> int:
-        """That of the first host."""
-        return self.builds[0]
+    def builds_of_sessions(self) -> list[int]:
+        return [self.builds[host] for host in self.host_of_session]
 
     @property
     def n_hosts(self) -> int:
@@ -53,6 +56,7 @@ class CaptureFacts:
         hosts = range(self.n_hosts)
         return (
             len(self.host_of_session) == n_sessions
+            and len(self.hosts) == self.n_hosts
             and set(self.host_of_session) == set(hosts)
             and all(point.host in hosts for point in self.points)
         )
@@ -94,19 +98,24 @@ class Scanned:
     decoder: Decoder
     overview: Overview
     catalog: Catalog
+    hosts: list[str]
+    """What to call each host; see `CaptureFacts`."""
+    inventory: Inventory | None = None
+    """What was known of its hosts beside it."""
     slice_bytes: int = SLICE_BYTES
 
     @property
     def capture(self) -> CaptureFacts:
         recording = self.recording
-        header, hosts = recording.files[0].header, recording.host_of_session
-        firsts = [recording.files[recording.sessions[hosts.index(host)][0]] for host in range(max(hosts) + 1)]
+        hosts = recording.host_of_session
+        firsts = [recording.files[recording.sessions[hosts.index(host)][0]].header for host in range(max(hosts) + 1)]
+        windows = dict.fromkeys(windows_version(one.build, one.os_major, one.os_minor) for one in firsts)
         return CaptureFacts(
             points=self.packets.points.rows,
             channels=[(one.point, one.link_type, n) for one, n in self.packets.n_sightings.items()],
             n_other_link=self.packets.n_other_link, remarks=list(self.packets.remarks),
-            windows=windows_version(header.build, header.os_major, header.os_minor),
-            host_of_session=hosts, builds=[one.header.build for one in firsts],
+            windows="; ".join(windows),
+            host_of_session=hosts, hosts=self.hosts, builds=[one.build for one in firsts],
         )  # fmt: skip
 
     @property
@@ -139,10 +148,12 @@ def scan(
     *,
     slice_bytes: int = SLICE_BYTES,
     catalog: Catalog | None = None,
+    inventory: Inventory | None = None,
 ) -> Scanned:
     """Pass 1: walk all buffers, count events, learn names; then what the recording holds and lost.
 
-    Both passes read about `slice_bytes` at a time. `catalog`: None = that of the user.
+    Both passes read about `slice_bytes` at a time. `catalog`: None = that of the user. `inventory`: what lay beside
+    it, which alone knows what the hosts are called.
     """
     packets = PacketReader(recording)
     census = Census(recording.session_of_buffer)
@@ -159,22 +170,39 @@ def scan(
         tally = PlainTally(recording.clocks[0], recording.guids, census, packets)
     piece_bytes = slice_bytes if tally is None else min(CACHED_SLICE_BYTES, slice_bytes)
     recording.scan(visit, progress, slice_bytes=piece_bytes, tally=tally)
-    packets.name_points()
+    hosts = _name_hosts(recording, inventory)
+    packets.name_points(hosts)
     overview = build_overview(
-        recording, census, [host.facts for host in packets.hosts], count_points(packets), packets.n_without_bytes,
-        decoder,
+        recording, census, [host.facts for host in packets.hosts], count_points(packets, hosts),
+        packets.n_without_bytes, decoder, hosts,
     )  # fmt: skip
-    return Scanned(recording, packets, decoder, overview, catalog, slice_bytes)
+    return Scanned(recording, packets, decoder, overview, catalog, hosts, inventory, slice_bytes)
 
 
-def count_points(packets: PacketReader) -> list[PointCount]:
-    """The points of a recording by number, and what was seen there."""
+def _name_hosts(recording: Recording, inventory: Inventory | None) -> list[str]:
+    """What to call each host: what an inventory says, else by number if there are several; different ones."""
+    of_session = recording.host_of_session
+    names = [""] * (max(of_session) + 1)
+    if inventory is not None:
+        sources = [", ".join(str(recording.files[n].source.path) for n in files) for files in recording.sessions]
+        parsed = parse_inventory(inventory.content, recording.log)
+        for session, one in of_sessions(parsed, inventory.name, sources, of_session).items():
+            names[of_session[session]] = names[of_session[session]] or host_name(one)
+    if len(names) == 1:
+        return names
+    wanted = [name or f"host{number}" for number, name in enumerate(names, 1)]
+    n_before = [sum(one.lower() == name.lower() for one in wanted[:k]) for k, name in enumerate(wanted)]
+    return [f"{name}#{n + 1}" if n else name for name, n in zip(wanted, n_before, strict=True)]
+
+
+def count_points(packets: PacketReader, hosts: Sequence[str]) -> list[PointCount]:
+    """The points of a recording by number, and what was seen there. `hosts`: what to call them."""
     link_types = packets.link_types()
     n_packets = dict.fromkeys(range(len(packets.points.rows)), 0)
     for channel, n in packets.n_sightings.items():
         n_packets[channel.point] += n
     return [
         PointCount(number, point, LINK_NAMES.get(link_types.get(number, LINK_UNKNOWN), "other"), n_packets[number],
-                   packets.n_drops.get(number, 0))
+                   packets.n_drops.get(number, 0), hosts[point.host])
         for number, point in enumerate(packets.points.rows)
     ]  # fmt: skip

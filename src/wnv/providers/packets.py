@@ -123,8 +123,9 @@ class PacketReader:
             return None
         return PlainPackets(self.points, self.hosts[0].ndiscap, self.hosts[0].pktmon)
 
-    def name_points(self) -> None:
-        """Give every point its names, once all rundown events were seen."""
+    def name_points(self, hosts: Sequence[str]) -> None:
+        """Give every point its names, once all rundown events were seen. `hosts`: what to call them, which is part of
+        the names if there are several."""
         self._log.record(Code.FRAME_HEADER_ONLY, count=self.n_without_bytes)
         self._log.record(Code.FRAME_LINK_TYPE_UNKNOWN, count=self.n_other_link)
         self._log.record(Code.POINTS_LIMIT, count=self.points.n_refused)
@@ -134,7 +135,8 @@ class PacketReader:
                 provider.name_points(link_types)
         for point in self.points.rows:
             self._name_adapter(point)
-        for point, name in zip(self.points.rows, unique_names([p.name for p in self.points.rows]), strict=True):
+        names = [p.name if len(hosts) == 1 else f"{p.name}@{hosts[p.host]}" for p in self.points.rows]
+        for point, name in zip(self.points.rows, unique_names(names), strict=True):
             point.name = name
 
     def _name_adapter(self, point: Point) -> None:

@@ -77,9 +77,12 @@ def stored_frames(packets: PacketRows, found: FrameRows, session_id: I64) -> dic
 
 
 def stored_observations(
-    packets: PacketRows, found: FrameRows, session_id: I64, cpu: U16, n_before: int, build: int, remarks: Sequence[str]
+    packets: PacketRows, found: FrameRows, session_id: I64, cpu: U16, n_before: int, build: I64, remarks: Sequence[str]
 ) -> dict[str, StoredData]:
-    """The columns of `schema.OBSERVATIONS`, numbered from `n_before` on. `session_id` and `cpu`: of each sighting."""
+    """The columns of `schema.OBSERVATIONS`, numbered from `n_before` on.
+
+    `session_id`, `cpu` and `build`, that of Windows there: of each sighting.
+    """
     fragments = packets.fragments
     n, drop, group = len(packets), fragments.is_drop, fragments.has_group
 
@@ -107,17 +110,20 @@ def stored_observations(
         "n_coalesced": fragments.n_coalesced,
         "remark": Texts(fragments.remark, list(remarks)),
         "is_drop": drop,
-        "drop_reason": _words(fragments.drop_reason, drop, lambda code: drop_reason(code, build).slug),
+        "drop_reason": _words(fragments.drop_reason, build, drop, lambda code, build: drop_reason(code, build).slug),
         "drop_reason_code": where(drop, fragments.drop_reason),
-        "drop_location": _words(fragments.drop_location, drop, lambda code: drop_location(code, build).name),
+        "drop_location": _words(
+            fragments.drop_location, build, drop, lambda code, build: drop_location(code, build).name
+        ),
         "drop_location_code": where(drop, fragments.drop_location),
     }
 
 
-def _words(codes: U32, given: BOOL, word: Callable[[int], str]) -> Texts:
+def _words(codes: U32, build: I64, given: BOOL, word: Callable[[int, int], str]) -> Texts:
+    """What each number that is given means in the Windows that logged it."""
     code = np.full(len(codes), -1, np.int32)
-    distinct, inverse = np.unique(codes[given], return_inverse=True)
-    texts = [word(number) for number in distinct.tolist()]
+    distinct, inverse = np.unique(build[given] << 32 | codes[given], return_inverse=True)
+    texts = [word(both & 0xFFFFFFFF, both >> 32) for both in distinct.tolist()]
     numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     if texts:
         code[given] = np.array([numbers[text] for text in texts], np.int32)[inverse]

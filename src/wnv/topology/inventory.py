@@ -7,8 +7,9 @@ columns. What has another form than expected is counted and left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any, Final
 
 from wnv.diagnostics import Code, Log
@@ -30,6 +31,7 @@ from wnv.providers.hns import Object, get, objects
 from wnv.providers.layers import layer_ref, nic_ref
 
 FORMAT: Final = "wnv-inventory/1"
+_SUFFIX: Final = ".inventory.json"
 _ROWS_MAX: Final = 1 << 14
 """Rows of one section; no host has more."""
 _SWITCH_TYPES: Final = ("private", "internal", "external")
@@ -61,6 +63,33 @@ def host_name(inventory: Object) -> str:
     """Name of the host that the inventory is of; empty where it does not say."""
     computer = inventory.get("computer")
     return name_of(get(computer, "Name")) if isinstance(computer, dict) else ""
+
+
+def of_sessions(
+    inventory: Object, name: str, sources: Sequence[str], hosts: Sequence[int]
+) -> dict[int, Object]:  # fmt: skip
+    """The inventory of each session: the one that is named like its file, else the only one of the first host.
+
+    `name`: of the inventory's file; `sources`: the files of each session, with commas between them; `hosts`: number
+    of the host of each session. A session of which there is no inventory of its own has that of its host, if there
+    is one.
+    """
+    if not inventory:
+        return {}
+    files = by_file(inventory) or {name: inventory}
+    by_stem = {file.lower().removesuffix(_SUFFIX): one for file, one in files.items()}
+    found = {
+        session: by_stem[stem] for session, source in enumerate(sources) for stem in _stems(source) if stem in by_stem
+    }
+    if not found and len(files) == 1:
+        found = {0: inventory}
+    of_host = {hosts[session]: one for session, one in reversed(found.items())}
+    return {session: found.get(session, of_host[host]) for session, host in enumerate(hosts) if host in of_host}
+
+
+def _stems(source: str) -> set[str]:
+    """Names of a session's files without folder and ending."""
+    return {PurePath(name.strip()).name.lower().removesuffix(".etl") for name in source.split(",")}
 
 
 def inventory_facts(inventory: Object, session_id: int = 0, log: Log | None = None) -> Iterator[Fact]:

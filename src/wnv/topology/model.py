@@ -216,7 +216,7 @@ class Topology:
     first_sessions: Sequence[int] = (0,)
     """For each session, the first one of its host: the `session_id` of all that is on the host."""
     hosts: dict[int, str] = field(default_factory=dict)
-    """Name of the host of each session, where an inventory says it."""
+    """What to call the host of each session; empty where nothing names the only one."""
     inventory: str = ""
     """Name of the inventory that was used; empty without."""
 
