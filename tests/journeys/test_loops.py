@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wnv.journeys
+import written as w
 from lab_worlds import ran
+from payloads import Tcp, Udp, ip
 from plain import plain_copy
 from wnv import open_trace
 from wnv.journeys import loops
@@ -83,3 +85,103 @@ def test_a_full_table_of_translations_forgets_the_oldest() -> None:
     for one in range(1, 200):
         loops.add_translation(keys, values, one, one + 1000)
         assert loops._translated_to(keys, values, one) == one + 1000
+
+
+# --- hosts with other habits than the lab's -----------------------------------------------------------------
+
+
+def _from(nic: str, to: str, ident: int = 1) -> bytes:
+    return ip(nic, to, Tcp(40000, 80, b"a question", seq=1000 * ident), ident=ident)
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_frames_whose_destinations_cannot_be_read_are_where_the_switch_routed_their_nbl(
+    tmp_path: Path, is_readable: bool
+) -> None:
+    host = w.Writing()
+    for number in range(1, 5):
+        host.crosses(w.VM_A, w.VM_B, _from("10.1.1.21", "10.1.1.22", number), 0x1000, is_readable=is_readable)
+    rows = host.rows(tmp_path)
+    assert {row["outcome"] for row in rows["journeys"]} == {"delivered"}
+    assert len(rows["journeys"]) == 4
+    assert {row["nic"].split("/")[1] for row in rows["hops"]} == {"VMA", "VMB"}
+
+
+def test_without_57_a_delivery_on_another_thread_is_still_that_of_the_nbl(tmp_path: Path) -> None:
+    host = w.Writing()
+    for number in range(1, 7):
+        packet = _from("10.1.1.21", "10.1.1.22", number)
+        host.at(1000 + 50 * number).received(w.VM_A, 0x1000).ingress(w.VM_A, packet).egress(w.VM_A, w.VM_B, packet)
+        host.at(cpu=number % 3, tid=70).delivered(w.VM_B, 0x1000)
+    rows = host.rows(tmp_path)
+    assert [(row["src"], row["outcome"]) for row in rows["journeys"]] == [("10.1.1.21", "delivered")] * 6
+
+
+def test_two_nbls_delivered_to_a_nic_one_behind_the_other_are_two_packets(tmp_path: Path) -> None:
+    host = w.Writing().delivered(w.VM_B, 0x1000).delivered(w.VM_B, 0x2000)
+    assert [row["n_hops"] for row in host.rows(tmp_path)["journeys"]] == [1, 1]
+
+
+def test_a_delivery_that_nothing_ties_to_a_packet_keeps_those_on_their_way_from_being_called_lost(
+    tmp_path: Path,
+) -> None:
+    def sent(host: w.Writing, number: int, delivered_as: int) -> None:
+        packet = _from("10.1.1.21", "10.1.1.22", number)
+        host.received(w.VM_A, 0x1000).ingress(w.VM_A, packet).routed(w.VM_A, w.VM_B, 0x1000)
+        host.egress(w.VM_A, w.VM_B, packet)
+        if delivered_as:
+            host.at(cpu=1, tid=70).delivered(w.VM_B, delivered_as).at()
+
+    lost, renamed = w.Writing(), w.Writing()
+    for host, name in ((lost, 0), (renamed, 0x9000)):
+        for number in range(1, 4):
+            sent(host.at(1000 * number), number, 0x1000)
+        sent(host.at(4_000), 4, name)
+        for number in range(5, 8):
+            sent(host.at(1000 * number), number, 0x1000)
+    (folder := tmp_path / "lost").mkdir()
+    assert "vanished" in {row["outcome"] for row in lost.rows(folder)["journeys"]}
+    (folder := tmp_path / "renamed").mkdir()
+    found = [(row["outcome"], row["reason"]) for row in renamed.rows(folder)["journeys"]]
+    assert "vanished" not in {outcome for outcome, _ in found}
+    assert (
+        "unknown",
+        "not seen beyond it: at the next point a packet was seen then that nothing tells from this one",
+    ) in (found)
+
+
+def test_of_packets_alike_the_one_that_the_thread_just_had_goes_on(tmp_path: Path) -> None:
+    """Identical to the byte, IP id 0, on two processors: each sees its own through the NAT."""
+    inside, outside = ("172.30.0.11", 50000, "8.8.8.8", 53), ("10.1.1.10", 2001, "8.8.8.8", 53)
+    before = ip(inside[0], inside[2], Udp(50000, 53, b"the same query"), ident=0)
+    after = ip(outside[0], outside[2], Udp(2001, 53, b"the same query"), ident=0, ttl=63)
+    host = w.Writing().interface(w.GATEWAY).interface(w.CONTAINER).interface(w.ALONE)
+    for number in range(4):
+        host.at(1000 + 20_000 * number)
+        for cpu in (0, 1):
+            host.at(host.us, cpu=cpu).crosses(w.CONTAINER, w.GATEWAY, before, 0x1000 + cpu)
+            host.seen(w.GATEWAY, before, w.RECEIVE)
+        for cpu in (1, 0):  # the second overtakes the first
+            host.at(host.us, cpu=cpu).translated(inside, outside, protocol=w.UDP, ident=0)
+            host.forwarded(after, arrived=30, leaves=6).seen(w.ALONE, after, w.SEND)
+    rows = host.rows(tmp_path)
+    assert w.outcomes(rows) == [("nat → vEthernet (nat) → WinNat → Ethernet 2", "left_host")] * 8
+    cpus: dict[int, set[int]] = {}
+    for hop in rows["hops"]:
+        cpus.setdefault(hop["journey_id"], set()).update(host.events[row - 1].cpu for row in hop["evidence"])
+    assert all(len(mine) == 1 for mine in cpus.values())
+
+
+def test_what_winnat_says_it_forwarded_is_the_packet_that_came_to_the_stack(tmp_path: Path) -> None:
+    """Of WinNat's events only 1035 is recorded, which shows the packet as it leaves."""
+    host = w.Writing().interface(w.GATEWAY).interface(w.CONTAINER).interface(w.ALONE)
+    for number in range(1, 4):
+        before = ip("172.30.0.11", "1.2.3.4", Tcp(40000, 80, b"x", seq=number), ident=number)
+        after = ip("10.1.1.10", "1.2.3.4", Tcp(1025, 80, b"x", seq=number), ident=number, ttl=63)
+        host.at(1000 * number).seen(w.GATEWAY, before, w.RECEIVE)
+        host.forwarded(after, arrived=30, leaves=6).seen(w.ALONE, after, w.SEND)
+    rows = host.rows(tmp_path)
+    assert w.outcomes(rows) == [("vEthernet (nat) → WinNat → Ethernet 2", "left_host")] * 3
+    assert [(row["inside_src"], row["outside_src"], row["confidence"]) for row in rows["nat_sessions"]] == [
+        ("172.30.0.11", "10.1.1.10", 0.9)
+    ]

@@ -211,6 +211,8 @@ class Collector:
         ingress = self._places.ingress_of(packets.point)
         is_port = (ingress != 0) & (packets.direction != NO_DIRECTION)
         sights[c.EVENT] = np.where(is_port, np.where(packets.direction == ingress, c.INGRESS, c.EGRESS), c.FRAME)
+        is_unplaced = self._places.has_unread_ports(packets.point)
+        sights[c.EVENT, is_unplaced] = c.EGRESS
         sights[c.STATION] = self._stations(sights[c.PLACE])
         is_pktmon = fragments.has_group
         sights[c.KEY_KIND] = np.where(is_pktmon, c.KEY_PKTMON, c.NO_KEY)
@@ -225,6 +227,7 @@ class Collector:
         is_cut = (fragments.n_bytes < _HEADERS_BYTES) & (packets.original_bytes > fragments.n_bytes)
         self.limits.is_truncated |= bool(is_cut.any())
         sights[c.FLAGS] = np.where(fragments.is_large_send | (fragments.n_coalesced > 1), c.IS_LARGE, 0)
+        sights[c.FLAGS] |= np.where(is_unplaced, c.IS_UNPLACED, 0)
         self._fill_frames(sights, packets)
         none = np.zeros(n, np.int64)
         return Sighted(sights, none, none)

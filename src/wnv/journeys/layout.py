@@ -81,8 +81,9 @@ EVENT_WORDS: Final = (
 
 NO_PORT: Final = 0x7FFFFFFF
 NO_KEY, KEY_PKTMON, KEY_NBL = range(3)
-IS_GROUP, IS_LARGE, IS_REPLY_LIKE, IS_GFT = 1, 2, 4, 8
-"""`FLAGS`: to a group address; a large send or coalesced; RST or ICMP error; handled by hardware as well."""
+IS_GROUP, IS_LARGE, IS_REPLY_LIKE, IS_GFT, IS_UNPLACED = 1, 2, 4, 8, 16
+"""`FLAGS`: to a group address; a large send or coalesced; RST or ICMP error; handled by hardware as well; out of a
+switch by ports that could not be read."""
 
 # --- why a link is what it is: `TIE_WHY` and a hop's reason ---------------------------------------------------
 
@@ -144,10 +145,12 @@ UNCLEAR, ENTRY, EXIT, WIRE = range(4)
     J_LIST,  # which list of journeys by time it is in: 0 may go on, 1 has arrived
     N_JOURNEY,
 ) = range(74)  # fmt: skip
-J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED = (
-    1, 2, 4, 8, 16, 32, 64, 128, 256,
-)  # fmt: skip
-"""`J_FLAGS`. `J_MOVED_ON`: it was seen elsewhere after it was dropped."""
+(
+    J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED,
+    J_IS_ALIKE,
+) = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # fmt: skip
+"""`J_FLAGS`. `J_MOVED_ON`: it was seen elsewhere after it was dropped. `J_IS_ALIKE`: what was seen as another packet of
+the same content can have been this one."""
 
 STATED_LOCAL: Final = 1 << 40
 """`J_LOCAL` of an address that the recording says is the host's; less where its packets only came out of it."""
@@ -182,5 +185,6 @@ DROP_IS_SAME: Final = 1 << 62
     Z_LAST,
     Z_LAST_ARRIVED,
     Z_OPEN, Z_LIFETIME, Z_FORCED, Z_RUNS,
+    Z_ROUTED,  # 1: the recording says where switches route
     N_SCALARS,
-) = range(13)  # fmt: skip
+) = range(14)  # fmt: skip

@@ -68,8 +68,10 @@ N_RUN = R_FIRST + 3 * RUN_MAX
 """The run's NBLs, its frames, and the NBLs routed last, which are still to be delivered."""
 (
     L_NBL, L_SWITCH, L_SESSION, L_TS, L_N_FRAMES, L_FIRST_FRAME, L_LAST_FRAME, L_TIE, L_WHY, L_NUMBER, L_N_ROUTED,
-    L_N_PENDING, L_BEFORE, L_THREAD, L_RUN, L_SOURCE, L_FIRST_PENDING,
-) = range(17)  # fmt: skip
+    L_N_PENDING, L_BEFORE, L_THREAD, L_RUN, L_SOURCE,
+    L_PLACE, L_DIR,  # where it was routed to last
+    L_FIRST_PENDING,
+) = range(19)  # fmt: skip
 _LIVES_LOOKED_AT = 64
 _OTHER_RUNS_LOOKED_AT = 3
 PENDING_MAX = 16
@@ -128,6 +130,10 @@ def _close_run(run: I64, lifetimes: I64, sights: I64, base: int, next_frame: I64
                 lifetimes[life, L_LAST_FRAME] = sight + base
                 lifetimes[life, L_N_FRAMES] += 1
             else:
+                if tie == 900 and sights[c.FLAGS, sight] & c.IS_UNPLACED and lifetimes[life, L_N_ROUTED] == 1:
+                    sights[c.PLACE, sight] = lifetimes[life, L_PLACE]
+                    sights[c.DIR, sight] = lifetimes[life, L_DIR]
+                    sights[c.STATION, sight] = lifetimes[life, L_FIRST_PENDING]
                 # Behind the switch the content decides; order alone only where nothing was seen before it.
                 first = int(np.int64(lifetimes[life, L_FIRST_FRAME])) - base
                 for _ in range(index):
@@ -170,7 +176,7 @@ def _pending(lifetime: I64, station: int) -> int:
 @njit
 def _goes_on(
     lifetimes: I64, newest: int, is_delivery: bool, station: int, source: int, thread: int, routed_last: int,
-    thread_run: int, is_strict: bool, ts: int,
+    thread_run: int, is_strict: bool, ts: int, tells_routes: bool,
 ) -> int:  # fmt: skip
     """The lifetime of an address that an event belongs to; -1 = none of them.
 
@@ -221,7 +227,7 @@ def _goes_on(
             lifetime[L_N_PENDING] -= 1
         return found
     lifetime = lifetimes[newest % cap]
-    if is_delivery and lifetime[L_N_ROUTED] == 0 and lifetime[L_THREAD] == thread:
+    if is_delivery and lifetime[L_N_ROUTED] == 0 and (lifetime[L_THREAD] == thread or not tells_routes):
         return newest  # that it was routed was not recorded
     is_here = source == -1 or lifetime[L_SOURCE] == -1 or lifetime[L_SOURCE] == source
     return newest if not is_delivery and is_here and lifetime[L_N_PENDING] > 0 else -1
@@ -338,7 +344,8 @@ def tie_nbls(
             number = -1
             if newest >= 0:
                 number = _goes_on(
-                    lifetimes, newest, is_delivery, station, source, thread, routed_last, this_run, is_delivery, ts
+                    lifetimes, newest, is_delivery, station, source, thread, routed_last, this_run, is_delivery, ts,
+                    scalars[c.Z_ROUTED] != 0,
                 )  # fmt: skip
             if number < 0 and is_delivery:
                 number = _original(lifetimes, run, station)
@@ -346,7 +353,8 @@ def tie_nbls(
                     sights[c.TIE_WHY, i] = c.WHY_CLONE
             if number < 0 and newest >= 0:
                 number = _goes_on(
-                    lifetimes, newest, is_delivery, station, source, thread, routed_last, this_run, False, ts
+                    lifetimes, newest, is_delivery, station, source, thread, routed_last, this_run, False, ts,
+                    scalars[c.Z_ROUTED] != 0,
                 )  # fmt: skip
             is_known = number >= 0
         if event == c.RECEIVED or not is_known:
@@ -378,6 +386,9 @@ def tie_nbls(
                 lifetimes[number % cap, L_FIRST_PENDING + n_pending] = station
             lifetimes[number % cap, L_N_PENDING] += 1
             lifetimes[number % cap, L_N_ROUTED] += 1
+            lifetimes[number % cap, L_PLACE] = sights[c.PLACE, i]
+            lifetimes[number % cap, L_DIR] = sights[c.DIR, i]
+            scalars[c.Z_ROUTED] = 1
         sights[c.LIFETIME, i] = number
         sights[c.KEY_KIND, i] = c.KEY_NBL
         sights[c.KEY_ONE, i] = number
@@ -701,7 +712,8 @@ def _find_content(
     ts = int(np.int64(sights[c.TS, i]))
     code = int(np.int64(sights[c.PLACE, i])) * 4 + int(np.int64(sights[c.DIR, i]))
     is_nat_event = sights[c.EVENT, i] > c.DELIVERED
-    best, best_relation, best_ts, n_alike, best_payload = -1, 0, 0, 0, 0
+    thread = int(np.int64(sights[c.THREAD, i]))
+    best, best_relation, best_ts, n_alike, best_payload, is_best_here = -1, 0, 0, 0, 0, False
     for _ in range(_CANDIDATES_MAX):
         if j < 0:
             break
@@ -723,23 +735,33 @@ def _find_content(
                     and _can_translate(sights, i, journeys, j, places)
                 ):  # fmt: skip
                     relation = 2
-            if relation > 0 and not is_nat_event and (
-                _was_there(journeys, visited, j, code) or not _fits_path(sights, i, journeys, j, places)
+            if relation > 0 and (
+                _is_past_nat(sights, i, journeys, j, places)
+                if is_nat_event
+                else _was_there(journeys, visited, j, code) or not _fits_path(sights, i, journeys, j, places)
             ):  # fmt: skip
                 relation = 0
             if relation > 0:
                 last = int(np.int64(journeys[j, c.J_LAST_TS]))
+                is_here = journeys[j, c.J_THREAD] == thread and ts - last <= _RIGHT_AFTER_NS
                 if relation > best_relation:
                     best, best_relation, best_ts, n_alike, best_payload = j, relation, last, 1, payload
+                    is_best_here = is_here
                 elif relation == best_relation:
                     n_alike += 1
-                    # Packets alike keep their order; one that was not heard of for long was lost.
+                    # The thread goes on with what it has; packets alike keep their order; one that was not heard of
+                    # for long was lost.
                     is_recent = ts - last <= _FEW_NS
-                    if (is_recent and (last < best_ts or ts - best_ts > _FEW_NS)) or (not is_recent and last > best_ts):
-                        best, best_ts, best_payload = j, last, payload
+                    is_next = (is_recent and (last < best_ts or ts - best_ts > _FEW_NS)) or (
+                        not is_recent and last > best_ts
+                    )
+                    if (is_here and not is_best_here) or (is_here == is_best_here and is_next):
+                        best, best_ts, best_payload, is_best_here = j, last, payload, is_here
         j = int(np.int64(journeys[j, c.J_CONTENT_NEXT]))
     if best < 0:
         return -1
+    if n_alike > 1 and sights[c.EVENT, i] != c.DROPPED:
+        _mark_alike(journeys, heads, content, ts, best)
     is_other = sights[c.WHAT, i] >> 8 > 0xFFFF  # ARP and its like are their own content
     is_strong = best_payload == 2 or is_other or sights[c.IP_ID, i] > 0 or sights[c.SEQ, i] > 0
     if best_relation == 2:
@@ -758,13 +780,39 @@ def _find_content(
 
 
 @njit
+def _is_past_nat(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
+    """Whether a packet has left the host's stack, so that what a NAT says now is not about it."""
+    last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
+    if last < 0:
+        return False
+    event = sights[c.EVENT, i]
+    if last == sights[c.PLACE, i]:  # once forwarded it is so no more
+        return bool(event != c.TRANSLATED and journeys[j, c.J_LAST_EVENT] == event)
+    last_class = places[c.CLASS_NONE + journeys[j, c.J_LAST_DIR], last]
+    is_on = (journeys[j, c.J_FLAGS] & c.J_TRANSLATED) != 0 and last_class == c.ENTRY
+    return bool(is_on or last_class == c.WIRE or (last_class == c.EXIT and places[c.IS_STACK, last] == 0))
+
+
+@njit
+def _mark_alike(journeys: I64, heads: I64, content: int, ts: int, chosen: int) -> None:
+    """That packets on their way could be the one that was seen as another: what they lack proves nothing."""
+    j = int(np.int64(heads[_slot(content, heads.size - 1)]))
+    for _ in range(_CANDIDATES_MAX):
+        if j < 0:
+            break
+        if journeys[j, c.J_CONTENT] == content and j != chosen and ts - journeys[j, c.J_LAST_TS] <= _FEW_NS:
+            journeys[j, c.J_FLAGS] |= c.J_IS_ALIKE
+        j = int(np.int64(journeys[j, c.J_CONTENT_NEXT]))
+
+
+@njit
 def _can_translate(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
     """Whether a NAT can stand between where the journey was and where this was seen: the host's stack, or VFP."""
     place, last = int(np.int64(sights[c.PLACE, i])), int(np.int64(journeys[j, c.J_LAST_PLACE]))
     if place < 0 or last < 0:
         return True
     is_forwarded = places[c.IS_STACK, place] == 1 and places[c.IS_STACK, last] == 1
-    if is_forwarded and sights[c.DIR, i] == 2:
+    if is_forwarded and (sights[c.DIR, i] == 2 or sights[c.EVENT, i] == c.FORWARDED):
         return True
     if places[c.CLASS_NONE + sights[c.DIR, i], place] == c.ENTRY:
         return bool(is_forwarded)
@@ -773,14 +821,15 @@ def _can_translate(sights: I64, i: int, journeys: I64, j: int, places: I64) -> b
 
 
 @njit
-def _find_tuple(sights: I64, i: int, journeys: I64, heads: I64, window_ns: int, found: I64) -> int:
+def _find_tuple(sights: I64, i: int, journeys: I64, heads: I64, places: I64, window_ns: int, found: I64) -> int:
     """The journey that last had this tuple, and this IP id where both are known; -1 = none."""
     value = int(np.int64(sights[c.TUPLE, i]))
     if value == 0:
         return -1
     j = int(np.int64(heads[_slot(value, heads.size - 1)]))
     ts = int(np.int64(sights[c.TS, i]))
-    best, best_ts, n_same_id, has_id = -1, 0, 0, False
+    thread, is_nat_event = int(np.int64(sights[c.THREAD, i])), sights[c.EVENT, i] > c.DELIVERED
+    best, best_ts, n_same_id, has_id, is_best_here = -1, 0, 0, False, False
     for _ in range(_CANDIDATES_MAX):
         if j < 0:
             break
@@ -792,10 +841,13 @@ def _find_tuple(sights: I64, i: int, journeys: I64, heads: I64, window_ns: int, 
                 not differs
                 and (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) == 0
                 and (ts - last <= (window_ns if is_same_id else _TUPLE_NS))
+                and not (is_nat_event and _is_past_nat(sights, i, journeys, j, places))
             ):
                 n_same_id += 1 if is_same_id else 0
-                if best < 0 or (is_same_id and not has_id) or (is_same_id == has_id and last > best_ts):
-                    best, best_ts, has_id = j, last, is_same_id
+                is_here = journeys[j, c.J_THREAD] == thread and ts - last <= _RIGHT_AFTER_NS
+                is_next = (is_here and not is_best_here) or (is_here == is_best_here and last > best_ts)
+                if best < 0 or (is_same_id and not has_id) or (is_same_id == has_id and is_next):
+                    best, best_ts, has_id, is_best_here = j, last, is_same_id, is_here
         j = int(np.int64(journeys[j, c.J_TUPLE_NEXT]))
     if best >= 0:
         if has_id and n_same_id == 1:
@@ -848,7 +900,7 @@ def _find_before(sights: I64, i: int, journeys: I64, threads: I64, places: I64, 
     if j < 0 or journeys[j, c.J_ID] != threads[row, T_LAST_ID] or journeys[j, c.J_IS_OPEN] == 0:
         return -1
     last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
-    if sights[c.EVENT, i] == c.RECEIVED and journeys[j, c.J_LAST_EVENT] == c.RECEIVED:
+    if sights[c.EVENT, i] == journeys[j, c.J_LAST_EVENT]:
         return -1  # the next NBL of a chain
     is_here = places[c.STATION_OF, place] >= 0 and places[c.STATION_OF, place] == places[c.STATION_OF, last]
     is_inside = (
@@ -1159,9 +1211,19 @@ def _take_packet(
 
 
 @njit
+def _way_from(journeys: I64, j: int) -> int:
+    """Where a packet was last, for the table of ways: what a switch only routes somewhere goes on another way than
+    what it has delivered there; -1 = no place."""
+    place, event = int(np.int64(journeys[j, c.J_LAST_PLACE])), int(np.int64(journeys[j, c.J_LAST_EVENT]))
+    if place < 0:
+        return -1
+    return place * 4 + (3 if event in (c.ROUTED, c.EGRESS) else int(np.int64(journeys[j, c.J_LAST_DIR])))
+
+
+@njit
 def _remember_way(ways: I64, journeys: I64, j: int, tuple_before: int, code: int, is_guess: bool) -> None:
     """That a packet of this tuple went from its last place to this one: what is expected of the next like it."""
-    last = int(np.int64(journeys[j, c.J_LAST_PLACE])) * 4 + int(np.int64(journeys[j, c.J_LAST_DIR]))
+    last = _way_from(journeys, j)
     slot = _slot(tuple_before ^ (last * 0x9E3779B1), ways.shape[0] - 1)
     ways[slot, 0] = tuple_before
     ways[slot, 1] = last
@@ -1220,9 +1282,9 @@ def link(
                 sights, i, journeys, visited, content_heads, places, map_keys, map_values, window_ns, found
             )
         if j < 0 and (event == c.TRANSLATED or (sights[c.CONTENT, i] == 0 and sights[c.TUPLE, i] != 0)):
-            j = _find_tuple(sights, i, journeys, tuple_heads, window_ns, found)
+            j = _find_tuple(sights, i, journeys, tuple_heads, places, window_ns, found)
         if j < 0 and sights[c.CONTENT, i] != 0 and sights[c.TUPLE, i] != 0:
-            j = _find_tuple(sights, i, journeys, tuple_heads, window_ns, found)
+            j = _find_tuple(sights, i, journeys, tuple_heads, places, window_ns, found)
             if j >= 0 and journeys[j, c.J_CONTENT] != 0:
                 j = -1  # what has content is told by it
         if j < 0 and sights[c.CONTENT, i] == 0 and c.RECEIVED <= event <= c.DELIVERED:
@@ -1316,12 +1378,10 @@ def link(
         if not is_new and is_fanned:
             journeys[j, c.J_FLAGS] |= c.J_FANNED
         if place >= 0:
-            bucket = ts >> _BUCKET_BITS
-            activity[code, bucket & (_BUCKETS - 1)] = bucket
-            activity[code, _BUCKETS] = ts
+            is_untold = is_new and journeys[j, c.J_CONTENT] == 0 and journeys[j, c.J_ADDRESSES] == 0
+            _note_activity(activity, code, ts, is_untold)
             if event == c.DELIVERED:
-                activity[code | 3, bucket & (_BUCKETS - 1)] = bucket
-                activity[code | 3, _BUCKETS] = ts
+                _note_activity(activity, code | 3, ts, is_untold)
             n_visited = int(np.int64(journeys[j, c.J_VISITED]))
             if n_visited < c.VISITED_MAX:
                 # The last of four codes of a place says that a switch has routed the packet there.
@@ -1348,11 +1408,25 @@ def link(
 
 
 @njit
+def _note_activity(activity: I64, code: int, ts: int, is_untold: bool) -> None:
+    """That a packet was seen at a place, which may be one of which nothing else is known."""
+    bucket = ts >> _BUCKET_BITS
+    at = bucket & (_BUCKETS - 1)
+    before = int(np.int64(activity[code, at]))
+    activity[code, at] = bucket << 1 | (1 if is_untold or before == bucket << 1 | 1 else 0)
+    activity[code, _BUCKETS] = ts
+
+
+@njit
 def _is_active(activity: I64, code: int, ts: int) -> int:
-    """1: packets were seen at a place around a time; 2: and also later, when one more should have come there."""
+    """1: packets were seen at a place around a time; 2: and also later, when one more should have come there; 4: and
+    one of them, of which nothing else is known, can be the one that should have."""
     bucket = ts >> _BUCKET_BITS
     for near in range(bucket - _NEAR_BUCKETS, bucket + _NEAR_BUCKETS + 1):
-        if activity[code, near & (_BUCKETS - 1)] == near:
+        if activity[code, near & (_BUCKETS - 1)] >> 1 == near:
+            for late in range(bucket, bucket + 2):
+                if activity[code, late & (_BUCKETS - 1)] == late << 1 | 1:
+                    return 4
             return 2 if activity[code, _BUCKETS] > ts else 1
     return 0
 
@@ -1380,16 +1454,17 @@ def close(
                     break
                 scalars[c.Z_FORCED] += 1
         last = int(np.int64(journeys[j, c.J_LAST_PLACE])) * 4 + int(np.int64(journeys[j, c.J_LAST_DIR]))
+        way = _way_from(journeys, j)
         value = int(np.int64(journeys[j, c.J_TUPLE]))
-        slot = _slot(value ^ (last * 0x9E3779B1), ways.shape[0] - 1)
+        slot = _slot(value ^ (way * 0x9E3779B1), ways.shape[0] - 1)
         following, is_guess = -1, False
-        if last >= 0 and ways[slot, 0] == value and ways[slot, 1] == last:
+        if last >= 0 and ways[slot, 0] == value and ways[slot, 1] == way:
             following, is_guess = int(np.int64(ways[slot, 2])), ways[slot, 3] == 1
         elif last >= 0 and places[c.SWITCH_OF, last >> 2] >= 0 and journeys[j, c.J_ADDRESSES] != 0:
             # A switch sends what is between the same addresses the same way, whatever its ports.
             value = int(np.int64(journeys[j, c.J_ADDRESSES]))
-            slot = _slot(value ^ (last * 0x9E3779B1), ways.shape[0] - 1)
-            if ways[slot, 0] == value and ways[slot, 1] == last:
+            slot = _slot(value ^ (way * 0x9E3779B1), ways.shape[0] - 1)
+            if ways[slot, 0] == value and ways[slot, 1] == way:
                 following = int(np.int64(ways[slot, 2]))
         is_routed = journeys[j, c.J_LAST_EVENT] == c.ROUTED or journeys[j, c.J_LAST_EVENT] == c.EGRESS
         if last >= 0 and is_routed and activity[last | 3, _BUCKETS] != 0:
@@ -1405,8 +1480,8 @@ def close(
                 if expected[last, k] < 0:
                     break
                 value = _ANY_WAY + int(np.int64(expected[last, k]))
-                slot = _slot(value ^ (last * 0x9E3779B1), ways.shape[0] - 1)
-                if ways[slot, 0] != value or ways[slot, 1] != last:
+                slot = _slot(value ^ (way * 0x9E3779B1), ways.shape[0] - 1)
+                if ways[slot, 0] != value or ways[slot, 1] != way:
                     continue  # no packet was seen to go that way
                 journeys[j, c.J_NEXT_SEEN] = expected[last, k]
                 active = _is_active(activity, int(np.int64(expected[last, k])), last_ts)

@@ -19,9 +19,9 @@ from wnv.packets.headers import Texts
 from wnv.packets.points import IN
 from wnv.providers.stages import Columns
 
-_ACTIVE, _ACTIVE_AND_LATER, _ACTIVE_BEHIND_NAT = 1, 2, 3
+_ACTIVE, _ACTIVE_AND_LATER, _ACTIVE_BEHIND_NAT, _ACTIVE_UNTOLD = 1, 2, 3, 4
 """`layout.J_NEXT_ACTIVE`: the next point saw packets around then; and also after this one should have come there; and
-only as what a NAT, which states nothing, seems to have made of them."""
+only as what a NAT, which states nothing, seems to have made of them; and one that nothing ties to any other."""
 _SURE = 900
 _TOP_KINDS = ("protocol", "ip", "http", "nat")
 """Above these a packet is not seen; which of them sees it last says nothing."""
@@ -41,8 +41,8 @@ class Outcome(IntEnum):
 OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "unknown")
 (
     _PLAIN, _NOT_RECORDING, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
-    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS, _MORE_HOSTS,
-) = range(18)  # fmt: skip
+    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS, _MORE_HOSTS, _UNTOLD, _ALIKE,
+) = range(20)  # fmt: skip
 _REASONS = (
     "",
     "not seen beyond it: the next point was not recording then",
@@ -62,6 +62,8 @@ _REASONS = (
     "left the switch by the port of that NIC; whether the NIC took it, no event states",
     "not seen beyond it: the recording has no events that would tell of a drop there",
     "not seen beyond it: several recordings are read together, whose places can have the same numbers",
+    "not seen beyond it: at the next point a packet was seen then that nothing tells from this one",
+    "not seen beyond it: packets of the same content were on their way, and one was seen there",
 )
 
 
@@ -197,6 +199,7 @@ def judge(
     why[open_ways & expected] = _NOT_RECORDING
     why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE)] = _ENDS
     why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_BEHIND_NAT)] = _BEHIND_NAT
+    why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_UNTOLD)] = _UNTOLD
     # A frame at the port is on its way to the NIC; without the switch's events nothing states that it was taken.
     is_assumed_taken = (
         (event == c.EGRESS) & (not has_deliveries) & np.isin(outcome, (Outcome.DELIVERED, Outcome.LEFT_HOST))
@@ -208,8 +211,10 @@ def judge(
     outcome[is_untold], why[is_untold], sure[is_untold] = int(Outcome.UNKNOWN), _NO_DROPS, 1000
     seen &= tells_drops
     if limits.is_complete and not (limits.has_filter or limits.is_truncated or limits.has_more_hosts):
-        sure_of = seen & ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & (ended[:, c.J_CONFIDENCE] >= _SURE)
+        is_told = ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & ~has(c.J_IS_ALIKE)
+        sure_of = seen & is_told & (ended[:, c.J_CONFIDENCE] >= _SURE)
         outcome[sure_of], why[sure_of], sure[sure_of] = int(Outcome.VANISHED), _NEXT_MISSED, 900
+        why[open_ways & seen & has(c.J_IS_ALIKE)] = _ALIKE
         why[open_ways & seen & has(c.J_IS_GFT)] = _OFFLOADED
         why[open_ways & seen & has(c.J_HAS_GAP)] = _GAP
     else:

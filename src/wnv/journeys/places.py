@@ -47,6 +47,7 @@ class Places:
         self._port_of_name: dict[tuple[int, str], int] = {}
         self._ingress: U8 = np.zeros(len(points), np.uint8)
         """Direction of ingress at a switch port, as its owner sees it; 0 = no switch port of ndiscap."""
+        self._has_unread_ports: BOOL = np.array([point.key[0] == "ndiscap.switch" for point in points], np.bool_)
         for number, point in enumerate(points):
             if point.key[0] == "ndiscap.port":
                 self._ingress[number] = {
@@ -160,6 +161,10 @@ class Places:
     def ingress_of(self, point: I64) -> U8:
         """Direction of ingress at the switch port of each sighting; 0 = none, or not known."""
         return self._ingress[point]
+
+    def has_unread_ports(self, point: I64) -> BOOL:
+        """Whether each sighting is of a frame that left a switch by ports which could not be read."""
+        return self._has_unread_ports[point]
 
     def _add(
         self, key: tuple[object, ...], name: str, kind: str, place: Place, point_kind: PointKind | None

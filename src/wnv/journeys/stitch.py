@@ -281,6 +281,7 @@ class Stitcher:
             wider[: len(self._activity)] = self._activity
             self._activity = wider
         self._has_deliveries |= bool((sights[c.EVENT] == c.DELIVERED).any())
+        self._forwards |= bool(np.isin(sights[c.EVENT], (c.TRANSLATED, c.FORWARDED)).any())
         if not self._sees_wire:
             self._sees_wire = bool(
                 (self.places.holds(sights[c.PLACE], c.IS_PHYSICAL) & (sights[c.FRAME_ID] >= 0)).any()
