@@ -55,14 +55,6 @@ def test_parts_are_merged_in_order_of_events_and_the_timeless_left_out(parts: li
     assert merged.switch.tolist() == expected
 
 
-def test_parts_are_taken_joined_and_shortened() -> None:
-    one = made([1, 2, 3], [1, 2, 3])
-    assert one.take(np.array([2])).nbl.tolist() == [3]
-    assert one.behind(1).nbl.tolist() == [2, 3]
-    assert len(Sighted.concatenate([])) == 0
-    assert Sighted.concatenate([one, made([], []), one]).nbl.tolist() == [1, 2, 3, 1, 2, 3]
-
-
 def test_a_text_has_one_number_and_no_text_has_none() -> None:
     texts = Texts()
     assert [texts.number(one) for one in ("a", "b", "a", "")] == [0, 1, 0, -1]

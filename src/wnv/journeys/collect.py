@@ -49,20 +49,10 @@ class Sighted:
         return cls(empty_sights(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
     @classmethod
-    def concatenate(cls, parts: Iterable[Sighted]) -> Sighted:
-        found = [part for part in parts if len(part)]
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            return cls.empty()
-        return cls(
-            np.concatenate([part.sights for part in found], axis=1), np.concatenate([part.nbl for part in found]),
-            np.concatenate([part.switch for part in found]),
-        )  # fmt: skip
-
-    @classmethod
     def merge(cls, parts: Iterable[Sighted]) -> Sighted:
         """Sightings of several kinds in order of their events; those without a time are left out."""
+        from wnv.journeys.held_loops import scatter
+
         found = [part for part in parts if len(part)]
         if not found:
             return cls.empty()
@@ -78,16 +68,10 @@ class Sighted:
         at = 0
         for part in found:
             to = place[at : at + len(part)]
-            merged.sights[:, to], merged.nbl[to], merged.switch[to] = part.sights, part.nbl, part.switch
+            scatter(part.sights, to, merged.sights)
+            merged.nbl[to], merged.switch[to] = part.nbl, part.switch
             at += len(part)
         return cls(merged.sights[:, :n], merged.nbl[:n], merged.switch[:n])
-
-    def take(self, rows: I64) -> Sighted:
-        return Sighted(self.sights[:, rows], self.nbl[rows], self.switch[rows])
-
-    def behind(self, n: int) -> Sighted:
-        """Without the first `n`, in memory of its own."""
-        return Sighted(self.sights[:, n:].copy(), self.nbl[n:].copy(), self.switch[n:].copy())
 
 
 @dataclass(slots=True)

@@ -89,9 +89,11 @@ class DropRows:
             self._sights[c.DROP_RULE, place[0]] = sight[c.DROP_RULE]
 
     def take(self, before_ts: int | None) -> Columns:
-        """Rows of the drops before a time; None = all."""
+        """Rows of the drops before a time; None = all. Empty where there are none."""
         ts = self._sights[c.TS]
         mine = np.ones(len(ts), np.bool_) if before_ts is None else ts < before_ts
+        if not mine.any():
+            return {}
         sights, out = self._sights[:, mine], self._out[:, mine]
         self._sights, self._out = self._sights[:, ~mine], self._out[:, ~mine]
         is_tied = out[c.O_JOURNEY] > 0

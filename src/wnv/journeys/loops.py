@@ -32,26 +32,40 @@ _ANY_WAY = 0x5EED << 40
 
 
 @njit
+def _mix_bytes(key: int, data: U8, at: int, n: int) -> int:
+    """The hash `key`, going on with up to four bytes."""
+    word = int(np.int64(data[at]))
+    if n == 4:
+        word |= int(np.int64(data[at + 1])) << 8
+        word |= int(np.int64(data[at + 2])) << 16
+        word |= int(np.int64(data[at + 3])) << 24
+    else:
+        for i in range(1, n):
+            word |= int(np.int64(data[at + i])) << (8 * i)
+    key = ((key ^ word) * 0x1E3779B97F5) & 0x1FFFFFFFFFF
+    return key ^ (key >> 17)
+
+
+@njit
 def hash_payloads(data: U8, start: I64, n_bytes: I64, hash_8: I64, hash_32: I64, whole: I64) -> None:
     """Hashes of the first 8 and 32 bytes of payloads; -1 where that many were not captured of `whole` bytes."""
     for k in range(start.size):
         at = int(np.int64(start[k]))
         n = int(np.int64(n_bytes[k]))
         is_all = n >= whole[k]
-        key = 0x1505
         hash_8[k] = -1
         hash_32[k] = -1
         if at < 0 or n < 0 or at + n > data.size:
             continue
-        for i in range(min(n, 32)):
-            key = ((key ^ int(np.int64(data[at + i]))) * 0x01000193) & 0x1FFFFFFFFFF
-            key ^= key >> 15
-            if i == 7:
-                hash_8[k] = key
-        if is_all and n < 8:
-            hash_8[k] = key
+        key = 0x1505
+        if n >= 8 or is_all:
+            for i in range(0, min(n, 8), 4):
+                key = _mix_bytes(key, data, at + i, min(4, n - i))
+            hash_8[k] = key ^ min(n, 8)
         if n >= 32 or is_all:
-            hash_32[k] = key
+            for i in range(8, min(n, 32), 4):
+                key = _mix_bytes(key, data, at + i, min(4, n - i))
+            hash_32[k] = key ^ min(n, 32)
 
 
 @njit
@@ -442,20 +456,23 @@ def spread_lifetimes(sights: I64, n: int, base: int, lifetimes: I64, copies: I64
 
 
 @njit
-def find_frames(sights: I64, held: I64, base: int, lifetimes: I64, next_frame: I64, frame: I64) -> None:
-    """For sightings that are events about NBLs: the held frame with the packet's bytes; -1 = none any more."""
+def find_frames(
+    sights: I64, n: int, held: I64, n_held: int, base: int, lifetimes: I64, next_frame: I64, frame: I64
+) -> None:  # fmt: skip
+    """For the first `n` sightings that are events about NBLs: the held frame with the packet's bytes; -1 = none any
+    more."""
     cap = lifetimes.shape[0]
-    for i in range(sights.shape[1]):
+    for i in range(n):
         frame[i] = -1
         number = int(np.int64(sights[c.LIFETIME, i]))
         if number < 0 or lifetimes[number % cap, L_NUMBER] != number:
             continue
         at = int(np.int64(lifetimes[number % cap, L_FIRST_FRAME]))
         for _ in range(int(np.int64(sights[c.KEY_TWO, i]))):
-            if at < base or at - base >= held.shape[1]:
+            if at < base or at - base >= n_held:
                 break
             at = int(np.int64(next_frame[at - base]))
-        if at >= base and at - base < held.shape[1]:
+        if at >= base and at - base < n_held:
             frame[i] = at - base
 
 

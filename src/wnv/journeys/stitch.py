@@ -19,6 +19,7 @@ from wnv.journeys import layout as c
 from wnv.journeys.collect import Collector, Limits, Sighted
 from wnv.journeys.drops import DropRows
 from wnv.journeys.flows import FlowRows
+from wnv.journeys.held import Held
 from wnv.journeys.hops import HeldHops
 from wnv.journeys.nat import NatRows
 from wnv.journeys.outcome import journey_columns, judge
@@ -123,7 +124,7 @@ class _Ended:
     parts: dict[str, list[Columns]] = field(default_factory=dict)
 
     def add(self, table: Table, columns: Columns) -> None:
-        if len(next(iter(columns.values()))):
+        if columns and len(next(iter(columns.values()))):
             self.parts.setdefault(table.name, []).append(columns)
 
     def take(self) -> Tables:
@@ -153,9 +154,7 @@ class Stitcher:
         self.places = Places(topology, points)
         self._collector = Collector(self.places, self._keys, self._limits)
         self._topology = topology
-        self._held = Sighted.empty()
-        self._next_frame: I64 = np.zeros(0, np.int64)
-        self._base = 0
+        self._held = Held()
         self._waiting: I64 = np.zeros((c.N_SIGHT, 0), np.int64)
         self._open = _Open.empty(1 << 15)
         self._nbls = _Nbls.empty()
@@ -207,25 +206,23 @@ class Stitcher:
         """Put new sightings behind those held, and tie NBLs to their frames."""
         from wnv.journeys import loops
 
-        first = len(self._held)
-        self._held = Sighted.concatenate([self._held, new])
-        self._next_frame = np.concatenate([self._next_frame, np.full(len(new), -1, np.int64)])
+        held = self._held
+        first = len(held)
+        held.add(new)
         loops.tie_nbls(
-            self._held.sights, first, len(self._held), self._base, self._held.nbl, self._held.switch,
-            self._nbls.runs, self._nbls.run_slots, self._nbls.lifetimes, self._nbls.life_slots, self._next_frame,
-            self._open.scalars, _NBL_EXPIRY_NS,
+            held.sights, first, len(held), held.base, held.nbl, held.switch, self._nbls.runs, self._nbls.run_slots,
+            self._nbls.lifetimes, self._nbls.life_slots, held.next_frame, self._open.scalars, _NBL_EXPIRY_NS,
         )  # fmt: skip
 
     def _advance(self, horizon: int) -> None:
         """Link all sightings before a time."""
         from wnv.journeys import loops
 
+        held = self._held
         loops.close_runs(
-            self._nbls.runs, self._open.scalars, self._nbls.lifetimes, self._held.sights, self._base, self._next_frame,
-            horizon,
+            self._nbls.runs, self._open.scalars, self._nbls.lifetimes, held.sights, held.base, held.next_frame, horizon
         )  # fmt: skip
-        n = int(np.searchsorted(self._held.sights[c.TS], horizon)) if len(self._held) else 0
-        n = self._whole_event(n)
+        n = held.n_before(horizon)
         ready = self._spread(n)
         together = np.concatenate([self._waiting, ready], axis=1) if self._waiting.shape[1] else ready
         if (np.diff(together[c.ORDER]) < 0).any():
@@ -235,37 +232,32 @@ class Stitcher:
         together = _in_order_of_appearance(together[:, :n_ready])
         for start in range(0, together.shape[1], _LINKED_AT_ONCE):
             self._link(together[:, start : start + _LINKED_AT_ONCE])
-        self._held = self._held.behind(n)
-        self._next_frame = self._next_frame[n:].copy()
-        self._base += n
-
-    def _whole_event(self, n: int) -> int:
-        """Not between the sightings of one event."""
-        row = self._held.sights[c.ROW]
-        while 0 < n < len(row) and row[n] == row[n - 1]:
-            n += 1
-        return n
+        held.drop(n)
 
     def _spread(self, n: int) -> I64:
-        """The first `n` sightings held, an event about an NBL once for each packet that the NBL owns."""
+        """The first `n` sightings held, an event about an NBL once for each packet that the NBL owns.
+
+        May be the memory of those held: what is changed in it is changed there.
+        """
         from wnv.journeys import loops
 
         held = self._held.sights
         copies = np.ones(n, np.int64)
-        loops.spread_lifetimes(held, n, self._base, self._nbls.lifetimes, copies)
+        loops.spread_lifetimes(held, n, self._held.base, self._nbls.lifetimes, copies)
+        ready, n_ready = held, n
         if (copies > 1).any():
             rows = np.repeat(np.arange(n), copies)
-            ready = held[:, rows]
+            ready, n_ready = held[:, rows], len(rows)
             ready[c.KEY_TWO] += np.where(
                 ready[c.LIFETIME] >= 0, np.arange(len(rows)) - np.repeat(np.cumsum(copies) - copies, copies), 0
             )
-        else:
-            ready = held[:, :n].copy()
-        frame = np.empty(ready.shape[1], np.int64)
-        loops.find_frames(ready, held, self._base, self._nbls.lifetimes, self._next_frame, frame)
+        frame = np.empty(n_ready, np.int64)
+        loops.find_frames(
+            ready, n_ready, held, len(self._held), self._held.base, self._nbls.lifetimes, self._held.next_frame, frame
+        )  # fmt: skip
+        ready = ready[:, :n_ready]
         is_first = ready[c.EVENT] == c.RECEIVED
-        if held.shape[1]:
-            is_first |= (ready[c.EVENT] == c.ROUTED) & (held[c.EVENT, np.maximum(frame, 0)] == c.EGRESS)
+        is_first |= (ready[c.EVENT] == c.ROUTED) & (held[c.EVENT, np.maximum(frame, 0)] == c.EGRESS)
         mine = np.flatnonzero((frame >= 0) & is_first)
         for column in _COPIED_FROM_FRAMES:
             ready[column, mine] = held[column, frame[mine]]
