@@ -646,6 +646,8 @@ export interface Journeys {
   drop_location: string | null;
   /** Conversation it belongs to. */
   flow_id: number | null;
+  /** Journey of the packet that answers this one; null = none was seen to. */
+  answer_id: number | null;
   /** 1 = stated by Windows; less is inferred. */
   confidence: number;
   /** Why the outcome is what it is, where it is not plain. */

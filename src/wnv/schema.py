@@ -373,6 +373,7 @@ JOURNEYS = Table("journeys", "One packet's way through the host.", (
     Column("drop_reason_code", _INTEGER, "As Windows numbers it.", True),
     Column("drop_location", _TEXT, "Where in Windows' code.", True),
     Column("flow_id", _INTEGER, "Conversation it belongs to.", True),
+    Column("answer_id", _INTEGER, "Journey of the packet that answers this one; null = none was seen to.", True),
     _CONFIDENCE,
     Column("reason", _TEXT, "Why the outcome is what it is, where it is not plain.", True),
 ), is_derived=True)  # fmt: skip

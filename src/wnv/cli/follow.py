@@ -158,6 +158,8 @@ def _journey(journey: Row, hops: Sequence[Row], clock: TimeFormatter, *, verbose
     yield visible(f"│ {'  '.join(part for part in facts if part)}")
     if journey["reason"]:
         yield visible(f"│ {journey['reason']}")
+    if journey["answer_id"] is not None:
+        yield visible(f"│ answered by journey {journey['answer_id']}")
     cells = [_cells(hop) for hop in hops]
     widths = [max((len(row[k]) for row in cells), default=0) for k in range(3)]
     for hop, row in zip(hops, cells, strict=True):

@@ -238,7 +238,8 @@ class Collector:
         of_row = np.searchsorted(rows, np.arange(len(packets)), "right") - 1
         mine = np.flatnonzero(usable & (of_row >= 0))
         for column in (
-            *range(c.CONTENT, c.VLAN), *range(c.OUTER, c.VNI + 1), c.LENGTH, c.SEQ, c.SEQ_END, c.TCP_FLAGS, c.FLAGS
+            *range(c.CONTENT, c.VLAN), *range(c.OUTER, c.VNI + 1), c.LENGTH, c.SEQ, c.SEQ_END, c.TCP_FLAGS, c.FLAGS,
+            c.ASKS, c.ANSWERS,
         ):  # fmt: skip
             sights[column, mine] = one[column, of_row[mine]]
 

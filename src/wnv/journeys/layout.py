@@ -76,14 +76,18 @@ EVENT_WORDS: Final = (
     TCP_FLAGS,
     LIFETIME,  # of an NBL; -1 = none
     FLAGS,
+    ASKS,  # what a packet that answers it has in the next column; 0 = none is wanted
+    ANSWERS,  # what the packet that it answers has in the column before; 0 = none
     N_SIGHT,
-) = range(54)
+) = range(56)
 
 NO_PORT: Final = 0x7FFFFFFF
 NO_KEY, KEY_PKTMON, KEY_NBL = range(3)
 IS_GROUP, IS_LARGE, IS_REPLY_LIKE, IS_GFT, IS_UNPLACED = 1, 2, 4, 8, 16
 """`FLAGS`: to a group address; a large send or coalesced; RST or ICMP error; handled by hardware as well; out of a
 switch by ports that could not be read."""
+QUOTED: Final = 0x51 << 50
+"""Part of the number of a packet that an error of ICMP quotes."""
 
 # --- why a link is what it is: `TIE_WHY` and a hop's reason ---------------------------------------------------
 
@@ -143,8 +147,12 @@ UNCLEAR, ENTRY, EXIT, WIRE = range(4)
     J_CONTENT_NEXT, J_CONTENT_PREV, J_TUPLE_NEXT, J_TUPLE_PREV, J_LRU_NEXT, J_LRU_PREV, J_KEYS, J_IS_OPEN,
     J_RING,  # where it stands in its thread's ring
     J_LIST,  # which list of journeys by time it is in: 0 may go on, 1 has arrived
+    J_ASKS,  # as last seen; 0 = no answer is wanted
+    J_ANSWERS,  # as first seen; 0 = it answers none
+    J_ANSWER,  # id of the journey that answered it; 0 = none
+    J_ANSWER_KIND, J_ANSWER_PLACE, J_ANSWER_DIR,  # where that was first seen
     N_JOURNEY,
-) = range(74)  # fmt: skip
+) = range(80)  # fmt: skip
 (
     J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED,
     J_IS_ALIKE,
@@ -157,6 +165,10 @@ STATED_LOCAL: Final = 1 << 40
 
 VISITED_MAX: Final = 48
 """Places of one journey that are remembered; more hops are counted, and their places no longer compared."""
+
+# --- a question and its answer: rows of a matrix ----------------------------------------------------------------
+
+A_KEY, A_SESSION, A_ASKER, A_ASKED_TS, A_ANSWER, A_TS, A_PLACE, A_DIR, A_KIND, N_ANSWER = range(10)
 
 # --- an identity of a journey: rows of a matrix -----------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from wnv.arrays import I32, I64, U8
 from wnv.journeys import layout as c
+from wnv.journeys.answer_loops import find_answer, note_answers
 from wnv.kernels import njit
 
 _TCP = 6
@@ -1252,7 +1253,7 @@ def _remember_way(ways: I64, journeys: I64, j: int, tuple_before: int, code: int
 def link(
     sights: I64, n: int, journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64,
     threads: I64, places: I64, expected: I64, map_keys: I64, map_values: I64, activity: I64, ways: I64, local: I64,
-    scalars: I64, window_ns: int, out: I64,
+    answers: I64, scalars: I64, window_ns: int, out: I64,
 ) -> int:  # fmt: skip
     """Give each of the first `n` sightings to a journey, in order; returns how many were done.
 
@@ -1344,6 +1345,8 @@ def link(
                 map_keys, map_values, int(np.int64(sights[c.TUPLE_BACK, i])), int(np.int64(journeys[j, c.J_TUPLE_BACK]))
             )
         _take_packet(journeys, sights, i, j, content_heads, tuple_heads, out)
+        if sights[c.ASKS, i] != 0 or sights[c.ANSWERS, i] != 0:
+            note_answers(sights, i, journeys, j, answers)
         if (
             not is_new
             and journeys[j, c.J_LAST_PLACE] >= 0
@@ -1451,8 +1454,8 @@ def _is_active(activity: I64, code: int, ts: int) -> int:
 @njit
 def close(
     journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64, activity: I64,
-    ways: I64, local: I64, scalars: I64, places: I64, expected: I64, before_ts: int, arrived_before_ts: int,
-    n_open_max: int, rows: I64, paths: I32,
+    ways: I64, local: I64, answers: I64, scalars: I64, places: I64, expected: I64, before_ts: int,
+    arrived_before_ts: int, n_open_max: int, rows: I64, paths: I32,
 ) -> int:  # fmt: skip
     """Take out journeys last seen before a time, or before another where the packet has arrived; how many went to
     `rows`. Beyond `n_open_max` the oldest go too."""
@@ -1508,6 +1511,7 @@ def close(
         is_known = journeys[j, c.J_LAST_WHAT] >= 0 and local[at, 0] == address and local[at, 1] != -2
         if is_known and (local[at, 2] == 1 or (last >= 0 and local[at, 1] == places[c.STATION_OF, last >> 2])):
             journeys[j, c.J_LOCAL] = local[at, 1] if local[at, 1] >= 0 else c.STATED_LOCAL
+        find_answer(journeys, j, answers)
         for column in range(c.N_JOURNEY):
             rows[n, column] = journeys[j, column]
         for k in range(c.VISITED_MAX):

@@ -10,6 +10,7 @@ import numpy as np
 
 from wnv.arrays import BOOL, I32, I64
 from wnv.journeys import layout as c
+from wnv.journeys.answers import ANSWER_WORDS, starts_there
 from wnv.journeys.collect import KIND_PKTMON, KIND_SWITCH, KIND_TCPIP, KIND_VFP, KIND_WINNAT, Limits
 from wnv.journeys.columns import addresses, listed, port_numbers, texts_of
 from wnv.journeys.drops import builds_of, location_names
@@ -41,8 +42,9 @@ class Outcome(IntEnum):
 OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "unknown")
 (
     _PLAIN, _NOT_RECORDING, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
-    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS, _MORE_HOSTS, _UNTOLD, _ALIKE,
-) = range(20)  # fmt: skip
+    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS, _MORE_HOSTS, _UNTOLD, _ALIKE, _ANSWERED,
+    _ANSWERED_ELSEWHERE, _REJECTED,
+) = range(23)  # fmt: skip
 _REASONS = (
     "",
     "not seen beyond it: the next point was not recording then",
@@ -64,7 +66,15 @@ _REASONS = (
     "not seen beyond it: several recordings are read together, whose places can have the same numbers",
     "not seen beyond it: at the next point a packet was seen then that nothing tells from this one",
     "not seen beyond it: packets of the same content were on their way, and one was seen there",
+    "answered from there: {answer}",
+    "not seen beyond it, yet it was answered: {answer}",
+    "rejected from there: {answer}",
 )
+
+
+_WITH_ANSWER = (_ANSWERED, _ANSWERED_ELSEWHERE, _REJECTED)
+_LINK, _KIND_SHIFT = 100, 16
+"""Added to a reason of a link; where the kind of the answer stands beside the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +103,10 @@ def journey_columns(
     location = np.where(is_dropped & (ended[:, c.J_DROP_KIND] == KIND_PKTMON) & (ended[:, c.J_DROP_LOCATION] != 0),
                         ended[:, c.J_DROP_LOCATION], -1)  # fmt: skip
     confidence = np.minimum(ended[:, c.J_CONFIDENCE], sure) / 1000
-    reasons = [one.format(why=limits.why_incomplete.split(";")[0]) for one in _REASONS]
+    reasons = [one.replace("{why}", limits.why_incomplete.split(";")[0]) for one in _REASONS]
     link_why = ended[:, c.J_WHY]
-    said = np.where(why != _PLAIN, why, np.where(ended[:, c.J_CONFIDENCE] < sure, link_why + 100, 0))
+    said = np.where(why != _PLAIN, why, np.where(ended[:, c.J_CONFIDENCE] < sure, link_why + _LINK, 0))
+    said |= np.where(np.isin(why, _WITH_ANSWER), ended[:, c.J_ANSWER_KIND] << _KIND_SHIFT, 0)
     return {
         "journey_id": ended[:, c.J_ID],
         "session_id": ended[:, c.J_SESSION],
@@ -120,8 +131,16 @@ def journey_columns(
         "drop_location": location_names(location, builds_of(builds, ended[:, c.J_SESSION])),
         "flow_id": flow,
         "confidence": confidence,
-        "reason": texts_of(said, lambda code: (c.WHY_WORDS[code - 100] if code >= 100 else reasons[code]) or None),
+        "answer_id": np.where(ended[:, c.J_ANSWER] > 0, ended[:, c.J_ANSWER], -1),
+        "reason": texts_of(said, lambda code: _reason(code, reasons)),
     }
+
+
+def _reason(code: int, reasons: list[str]) -> str | None:
+    kind, why = code >> _KIND_SHIFT, code & ((1 << _KIND_SHIFT) - 1)
+    if why >= _LINK:
+        return c.WHY_WORDS[why - _LINK] or None
+    return reasons[why].replace("{answer}", ANSWER_WORDS[kind]) or None
 
 
 def _paths(ended: I64, paths: I32, places: Places) -> Texts:
@@ -224,7 +243,39 @@ def judge(
         why[is_open] = _why_open(limits)
     moved = has(c.J_IS_DROPPED) & ~is_dropped & ~is_group
     why[moved] = _MOVED
+    _take_answers(ended, places, outcome, why, sure, _Shown(
+        by_switch=has_deliveries & np.isin(event, (c.INGRESS, c.RECEIVED, c.ROUTED)),
+        by_next=expected & (ended[:, c.J_NEXT_ACTIVE] > 0), in_stack=(is_in_stack | is_arrival) & sees_origins,
+    ), shows_all=limits.is_complete and not (limits.has_filter or limits.has_more_hosts))  # fmt: skip
     return Verdict(outcome, why, sure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Why a packet would have been seen if it had gone on, or that there was nowhere to go."""
+
+    by_switch: BOOL
+    by_next: BOOL
+    in_stack: BOOL
+
+
+def _take_answers(
+    ended: I64, places: Places, outcome: I64, why: I64, sure: I64, shown: _Shown, *, shows_all: bool
+) -> None:  # fmt: skip
+    """What was answered from where it ended was not lost, and whatever else was answered has not vanished."""
+    is_answered = ended[:, c.J_ANSWER] > 0
+    if not is_answered.any():
+        return
+    is_there = starts_there(ended, places)
+    is_open = np.isin(outcome, (Outcome.UNKNOWN, Outcome.VANISHED)) | (why == _ASSUMED)
+    from_there = is_there & is_open & shows_all & (shown.by_switch | shown.by_next | shown.in_stack)
+    outcome[from_there], why[from_there] = int(Outcome.ANSWERED), _ANSWERED
+    # In the host's stack something may forward that nothing shows.
+    sure[from_there] = np.where(shown.in_stack[from_there], 800, 900)
+    elsewhere = is_answered & ~from_there & np.isin(outcome, (Outcome.UNKNOWN, Outcome.VANISHED))
+    outcome[elsewhere], why[elsewhere], sure[elsewhere] = int(Outcome.UNKNOWN), _ANSWERED_ELSEWHERE, 1000
+    is_reject = np.isin(ended[:, c.J_ANSWER_KIND], (ANSWER_WORDS.index("ICMP error"), ANSWER_WORDS.index("TCP reset")))
+    why[is_there & is_reject & (outcome == Outcome.DROPPED)] = _REJECTED
 
 
 def _why_open(limits: Limits) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from wnv.arrays import BOOL, I64, U8, U16, U64
 from wnv.journeys import layout as c
+from wnv.journeys.answers import fill_answers
 from wnv.packets.headers import Headers, decode_packets
 from wnv.packets.overlay import innermost
 from wnv.providers.reading import mix
@@ -189,6 +190,7 @@ def _fill_content(sights: I64, keys: Keys, headers: Headers, packets: Packets) -
     sights[c.LENGTH] = packets.original_bytes
     is_reply_like: BOOL = (is_tcp & (flags & _RST > 0)) | is_error
     sights[c.FLAGS] |= np.where(is_reply_like, c.IS_REPLY_LIKE, 0)
+    fill_answers(sights, keys, headers, packets, at)
 
 
 def _fill_link(sights: I64, headers: Headers) -> None:

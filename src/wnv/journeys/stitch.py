@@ -44,6 +44,7 @@ _LIFETIMES = 1 << 16
 _THREADS = 1 << 12
 _WAYS = 1 << 18
 _LOCALS = 1 << 14
+_QUESTIONS = 1 << 16
 _MAP_SLOTS = 1 << 16
 _MAP_SLOTS_MAX = 1 << 22
 _NBL_EXPIRY_NS = 1_000_000_000
@@ -164,6 +165,7 @@ class Stitcher:
         self._activity: I64 = np.zeros((0, loops.N_ACTIVITY), np.int64)
         self._ways: I64 = np.full((_WAYS, 4), -1, np.int64)
         self._local: I64 = np.full((_LOCALS, 3), -2, np.int64)
+        self._answers: I64 = np.zeros((_QUESTIONS, c.N_ANSWER), np.int64)
         self._nat = NatRows(self._keys)
         self._flows = FlowRows()
         self._drops = DropRows(self.places, topology, self._collector.texts, builds)
@@ -286,7 +288,7 @@ class Stitcher:
             n = loops.link(
                 part, part.shape[1], one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys,
                 one.key_heads, self._threads, self.places.matrix, self.places.following, *self._map, self._activity,
-                self._ways, self._local, one.scalars, WINDOW_NS, out,
+                self._ways, self._local, self._answers, one.scalars, WINDOW_NS, out,
             )  # fmt: skip
             self._write_hops(part[:, :n], out[:, :n])
             done += n
@@ -315,7 +317,8 @@ class Stitcher:
         while True:
             n = loops.close(
                 one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys, one.key_heads, self._activity,
-                self._ways, self._local, one.scalars, self.places.matrix, self.places.following, before_ts,
+                self._ways, self._local, self._answers, one.scalars, self.places.matrix, self.places.following,
+                before_ts,
                 min(_LAST, before_ts + WINDOW_NS - ARRIVED_NS) if before_ts > -_LAST else before_ts, n_open_max, rows,
                 paths,
             )  # fmt: skip

@@ -39,7 +39,7 @@ from wnv.store.tables import TableWriter, open_table
 SUFFIX: Final = ".wnv"
 BASE_FORMAT: Final = 2
 """Of the base tables and `meta.json`; an older one needs a new import."""
-DERIVED_FORMAT: Final = 1
+DERIVED_FORMAT: Final = 2
 """Of the derived tables and the rules by which they are made; older ones are made again."""
 INVENTORY_FILE: Final = "inventory.json"
 MANIFESTS_FILE: Final = "manifests.json"
