@@ -272,7 +272,7 @@ def _take_answers(
     outcome[from_there], why[from_there] = int(Outcome.ANSWERED), _ANSWERED
     # In the host's stack something may forward that nothing shows.
     sure[from_there] = np.where(shown.in_stack[from_there], 800, 900)
-    elsewhere = is_answered & ~from_there & np.isin(outcome, (Outcome.UNKNOWN, Outcome.VANISHED))
+    elsewhere = is_answered & ~from_there & np.isin(outcome, (Outcome.UNKNOWN, Outcome.VANISHED)) & (why != _MOVED)
     outcome[elsewhere], why[elsewhere], sure[elsewhere] = int(Outcome.UNKNOWN), _ANSWERED_ELSEWHERE, 1000
     is_reject = np.isin(ended[:, c.J_ANSWER_KIND], (ANSWER_WORDS.index("ICMP error"), ANSWER_WORDS.index("TCP reset")))
     why[is_there & is_reject & (outcome == Outcome.DROPPED)] = _REJECTED
