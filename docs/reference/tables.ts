@@ -526,9 +526,9 @@ export interface Diagnostics {
 
 /** A thing of the virtual network, while it was there. */
 export interface Nodes {
-  /** Stable key: kind and what identifies it. */
+  /** Stable key: kind and what identifies it; with `session_id` it is unique. */
   node_id: string;
-  /** The recording it belongs to. */
+  /** The first recording of the host it is on. */
   session_id: number;
   /** physical_nic, team, vswitch, port, host_vnic, vm, container, compartment, … */
   kind: string;
@@ -556,7 +556,7 @@ export interface Nodes {
 
 /** A connection of two things of the virtual network, while it was there. */
 export interface Edges {
-  /** The recording it belongs to. */
+  /** The first recording of the host it is on. */
   session_id: number;
   /** uplink, member, attached, connects, owns, translates, … */
   kind: string;

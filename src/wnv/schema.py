@@ -58,6 +58,7 @@ class Table:
 _INTEGER, _UNSIGNED, _TEXT, _TIME, _GUID = Kind.INTEGER, Kind.UNSIGNED, Kind.TEXT, Kind.TIME, Kind.GUID
 _NUMBER, _FLAG, _JSON, _BYTES, _ROWS = Kind.NUMBER, Kind.FLAG, Kind.JSON, Kind.BYTES, Kind.ROWS
 _SESSION_ID = Column("session_id", _INTEGER, "The recording it belongs to.")
+_FIRST_SESSION_ID = Column("session_id", _INTEGER, "The first recording of the host it is on.")
 
 SESSION = Table("session", "One recording; files equal in boot time, start, logger and clock rate are one.", (
     _SESSION_ID,
@@ -313,8 +314,8 @@ _TUPLE = (
 )
 
 NODES = Table("nodes", "A thing of the virtual network, while it was there.", (
-    Column("node_id", _TEXT, "Stable key: kind and what identifies it."),
-    _SESSION_ID,
+    Column("node_id", _TEXT, "Stable key: kind and what identifies it; with `session_id` it is unique."),
+    _FIRST_SESSION_ID,
     Column("kind", _TEXT, "physical_nic, team, vswitch, port, host_vnic, vm, container, compartment, …"),
     Column("name", _TEXT, "What people call it."),
     Column("guid", _GUID, "Its GUID, where it has one.", True),
@@ -329,7 +330,7 @@ NODES = Table("nodes", "A thing of the virtual network, while it was there.", (
 ), is_derived=True)  # fmt: skip
 
 EDGES = Table("edges", "A connection of two things of the virtual network, while it was there.", (
-    _SESSION_ID,
+    _FIRST_SESSION_ID,
     Column("kind", _TEXT, "uplink, member, attached, connects, owns, translates, …"),
     Column("source_id", _TEXT, "From this node."),
     Column("target_id", _TEXT, "To this one."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -89,6 +90,52 @@ def test_names_are_nothing_but_text(names: list[str]) -> None:
     for line in list(render_mermaid(drawing))[1:]:
         text = re.sub(r'^  n\d+[\[({/]{1,2}"|"[\])}/]{1,2}$|<br/>|^  n\d+ (-- [a-zA-Z-]+ )?--- n\d+$', "", line)
         assert not set(text) & set("<>\"'`[]{}|;&\n") - set(";") or re.fullmatch(r"[^<>\"'`\[\]{}|&\n]*", text)
+
+
+def _of_two_hosts() -> Drawing:
+    """A NIC and a switch of the same names and numbers on each."""
+    nic, switch = Ref(Thing.NIC, (("if_index", 4),)), Ref(Thing.VSWITCH, (("name", "lan"),))
+    other = Ref(Thing.NIC, (("if_index", 5),))
+    facts = [
+        Fact(nic, {"alias": "Ethernet"}), Fact(nic, relation="uplink", target=switch),
+        Fact(other, {"alias": "vEthernet"}), Fact(other, relation="on_switch", target=switch),
+    ]  # fmt: skip
+    topology = Builder(host_of_session=(0, 1, 0)).finish(
+        replace(one, session_id=host) for host in (0, 1) for one in facts
+    )
+    topology.hosts = {0: "NODE1", 1: "NODE<2>", 2: "NODE1"}
+    return drawing_of(topology)
+
+
+def test_hosts_stand_one_below_the_other() -> None:
+    drawing = _of_two_hosts()
+    assert len(drawing.nodes) == 6
+    root = ET.fromstring("\n".join(render_svg(drawing, "net")))
+    assert {"NODE1", "NODE<2>"} <= {one.text for one in root.iter(f"{SVG}text")}
+    frames = [one for one in root.iter(f"{SVG}rect") if one.get("rx") == "10"]
+    tops = [int(str(one.get("y"))) for one in frames]
+    boxes = [int(str(one.get("y"))) for one in root.iter(f"{SVG}rect") if one.get("rx") == "6"]
+    assert len(frames) == 2
+    assert sum(y > tops[1] for y in boxes) == sum(tops[0] < y < tops[1] for y in boxes) == 3
+    lines = list(render_mermaid(drawing))
+    assert [line for line in lines if "subgraph" in line] == [
+        '  subgraph h0["NODE1"]',
+        '  subgraph h1["NODE#60;2#62;"]',
+    ]
+    assert lines.count("  end") == 2
+
+
+def test_a_way_from_host_to_host_passes_equal_names_of_both() -> None:
+    drawing = _of_two_hosts()
+
+    def hop(session_id: int, nic: str) -> dict[str, object]:
+        return {"session_id": session_id, "nic": nic, "vswitch": "lan", "container": "", "vm": ""}
+
+    names = {(node.session_id, node.node_id): node.name for node in drawing.nodes}
+    way = way_of(drawing, [hop(2, "vEthernet"), hop(2, "Ethernet"), hop(1, "Ethernet"), hop(1, "vEthernet")])
+    assert [(session, names[session, node]) for session, node in way] == [
+        (0, "vEthernet"), (0, "lan"), (0, "Ethernet"), (1, "Ethernet"), (1, "lan"), (1, "vEthernet"),
+    ]  # fmt: skip
 
 
 def test_the_nic_of_the_container_is_drawn(tmp_path: Path) -> None:

@@ -50,5 +50,5 @@ def test_hosts_that_share_indexes_and_names_are_told_apart(tmp_path: Path) -> No
 def test_the_coverage_of_a_recording(tmp_path: Path) -> None:
     write_events(tmp_path / "net.etl", [passage()])
     with open_trace(tmp_path / "net.etl", use_cache=False) as trace:
-        seen = coverage(trace.scanned(), build_topology(trace.stored()))
+        seen = coverage(trace.stored(), build_topology(trace.stored()))
     assert (seen.seen, seen.silent, seen.blind) == ((), (), ())

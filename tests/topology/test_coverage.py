@@ -6,7 +6,7 @@ from wnv.packets.points import Point
 from wnv.providers import components, layers, nat_instances, vmswitch_control
 from wnv.providers.facts import Fact, Ref, Thing
 from wnv.topology.build import Builder
-from wnv.topology.coverage import Coverage, EventCounts, build_coverage
+from wnv.topology.coverage import Coverage, EventCounts, build_coverage, join_coverages
 
 SWITCH, NIC, VM = (
     Ref(Thing.VSWITCH, (("name", "nat"),)), Ref(Thing.NIC, (("if_index", 4),)), Ref(Thing.VM, (("name", "web"),)),
@@ -79,4 +79,12 @@ class TestSilent:
 def test_as_json() -> None:
     said = _coverage([Fact(SWITCH)], ONLY_ADAPTERS).to_json()
     assert said["seen"] == ["eth:4"]
-    assert {"code", "text", "advice", "nodes"} == set(said["blind_spots"][0])
+    assert {"code", "text", "advice", "nodes", "host"} == set(said["blind_spots"][0])
+
+
+def test_what_is_so_of_all_hosts_is_said_once() -> None:
+    one, other = _coverage([Fact(SWITCH), Fact(NIC)], ONLY_ADAPTERS), _coverage([Fact(NIC)], ONLY_ADAPTERS)
+    both = join_coverages({"NODE1": one, "NODE2": other})
+    assert [(spot.code, spot.host) for spot in both.blind] == [("switch_not_recorded", "NODE1"), ("loopback", "")]
+    assert both.blind[0].label.startswith("NODE1: what happens inside")
+    assert both.seen == ("eth:4", "eth:4")

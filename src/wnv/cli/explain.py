@@ -124,18 +124,23 @@ def _lines(opened: Trace, found: Explanation, path: Path, style: str) -> Iterato
 
 
 def _head(opened: Trace, found: Explanation, when: When) -> Iterator[str]:
-    session, verdict, seen = opened.overview.sessions[0], found.verdict, found.coverage
-    row = session.row
-    yield bold(visible(f"{opened.overview.source}: {row['product'] or row['os_name']}"))
-    yield from _entry("from", f"{when(row['first_event_ns'])} to {when(row['last_event_ns'])}")
+    verdict, seen = found.verdict, found.coverage
+    hosts = {host: session.row for host, session in opened.overview.hosts.items()}
+    windows = {host: row["product"] or row["os_name"] for host, row in hosts.items()}
+    times = {host: f"{when(row['first_event_ns'])} to {when(row['last_event_ns'])}" for host, row in hosts.items()}
+    is_one = len(hosts) == 1
+    what = next(iter(windows.values())) if is_one else counted(len(hosts), "host")
+    yield bold(visible(f"{opened.overview.source}: {what}"))
+    for host in hosts:
+        yield from _entry("from", times[host]) if is_one else _entry("host", f"{host}, {windows[host]}, {times[host]}")
     what = f"{counted(verdict.n_journeys, 'packet')} in {counted(verdict.n_flows, 'conversation')}"
     chosen = f"; looked at {counted(found.n_selected, 'conversation')}" if found.n_selected is not None else ""
     yield from _entry("seen", f"{what}, at {counted(len(seen.seen), 'point')}{chosen}")
     for one in seen.silent[:_BLIND_SHOWN]:
-        yield from _entry("silent", f"{one.name}: {one.reason}")
+        yield from _entry("silent", f"{one.label}: {one.reason}")
     blind = sorted(seen.blind, key=lambda spot: spot.code in ("loopback", "guest", "hyperv_container"))
     for spot in blind[:_BLIND_SHOWN]:
-        yield from _entry("not seen", spot.text)
+        yield from _entry("not seen", spot.label)
     for why, n in verdict.open[:_OPEN_SHOWN]:
         yield from _entry("open", f"{counted(n, 'packet')}: {why}")
     yield from _entry("lost", "; ".join(found.lost) if found.lost else "nothing that is known of")

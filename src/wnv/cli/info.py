@@ -237,7 +237,7 @@ def _coverage_lines(trace: Trace, traces: tuple[Path, ...]) -> Iterator[str]:
     from wnv.cli.topology import coverage_lines
     from wnv.pipeline.network import build_topology, coverage
 
-    yield from coverage_lines(coverage(trace.scanned(), build_topology(trace.stored())))
+    yield from coverage_lines(coverage(trace.stored(), build_topology(trace.stored())))
     yield ""
 
 

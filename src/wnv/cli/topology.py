@@ -78,7 +78,7 @@ def topology(
             say(f"{row.kind.severity.value}: {row.kind.text} ({row.count:,}×{f'; {row.detail}' if row.detail else ''})")
         warn_of_losses(opened)
         ts_ns = _time(opened, at_text)
-        seen = coverage(opened.scanned(), network)
+        seen = coverage(opened.stored(), network)
         if form == "json":
             _write(out, [_json(network, seen, ts_ns)])
         elif form == "tree":
@@ -148,11 +148,11 @@ def coverage_lines(seen: Coverage) -> Iterator[str]:
     yield bold("Coverage")
     yield f"  packets were seen at {counted(len(seen.seen), 'point')}"
     for one in seen.silent[:_SHOWN]:
-        yield from _wrapped(f"  silent: {one.name}: {one.reason}")
+        yield from _wrapped(f"  silent: {one.label}: {one.reason}")
     if len(seen.silent) > _SHOWN:
         yield f"  silent: … and {counted(len(seen.silent) - _SHOWN, 'more NIC')}"
     for spot in seen.blind:
-        yield from _wrapped(f"  not visible: {spot.text}")
+        yield from _wrapped(f"  not visible: {spot.label}")
         if spot.advice:
             yield from _wrapped(f"    {spot.advice}")
 
@@ -173,7 +173,7 @@ def _json(network: Topology, seen: Coverage, ts_ns: int | None) -> str:
     for node in nodes:
         node["properties"] = json.loads(node["properties"])
     value = {
-        "hosts": {str(session): name for session, name in network.hosts.items()},
+        "hosts": {str(session): name for session, name in network.hosts.items() if name},
         "inventory": network.inventory or None,
         "nodes": nodes,
         "edges": _rows(tables["edges"], ts_ns),

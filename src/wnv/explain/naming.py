@@ -11,10 +11,13 @@ Ask = Callable[..., list[dict[str, Any]]]  # Any: values of a table
 """Runs our own SQL over the tables: query, then bound values; a dictionary a row."""
 
 _PORTS = ("vm_nic", "host_vnic", "external_nic", "switch_port", "container_nic")
-_PLACES = """
+_HOST_NAME = "CASE WHEN (SELECT count(DISTINCT host) FROM session) > 1 THEN session.host END"
+"""Of a row's session; null where there is one host, which needs no name."""
+_PLACES = f"""
     SELECT point, any_value(kind) AS kind, any_value(nic) AS nic, any_value(vswitch) AS vswitch,
-           any_value(port) AS port, any_value(container) AS container, any_value(vm) AS vm
-    FROM hops WHERE point IS NOT NULL GROUP BY point
+           any_value(port) AS port, any_value(container) AS container, any_value(vm) AS vm,
+           any_value({_HOST_NAME}) AS host
+    FROM hops LEFT JOIN session ON session.session_id = hops.session_id WHERE point IS NOT NULL GROUP BY point
 """
 _SENDERS = """
     SELECT src AS address, min(container) AS container, min(vm) AS vm
@@ -22,14 +25,16 @@ _SENDERS = """
     WHERE seq = 0 AND direction = 'out' AND src IS NOT NULL AND (container IS NOT NULL OR vm IS NOT NULL)
     GROUP BY src HAVING count(DISTINCT coalesce(container, vm)) = 1
 """
-_OWNERS = """
-    SELECT nic.properties, owner.kind, owner.name
+_OWNERS = f"""
+    SELECT nic.properties, owner.kind, owner.name, {_HOST_NAME} AS host
     FROM edges JOIN nodes AS owner ON owner.node_id = edges.source_id AND owner.session_id = edges.session_id
     JOIN nodes AS nic ON nic.node_id = edges.target_id AND nic.session_id = edges.session_id
+    LEFT JOIN session ON session.session_id = edges.session_id
     WHERE edges.kind = 'owns'
 """
-_HOST = """
-    SELECT properties FROM nodes WHERE kind IN ('physical_nic', 'team', 'host_vnic')
+_HOST = f"""
+    SELECT properties, {_HOST_NAME} AS host FROM nodes LEFT JOIN session ON session.session_id = nodes.session_id
+    WHERE kind IN ('physical_nic', 'team', 'host_vnic')
 """
 
 
@@ -42,14 +47,20 @@ class Names:
 
     @classmethod
     def read(cls, ask: Ask) -> Names:
-        """Names out of the tables `hops`, `nodes` and `edges`."""
+        """Names out of the tables `hops`, `nodes`, `edges` and `session`.
+
+        An address that things on several hosts have, as behind NAT, is nobody's unless only one sends from it.
+        """
         places = {str(row["point"]): place_words(row) for row in ask(_PLACES)}
         owners: dict[str, str] = {}
+        hosts: dict[str, set[str]] = {}
         for row in ask(_HOST):
-            owners.update(dict.fromkeys(_addresses(row["properties"]), "the host"))
+            host = row.get("host")
+            _own(_addresses(row["properties"]), f"host {host}" if host else "the host", host, owners, hosts)
         for row in ask(_OWNERS):
             word = {"vm": "VM", "container": "container"}.get(str(row["kind"]), "")
-            owners.update(dict.fromkeys(_addresses(row["properties"]), _called(word, row["name"])))
+            _own(_addresses(row["properties"]), _called(word, row["name"]), row.get("host"), owners, hosts)
+        owners = {address: owner for address, owner in owners.items() if len(hosts[address]) == 1}
         for row in ask(_SENDERS):
             owners[str(row["address"])] = owner_words(row)
         return cls(places, owners)
@@ -63,6 +74,15 @@ class Names:
         return self.owners.get(str(address), "")
 
 
+def _own(
+    addresses: list[str], owner: str, host: object, owners: dict[str, str], hosts: dict[str, set[str]]
+) -> None:  # fmt: skip
+    """Note whose these addresses are, and on which host."""
+    for address in addresses:
+        owners[address] = owner
+        hosts.setdefault(address, set()).add(str(host or ""))
+
+
 def owner_words(row: Mapping[str, Any]) -> str:  # Any: values of a table
     """`container shop` or `VM db`; empty where it is neither's."""
     if row["container"]:
@@ -71,7 +91,12 @@ def owner_words(row: Mapping[str, Any]) -> str:  # Any: values of a table
 
 
 def place_words(row: Mapping[str, Any]) -> str:  # Any: values of a table
-    """Where a hop is, from its columns: whose NIC or port it is, and on which switch."""
+    """Where a hop is, from its columns: whose NIC or port it is, on which switch, and of several hosts on which."""
+    host = row.get("host")
+    return f"{_place(row)} on {host}" if host else _place(row)
+
+
+def _place(row: Mapping[str, Any]) -> str:  # Any: values of a table
     owner, nic = owner_words(row), row["nic"]
     whose = owner or (_called("NIC", nic) if nic else "")
     if row["vswitch"] and (row["kind"] in _PORTS or not nic):

@@ -32,6 +32,10 @@ class Drawing:
     lines: tuple[tuple[Node, Node, str], ...]
     """From, to, and what stands at the line."""
     n_left_out: int
+    hosts: Mapping[int, str] = field(default_factory=dict)
+    """Names by first session, where there are several hosts: nodes of one are drawn together."""
+    first_sessions: Sequence[int] = (0,)
+    """For each session the first one of its host."""
 
 
 def drawing_of(topology: Topology, *, ts_ns: int | None = None) -> Drawing:
@@ -47,7 +51,16 @@ def drawing_of(topology: Topology, *, ts_ns: int | None = None) -> Drawing:
         tuple(kept[:_NODES_MAX]),
         tuple(line for line in lines if _key(line[0]) in shown and _key(line[1]) in shown),
         len(kept) - len(shown),
+        _names_of_hosts(topology),
+        topology.first_sessions,
     )
+
+
+def _names_of_hosts(topology: Topology) -> dict[int, str]:
+    firsts = list(dict.fromkeys(topology.first_sessions))
+    if len(firsts) < 2:
+        return {}
+    return {first: topology.hosts.get(first) or f"host{number}" for number, first in enumerate(firsts, 1)}
 
 
 def _key(node: Node) -> NodeKey:
@@ -102,19 +115,22 @@ def way_of(drawing: Drawing, hops: Iterable[Mapping[str, Any]]) -> list[NodeKey]
 
     A container or VM in which it begins or ends is part of it, and so is NAT, where the host has but one.
     """
+    hops = [{**hop, "session_id": _first_session(drawing, hop["session_id"])} for hop in hops]
     by_name = {(node.session_id, node.kind in NIC_KINDS, node.name): node for node in drawing.nodes}
     switches = {(node.session_id, node.name): node for node in drawing.nodes if node.kind is NodeKind.VSWITCH}
     owners = {(n.session_id, n.name): n for n in drawing.nodes if n.kind in (NodeKind.CONTAINER, NodeKind.VM)}
     found: list[NodeKey] = []
     last: Mapping[str, Any] | None = None
-    nats = [node for node in drawing.nodes if node.kind is NodeKind.NAT]
     known = [hop for hop in hops if (hop["session_id"], True, hop["nic"]) in by_name or hop.get("kind") == "nat"]
     seen = [hop for hop in known if hop.get("kind") != "nat"]
     for hop in known:
         if hop.get("kind") == "nat":
+            nats = [one for one in drawing.nodes if one.kind is NodeKind.NAT and one.session_id == hop["session_id"]]
             if len(nats) == 1:
                 found.append(_key(nats[0]))
             continue
+        if last is not None and last["session_id"] != hop["session_id"]:
+            last = None  # by the wire to another host
         nic = by_name[hop["session_id"], True, hop["nic"]]
         switch = switches.get((hop["session_id"], hop["vswitch"]))
         if last is not None and last["nic"] != hop["nic"] and switch is not None and last["vswitch"] == hop["vswitch"]:
@@ -127,6 +143,11 @@ def way_of(drawing: Drawing, hops: Iterable[Mapping[str, Any]]) -> list[NodeKey]
         if owner is not None and _key(owner) not in found:
             found.insert(place, _key(owner))
     return found
+
+
+def _first_session(drawing: Drawing, session_id: int) -> int:
+    firsts = drawing.first_sessions
+    return firsts[session_id] if session_id < len(firsts) else session_id
 
 
 def label_of(node: Node) -> tuple[str, str]:
@@ -150,10 +171,17 @@ def render_mermaid(drawing: Drawing) -> Iterator[str]:
     """Lines of a Mermaid flowchart."""
     yield "flowchart LR"
     number = {_key(node): f"n{index}" for index, node in enumerate(drawing.nodes)}
+    boxes = {}
     for node in drawing.nodes:
         name, details = (_mermaid_text(text) for text in label_of(node))
         left, right = _SHAPES.get(node.kind, ("[", "]"))
-        yield f'  {number[_key(node)]}{left}"{name}<br/>{details}"{right}'
+        boxes[_key(node)] = f'  {number[_key(node)]}{left}"{name}<br/>{details}"{right}'
+    if not drawing.hosts:
+        yield from boxes.values()
+    for session_id, host in drawing.hosts.items():
+        yield f'  subgraph h{session_id}["{_mermaid_text(visible(host))}"]'
+        yield from (f"  {box}" for (its_session, _), box in boxes.items() if its_session == session_id)
+        yield "  end"
     for source, target, words in drawing.lines:
         arrow = f"-- {words} ---" if words else "---"
         yield f"  {number[_key(source)]} {arrow} {number[_key(target)]}"
@@ -170,7 +198,7 @@ def _mermaid_text(text: str) -> str:
 
 # --- SVG -----------------------------------------------------------------------------------------------
 
-_BOX_WIDTH, _BOX_HEIGHT, _GAP_X, _GAP_Y, _MARGIN, _FOOT = 210, 46, 70, 16, 20, 26
+_BOX_WIDTH, _BOX_HEIGHT, _GAP_X, _GAP_Y, _MARGIN, _FOOT, _HEADING = 210, 46, 70, 16, 20, 26, 26
 _COLUMN: Final = {
     NodeKind.PHYSICAL_NIC: 0, NodeKind.NIC: 0, NodeKind.TEAM: 1, NodeKind.NAT: 2, NodeKind.NETWORK: 2,
     NodeKind.VSWITCH: 2, NodeKind.HOST_VNIC: 3, NodeKind.CONTAINER_NIC: 3, NodeKind.VM_NIC: 3,
@@ -191,6 +219,8 @@ _COLOURS: Final = {
 class _Layout:
     place: dict[NodeKey, tuple[int, int]] = field(default_factory=dict)
     """Left upper corner of each box."""
+    frames: list[tuple[str, int, int]] = field(default_factory=list)
+    """Of each host, where there are several: its name, upper edge and height."""
     width: int = 0
     height: int = 0
 
@@ -205,6 +235,12 @@ def render_svg(drawing: Drawing, title: str, path: Sequence[NodeKey] = ()) -> It
     )
     yield f"<title>{_svg_text(title)}</title>"
     yield f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
+    for host, y, frame_height in layout.frames:
+        yield (
+            f'<rect x="{_MARGIN // 2}" y="{y}" width="{width - _MARGIN}" height="{frame_height}" rx="10" '
+            'fill="#f8fafb" stroke="#c9d1d9"/>'
+        )
+        yield f'<text x="{_MARGIN}" y="{y + 18}" font-weight="600" fill="#1d2733">{_svg_text(host)}</text>'
     for source, target, words in drawing.lines:
         yield from _svg_line(layout, source, target, words)
     yield from _svg_path(layout, path)
@@ -218,18 +254,38 @@ def render_svg(drawing: Drawing, title: str, path: Sequence[NodeKey] = ()) -> It
 
 
 def _layout(drawing: Drawing) -> _Layout:
-    """A column a kind, and in each the order in which what is connected on the left comes."""
+    """Hosts one below the other; in each a column a kind."""
     used = sorted({_COLUMN[node.kind] for node in drawing.nodes})
+    layout = _Layout(width=2 * _MARGIN + max(1, len(used)) * (_BOX_WIDTH + _GAP_X) - _GAP_X)
+    y = _MARGIN
+    if not drawing.hosts:
+        y += _lay_out(layout, drawing.nodes, drawing.lines, used, y)
+    for session_id, host in drawing.hosts.items():
+        nodes = [node for node in drawing.nodes if node.session_id == session_id]
+        lines = [line for line in drawing.lines if line[0].session_id == session_id]
+        height = _HEADING + _lay_out(layout, nodes, lines, used, y + _HEADING)
+        layout.frames.append((visible(host), y, height))
+        y += height + _GAP_Y
+    layout.height = y + _MARGIN + _FOOT
+    return layout
+
+
+def _lay_out(
+    layout: _Layout, nodes: Sequence[Node], lines: Sequence[tuple[Node, Node, str]], used: Sequence[int], top: int
+) -> int:  # fmt: skip
+    """Give the boxes of one host their places: in a column in the order in which what is connected on the left comes.
+
+    Returns the height they need.
+    """
     columns: dict[int, list[Node]] = {column: [] for column in used}
-    for node in drawing.nodes:
+    for node in nodes:
         columns[_COLUMN[node.kind]].append(node)
     neighbours: dict[NodeKey, list[NodeKey]] = {}
-    for source, target, _ in drawing.lines:
+    for source, target, _ in lines:
         neighbours.setdefault(_key(source), []).append(_key(target))
         neighbours.setdefault(_key(target), []).append(_key(source))
-    anchor = {_key(source): _key(target) for source, target, _ in drawing.lines if source.kind in _BESIDE}
+    anchor = {_key(source): _key(target) for source, target, _ in lines if source.kind in _BESIDE}
     anchor = {key: anchor.get(target, target) for key, target in anchor.items()}  # NAT → network → switch
-    layout = _Layout()
     rank: dict[NodeKey, float] = {}
     for _ in range(4):  # each round pulls what is connected together
         for column in columns.values():
@@ -241,15 +297,13 @@ def _layout(drawing: Drawing) -> _Layout:
                 _gather(column, anchor)
             rank.update({_key(node): place / max(1, len(column)) for place, node in enumerate(column)})
     tallest = max((len(column) for column in columns.values()), default=1)
-    layout.height = 2 * _MARGIN + tallest * (_BOX_HEIGHT + _GAP_Y) + _FOOT
     for number, column in enumerate(columns.values()):
         free = (tallest - len(column)) * (_BOX_HEIGHT + _GAP_Y) // 2
         for place, node in enumerate(column):
             layout.place[_key(node)] = (
-                _MARGIN + number * (_BOX_WIDTH + _GAP_X), _MARGIN + free + place * (_BOX_HEIGHT + _GAP_Y),
+                _MARGIN + number * (_BOX_WIDTH + _GAP_X), top + free + place * (_BOX_HEIGHT + _GAP_Y),
             )  # fmt: skip
-    layout.width = 2 * _MARGIN + max(1, len(columns)) * (_BOX_WIDTH + _GAP_X) - _GAP_X
-    return layout
+    return tallest * (_BOX_HEIGHT + _GAP_Y)
 
 
 def _gather(column: list[Node], anchor: Mapping[NodeKey, NodeKey]) -> None:

@@ -19,7 +19,9 @@ from wnv.sql.filters import compile_filter
 from wnv.sql.values import ParseTime
 from wnv.topology.coverage import Coverage
 
-_TABLES: Final = ("events", "frames", "points", "nodes", "edges", "journeys", "hops", "drops", "flows", "nat_sessions")
+_TABLES: Final = (
+    "session", "events", "frames", "points", "nodes", "edges", "journeys", "hops", "drops", "flows", "nat_sessions",
+)  # fmt: skip
 _ALWAYS: Final = frozenset({"loopback", "guest", "hyperv_container"})
 """Blind spots of every recording made on a host: they do not make "nothing went wrong" less sure."""
 

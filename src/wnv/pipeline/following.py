@@ -19,7 +19,7 @@ from wnv.packets.sightings import PacketRows
 from wnv.sql.engine import connect, read_batches
 from wnv.text import visible
 
-_TABLES: Final = ("observations", "points", "frames", "journeys", "hops", "flows", "nodes", "edges")
+_TABLES: Final = ("session", "observations", "points", "frames", "journeys", "hops", "flows", "nodes", "edges")
 _DNS_MAX: Final = 10_000
 _SAID = "hash(h.point, h.event, h.rewrite, h.drop_reason, j.outcome)"
 _SIGHTS = f"""

@@ -12,12 +12,12 @@ import pyarrow.dataset as ds
 
 from wnv.arrays import I64
 from wnv.diagnostics import Log
-from wnv.pipeline.scanning import Opened
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.facts import Fact
-from wnv.schema import FRAMES, OBSERVATIONS
+from wnv.schema import EVENTS, FRAMES, OBSERVATIONS
+from wnv.store.events import contradiction
 from wnv.topology.build import Builder
-from wnv.topology.coverage import NETWORK_PROVIDERS, Coverage, build_coverage
+from wnv.topology.coverage import NETWORK_PROVIDERS, Coverage, build_coverage, join_coverages
 from wnv.topology.inventory import inventory_facts, of_sessions, parse_inventory
 from wnv.topology.model import Topology
 from wnv.topology.passing import SIGHTINGS_MAX, Passing, Sightings, passing
@@ -91,19 +91,38 @@ def _codes(column: pa.ChunkedArray) -> I64:
     return codes
 
 
-def coverage(opened: Opened, topology: Topology) -> Coverage:
-    """What a recording saw of its virtual network, and where it was blind."""
-    overview = opened.overview
-    events: dict[str, Counter[int]] = {}
-    for one in overview.providers:
-        if one.guid in NETWORK_PROVIDERS:
-            counts = events.setdefault(str(one.guid), Counter())
-            for event in one.events:
-                if event.event_id is not None:
-                    counts[event.event_id] += event.n_events
-    return build_coverage(
-        topology,
-        {one.point_id: one.n_packets for one in overview.points},
-        {one.point_id: one.point.name for one in overview.points},
-        events,
-    )
+def coverage(stored: StoredTrace, topology: Topology) -> Coverage:
+    """What a recording saw of its virtual network, and where it was blind: host by host."""
+    facts, points = stored.capture, stored.overview.points
+    events = _counts(stored)
+    parts = {}
+    for host, name in enumerate(facts.hosts):
+        mine = [one for one in points if one.point.host == host]
+        parts[name] = build_coverage(
+            topology, {one.point_id: one.n_packets for one in mine}, {one.point_id: one.point.name for one in mine},
+            events[host], facts.host_of_session.index(host),
+        )  # fmt: skip
+    return join_coverages(parts) if facts.n_hosts > 1 else parts[facts.hosts[0]]
+
+
+def _counts(stored: StoredTrace) -> list[dict[str, Counter[int]]]:
+    """How many events of each id of the network's providers each host logged, by provider."""
+    hosts = stored.capture.host_of_session
+    events: list[dict[str, Counter[int]]] = [{} for _ in range(stored.capture.n_hosts)]
+    if len(events) == 1:
+        for one in stored.overview.providers:
+            if one.guid in NETWORK_PROVIDERS:
+                counts = events[0].setdefault(str(one.guid), Counter())
+                for event in one.events:
+                    if event.event_id is not None:
+                        counts[event.event_id] += event.n_events
+        return events
+    wanted = ds.field("provider_guid").isin(NETWORK_PROVIDERS) & ds.field("event_id").is_valid()
+    keys = ["session_id", "provider_guid", "event_id"]
+    rows = stored.dataset(EVENTS.name).to_table(keys, filter=wanted).group_by(keys).aggregate([([], "count_all")])
+    for row in rows.to_pylist():
+        if not 0 <= row["session_id"] < len(hosts):
+            raise contradiction()
+        of_host = events[hosts[row["session_id"]]]
+        of_host.setdefault(row["provider_guid"], Counter())[row["event_id"]] += row["count_all"]
+    return events

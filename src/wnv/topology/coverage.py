@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from wnv.providers import components, hns, layers, nat_instances, vmswitch_control
@@ -31,6 +31,13 @@ class Silent:
     name: str
     kind: str
     reason: str
+    host: str = ""
+    """The host it is on; empty where there is one."""
+
+    @property
+    def label(self) -> str:
+        """What to call it where several hosts have things of that name."""
+        return f"{self.name} of {self.host}" if self.host else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,13 @@ class BlindSpot:
     advice: str = ""
     nodes: tuple[str, ...] = ()
     """Ids of the nodes it concerns."""
+    host: str = ""
+    """The host whose recording could not; empty where there is one, or it is so of all."""
+
+    @property
+    def label(self) -> str:
+        """Its text, and of which host it is true."""
+        return f"{self.host}: {self.text}" if self.host else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +73,58 @@ class Coverage:
             "seen": list(self.seen),
             "silent": [
                 {"node_id": one.node_id, "session_id": one.session_id, "name": one.name, "kind": one.kind,
-                 "reason": one.reason} for one in self.silent
+                 "reason": one.reason, "host": one.host or None} for one in self.silent
             ],
             "blind_spots": [
-                {"code": one.code, "text": one.text, "advice": one.advice or None, "nodes": list(one.nodes)}
+                {"code": one.code, "text": one.text, "advice": one.advice or None, "nodes": list(one.nodes),
+                 "host": one.host or None}
                 for one in self.blind
             ],
         }  # fmt: skip
 
 
 def build_coverage(
-    topology: Topology, n_packets: Mapping[int, int], names: Mapping[int, str], events: EventCounts
-) -> Coverage:
-    """The coverage of a recording. `n_packets`: sightings by point; `names`: of the points; `events`: how many."""
-    facts = _Facts(topology, n_packets, events)
+    topology: Topology, n_packets: Mapping[int, int], names: Mapping[int, str], events: EventCounts,
+    session_id: int = 0,
+) -> Coverage:  # fmt: skip
+    """The coverage of what one host recorded, of which `session_id` is the first session.
+
+    `n_packets`: sightings by point; `names`: of the points; `events`: how many.
+    """
+    facts = _Facts(topology, n_packets, events, session_id)
     seen = tuple(names[point] for point, n in n_packets.items() if n and point in names)
     blind = tuple(found for rule in _RULES for found in rule(facts))
     return Coverage(seen, tuple(_silent(facts)), blind)
 
 
+def join_coverages(parts: Mapping[str, Coverage]) -> Coverage:
+    """The coverage of several hosts, by their names: what is so of all of them is said once."""
+    spots: dict[tuple[str, str, str], dict[str, BlindSpot]] = {}
+    for host, part in parts.items():
+        for one in part.blind:
+            spots.setdefault((one.code, one.text, one.advice), {})[host] = one
+    blind: list[BlindSpot] = []
+    for of_host in spots.values():
+        if len(of_host) == len(parts):
+            nodes = tuple(dict.fromkeys(node for one in of_host.values() for node in one.nodes))
+            blind.append(replace(next(iter(of_host.values())), nodes=nodes))
+        else:
+            blind += [replace(one, host=host) for host, one in of_host.items()]
+    return Coverage(
+        tuple(point for part in parts.values() for point in part.seen),
+        tuple(replace(one, host=host) for host, part in parts.items() for one in part.silent),
+        tuple(blind),
+    )  # fmt: skip
+
+
 class _Facts:
     """What the rules ask."""
 
-    def __init__(self, topology: Topology, n_packets: Mapping[int, int], events: EventCounts) -> None:
+    def __init__(
+        self, topology: Topology, n_packets: Mapping[int, int], events: EventCounts, session_id: int
+    ) -> None:  # fmt: skip
         self.graph = Graph(topology)
-        self.nodes = topology.nodes
+        self.nodes = [node for node in topology.nodes if node.session_id == session_id]
         self._events = events
         stations: set[str] = set()
         for point, n in n_packets.items():

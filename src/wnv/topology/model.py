@@ -84,6 +84,7 @@ class Node:
 
     node_id: str
     session_id: int
+    """The first session of its host."""
     kind: NodeKind
     name: str
     guid: str = ""

@@ -47,10 +47,13 @@ def render_tree(
 ) -> Iterator[str]:
     """Lines of at most `width` columns where names allow it, safe for a terminal.
 
-    `hosts`: what to call the host of each session. `ts_ns`: as it was then; None = all that ever was.
+    A tree a host. `hosts`: what to call the host of each session. `ts_ns`: as it was then; None = all that ever was.
     `with_reasons`: say why where something is inferred, and name the first events that tell of a thing.
     """
-    for session_id, host in enumerate(hosts):
+    trees = [(one, hosts[one]) for one in dict.fromkeys(topology.first_sessions) if one < len(hosts)]
+    for session_id, host in trees:
+        if session_id:
+            yield ""
         tree = _Tree(topology, session_id, ts_ns, with_guids=with_guids, with_reasons=with_reasons)
         root = tree.root(host)
         yield from _lines(root, "", "", max(width, _WIDTH_MIN))
