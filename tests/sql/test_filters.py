@@ -16,7 +16,7 @@ from payloads import Tcp, Udp
 from random_frames import FrameMaker
 from wnv.packets.points import LINK_NAMES
 from wnv.providers import registry
-from wnv.schema import DROPS, EVENTS, FLOWS, HOPS, JOURNEYS, NAT_SESSIONS
+from wnv.schema import DROPS, EVENTS, FLOWS, HOPS, JOURNEYS, NAT_SESSIONS, SESSION
 from wnv.sql.engine import connect
 from wnv.sql.expression import FilterError
 from wnv.sql.fields import ROOTS, Field, Type, fields
@@ -340,7 +340,7 @@ def test_filters_select_the_packets_of_real_recordings_that_tshark_selects(
 @pytest.mark.parametrize(
     ("expression", "at", "said"),
     [
-        ("tcp && ip.adr == 1.2.3.4", 7, "ip.addr"), ("host == 10.0.0.1", 0, "ip.addr"), ("port == 80", 0, "tcp.port"),
+        ("tcp && ip.adr == 1.2.3.4", 7, "ip.addr"), ("host == 10.0.0.1", 8, "ip.addr"), ("port == 80", 0, "tcp.port"),
         ("tcp.seq == 1", 0, "tcp.seq_raw"), ("vmm == x", 0, "vm"), ("ip.addr == 300.1.1.1", 11, "IPv4 address"),
         ("ip.addr == fe80::1", 11, "ipv6.addr"), ("tcp.port == x", 12, "whole number"),
         ("tcp.port == 65536", 12, "65535"),
@@ -424,6 +424,7 @@ def everything() -> Rows:
                               "4d4f80d9-c8bd-4d73-bb5b-19c90402c5ac", "00000000-0000-0000-0000-000000000007"],
             "event_id": [56, 160, 170, 7], "pid": [4, 5, 6, None],
         },
+        "session": {"session_id": [0, 1], "host": ["NODE1", "NODE2"]},
         "journeys": {
             "journey_id": [1, 2], "protocol": ["TCP", "UDP"], "src": ["172.16.0.2", "172.16.0.3"], "sport": [1000, 5],
             "dst": ["10.0.0.9"] * 2, "dport": [80, 53], "sport_last": [1000, None], "dport_last": [80, None],
@@ -431,13 +432,15 @@ def everything() -> Rows:
             "confidence": [1.0, 0.9],
         },
         "hops": {
-            "journey_id": [1, 1, 2], "seq": [0, 1, 0], "point": ["nic"] * 3, "container": ["web", None, "db"],
+            "journey_id": [1, 1, 2], "session_id": [0, 1, 0], "seq": [0, 1, 0], "point": ["nic"] * 3,
+            "container": ["web", None, "db"],
             "src": ["172.16.0.2", "192.0.2.1", "172.16.0.3"], "sport": [1000, 61000, 5], "dst": ["10.0.0.9"] * 3,
             "dport": [80, 80, 53], "latency_ns": [None, 5000, None], "drop_id": [None, None, 1],
             "frame_id": [0, 1, 2], "evidence": [[0], [1], [2, 3]],
         },
         "drops": {
-            "drop_id": [1], "journey_id": [2], "drop_reason": ["acl_deny"], "rule": ["block dns"], "point": ["nic"],
+            "drop_id": [1], "session_id": [0], "journey_id": [2], "drop_reason": ["acl_deny"],
+            "rule": ["block dns"], "point": ["nic"],
             "frame_id": [2], "protocol": ["UDP"], "src": ["172.16.0.3"], "dst": ["10.0.0.9"], "dport": [53],
         },
         "flows": {
@@ -449,7 +452,7 @@ def everything() -> Rows:
             "nat_id": [1], "protocol": ["TCP"], "inside_src": ["172.16.0.2"], "outside_src": ["192.0.2.1"],
         },
     }  # fmt: skip
-    declared = {table.name: table for table in (EVENTS, JOURNEYS, HOPS, DROPS, FLOWS, NAT_SESSIONS)}
+    declared = {table.name: table for table in (SESSION, EVENTS, JOURNEYS, HOPS, DROPS, FLOWS, NAT_SESSIONS)}
     return Rows(tables | {name: filled(arrow_schema(declared[name]), dict(some)) for name, some in columns.items()})
 
 
@@ -496,12 +499,25 @@ def everything() -> Rows:
         ("flows", "ipv6.addr == fe80::/10", [3]),
         ("flows", "ipv6.addr > fe80::1 && ipv6.addr <= fe80::ffff:0", [3]),
         ("flows", "ip.addr == 172.0.0.0/8", [1, 2]),
+        ("observations", "host == NODE1", [0, 1, 2]),
+        ("events", "host == NODE2", []),
+        ("hops", "host == NODE2", [1]),
+        ("journeys", "host == NODE1", [1, 2]),
+        ("journeys", "host == NODE2", [1]),
+        ("drops", 'host matches "^node1$"', [1]),
+        ("flows", "host in {NODE2, other}", [1]),
+        ("nat_sessions", "host == NODE2", [1]),
     ],
 )  # fmt: skip
 def test_rows_of_every_table_are_selected_by_what_others_say_of_them(
     everything: Rows, table: str, expression: str, rows: list[int]
 ) -> None:
     assert everything.select(expression, table) == rows
+
+
+def test_a_host_is_a_name_and_no_address() -> None:
+    for expression in ("host == 10.0.0.5", "host in {NODE1, fe80::1}"):
+        assert "ip.addr" in str(refused(expression).advice)
 
 
 def test_what_a_hostile_filter_can_ask_for_is_bounded(everything: Rows) -> None:

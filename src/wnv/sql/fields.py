@@ -63,6 +63,10 @@ class Field:
     """Whether the first of `variants` counts wherever it can be reached."""
 
 
+HOST: Final = "host"
+"""The field of that name."""
+
+
 def fields() -> tuple[Field, ...]:
     """All fields, by name."""
     return tuple(_by_name().values())
@@ -428,6 +432,9 @@ def _sighting_fields() -> Iterator[Field]:
     ))  # fmt: skip
     yield Field("point.kind", Type.TEXT, "Kind of that point: miniport, filter, switch_port, vm_nic, …", (
         (Source("points", "points.kind"),), (Source("hops", "hops.kind"),),
+    ))  # fmt: skip
+    yield Field(HOST, Type.TEXT, "Host that recorded it, by its name; a journey can pass several.", (
+        (Source("session", "session.host"),),
     ))  # fmt: skip
     yield Field("session", Type.INTEGER, "Recording it belongs to, from 0.", tuple(
         (Source(table, f"{table}.session_id"),) for table in ROOTS

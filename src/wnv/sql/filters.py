@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from ipaddress import ip_network
 from typing import Final, NoReturn, TypeAlias
 
 from wnv.clock import NO_TIME, TimeStyle, parse_time
@@ -34,13 +35,13 @@ from wnv.sql.expression import (
     Relation,
     parse_expression,
 )
-from wnv.sql.fields import ROOTS, Field, Source, Type, fields, find_field
+from wnv.sql.fields import HOST, ROOTS, Field, Source, Type, fields, find_field
 from wnv.sql.values import Addresses, ParseTime, Value, parse_bytes, parse_value
 
 _SIMILAR_SHOWN: Final = 4
 _HALF: Final = (1 << 64) - 1
 _INSTEAD: Final = {
-    "port": ("tcp.port", "udp.port"), "host": ("ip.addr", "ipv6.addr"), "src": ("ip.src",), "dst": ("ip.dst",),
+    "port": ("tcp.port", "udp.port"), "src": ("ip.src",), "dst": ("ip.dst",),
     "net": ("ip.addr",), "tcp.seq": ("tcp.seq_raw",), "tcp.ack": ("tcp.ack_raw",), "tcp.window_size":
     ("tcp.window_size_value",), "ether": ("eth.addr",), "tcp.flags.rst": ("tcp.flags.reset",), "tcp.flags.psh":
     ("tcp.flags.push",), "id": ("event.id",), "reason": ("drop.reason",), "ts": ("frame.time",), "time":
@@ -297,6 +298,8 @@ class _Compiler:
     ) -> tuple[str, list[Bound]]:
         """SQL that compares one value with `literal`."""
         sql = _cut(source, name)
+        if field.name == HOST and _is_address(literal.text):
+            self._fail("host is the name of a machine", literal, "Addresses are compared with ip.addr or ipv6.addr.")
         if field.type is Type.PROVIDER:
             return self._test_provider(source, relation, literal)
         if relation is Relation.MATCHES:
@@ -452,6 +455,14 @@ def _join(word: str, tests: Sequence[_Test]) -> _Test:
     return _Test(tests[0].table, f"({sql})", tuple(value for test in tests for value in test.values))
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 def _cut(source: Source, name: Name) -> str:
     """The part of a value that is asked for."""
     if name.mask is not None:
@@ -511,12 +522,15 @@ _EDGES: Final = (
     _key("observations", "frames", "frame_id", is_one=True),
     _key("observations", "points", "point_id", is_one=True),
     _key("observations", "events", "event_row", is_one=True),
+    _key("observations", "session", "session_id", is_one=True),
     ("observations", _SIGHTING_TO_HOP),
     _key("events", "observations", "event_row", is_one=False),
+    _key("events", "session", "session_id", is_one=True),
     _key("hops", "frames", "frame_id", is_one=True),
     _key("hops", "points", "point", "name", is_one=True),
     _key("hops", "journeys", "journey_id", is_one=True),
     _key("hops", "drops", "journey_id", is_one=False),
+    _key("hops", "session", "session_id", is_one=True),
     _key("journeys", "hops", "journey_id", is_one=False),
     _key("journeys", "drops", "journey_id", is_one=False),
     _key("journeys", "flows", "flow_id", is_one=True),
@@ -524,6 +538,7 @@ _EDGES: Final = (
     _key("drops", "points", "point", "name", is_one=True),
     _key("drops", "journeys", "journey_id", is_one=True),
     _key("drops", "hops", "drop_id", is_one=False),
+    _key("drops", "session", "session_id", is_one=True),
     _key("flows", "journeys", "flow_id", is_one=False),
     _key("flows", "nat_sessions", "nat_id", is_one=True),
     _key("nat_sessions", "flows", "nat_id", is_one=False),

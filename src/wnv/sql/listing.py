@@ -44,7 +44,7 @@ HOP_COLUMNS: Final = {
 """More of them, where journeys are known: which hop of how many, from 1, how the journey ended, why it was a drop."""
 EVERY_COLUMN: Final = {
     "number": "observations.observation_id + 1", **{name: f"observations.{name}" for name in OBSERVATIONS.names},
-    "point": "points.name", "point_kind": "points.kind",
+    "point": "points.name", "point_kind": "points.kind", "host": "points.host",
     **{name: f"frames.{name}" for name in FRAMES.names if name not in ("frame_id", "session_id")},
 }  # fmt: skip
 """All that is known of a sighting and its frame, its bytes, too."""
