@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wnv.export.capture import CaptureResult
     from wnv.pipeline.conversion import Chosen
     from wnv.pipeline.following import Followed
+    from wnv.pipeline.one_clock import OneClock
     from wnv.trace import Trace
 
 _SUFFIXES = (".pcapng", ".ntar")
@@ -107,10 +108,15 @@ def convert(
                 only = _chosen(trace, expression)
                 from wnv.pipeline import CaptureOptions
 
-                options = CaptureOptions(points, is_once=once, per_interface=per_interface, only=only, told=told)
+                by = None if plain else _one_clock(trace)
+                options = CaptureOptions(
+                    points, is_once=once, per_interface=per_interface, only=only, told=told, by=by
+                )  # fmt: skip
                 result = trace.convert(target, options, should_stop=should_stop)
             places = told.places if told is not None else {}
             _report(trace, result, places, is_narrowed=bool(points or once or per_interface))
+            for line in by.lines() if by is not None else ():
+                say(line)
             if once and told is None and trace.scanned().capture.n_hosts > 1:
                 say("Each packet shows once a host: which packets of two hosts are one, --plain does not find out.")
             is_partial = result.is_partial
@@ -128,6 +134,15 @@ def _followed(trace: Trace, bar: ProgressBar, *, choose: bool) -> Followed | Non
 
     with bar.shown("Following packets"):
         return follow_sightings(trace.dataset, choose=choose)
+
+
+def _one_clock(trace: Trace) -> OneClock | None:
+    """The clocks of several hosts against each other; None of one host, or without packets."""
+    if not trace.overview.n_packets or trace.scanned().capture.n_hosts == 1:
+        return None
+    from wnv.pipeline.one_clock import OneClock
+
+    return OneClock.read(trace.stored(), trace.table("clocks").to_pylist())
 
 
 def _chosen(trace: Trace, expression: str) -> Chosen | None:

@@ -20,6 +20,7 @@ from wnv.pipeline.scanning import Opened
 
 if TYPE_CHECKING:
     from wnv.pipeline.following import Followed
+    from wnv.pipeline.one_clock import OneClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class CaptureOptions:
     """None = all."""
     told: Followed | None = None
     """Journeys, which name interfaces and packets; without, the events alone are heard."""
+    by: OneClock | None = None
+    """By whose clock the packets of several hosts are ordered and timed; None = as recorded."""
 
 
 def convert_to_pcapng(
@@ -78,8 +81,9 @@ def convert_to_pcapng(
         left_out["of a kind no capture file can carry"] = facts.n_other_link
     if overview.n_without_bytes and options.only is None:
         left_out["with headers only, no bytes"] = overview.n_without_bytes
+    comment = [overview.section_comment(), *(options.by.lines() if options.by is not None else ())]
     writer = CaptureWriter(
-        files, points, comment=overview.section_comment(), application=f"wnv {__version__}",
+        files, points, comment="; ".join(comment), application=f"wnv {__version__}",
         os=facts.windows, inputs=source.inputs, builds=facts.builds, remarks=facts.remarks,
         told=options.told,
     )  # fmt: skip
@@ -93,7 +97,9 @@ def _batches(
     source: Opened, wanted: BOOL, points: Sequence[Point], options: CaptureOptions, *, progress: Progress | None
 ) -> Iterator[PacketRows | None]:
     first_sight = _FirstSight(points)
-    for rows in source.sightings(progress):
+    is_shifted = options.by is not None and options.by.is_shifted
+    sightings = options.by.sightings if options.by is not None and is_shifted else source.sightings
+    for rows in sightings(progress):
         if rows is None:
             yield None
             continue

@@ -97,6 +97,11 @@ class StoredTrace:
                 if progress is not None:
                     progress(n_done, n_rows)
 
+    def sightings_of_host(self, host: int) -> Iterator[PacketRows]:
+        """The sightings of one host, in order of its time; reads no events."""
+        with self._reader() as reader:
+            yield from reader.sightings(np.flatnonzero(self._host_of_session == host).tolist())
+
     def stretches(self, progress: Progress | None = None) -> Iterator[Stretch]:
         """The whole recording for the stages that derive tables: pass 2."""
         for found in self._read(progress=progress):

@@ -11,10 +11,10 @@ from wnv.arrays import I64
 from wnv.diagnostics import Code, Log
 from wnv.etl.events import has_compiled
 from wnv.etl.reader import Ordered, Recording, Slice
-from wnv.packets.frames import Fragments, FrameJoiner
+from wnv.packets.frames import FrameJoiner
 from wnv.packets.headers import original_bytes
 from wnv.packets.points import LINK_UNKNOWN, LINK_WIFI, Channel, Point, Points, unique_names
-from wnv.packets.sightings import PacketRows
+from wnv.packets.sightings import PacketRows, merge_rows
 from wnv.providers import ndiscap, pktmon, ras
 from wnv.providers.ndiscap import Ndiscap
 from wnv.providers.pktmon import Pktmon
@@ -26,7 +26,6 @@ from wnv.providers.sysconfig import HostFacts
 
 _JOINED_IDS = {ndiscap.GUID: {ndiscap.METADATA}, pktmon.GUID: set(pktmon.INFO_IDS)}
 """Events that say more about a packet in another one."""
-_PADDING_BYTES = 256
 _MAC_BYTES = 6
 # ndiscap's words, then pktmon's; the adapter at the bottom before the layer itself.
 _ADAPTER_DETAILS = ("miniport_if_index", "MiniportIfIndex", "if_index", "IfIndex")
@@ -193,7 +192,7 @@ class PacketReader:
         parts = [part for part in parts if len(part)]
         if not parts:
             return None
-        together = parts[0] if len(parts) == 1 else _merge(parts)
+        together = parts[0] if len(parts) == 1 else merge_rows(parts)
         order = np.argsort(together.event_row, kind="stable")
         if (np.diff(order) == 1).all():
             return together
@@ -250,33 +249,3 @@ class PacketReader:
             return None
         rows = np.flatnonzero(piece.events.provider == texts.index(guid))
         return rows if len(rows) else None
-
-
-def _merge(parts: Sequence[PacketRows]) -> PacketRows:
-    """Rows of several providers in one buffer; their own where they share it."""
-    if all(part.data is parts[0].data for part in parts):
-        data, moved = parts[0].data, [part.fragments for part in parts]
-    else:
-        from wnv import kernels
-
-        # A frame that leaves a switch by many ports has many rows; its bytes are copied once.
-        frames = [np.unique(part.event_row, return_index=True, return_inverse=True)[1:] for part in parts]
-        total = sum(int(part.fragments.n_bytes[row].sum()) for part, (row, _) in zip(parts, frames, strict=True))
-        data = np.zeros(total + _PADDING_BYTES, np.uint8)
-        moved, used = [], 0
-        for part, (row, frame) in zip(parts, frames, strict=True):
-            n_bytes = part.fragments.n_bytes[row]
-            at = used + np.cumsum(n_bytes) - n_bytes
-            kernels.copy_pieces(part.data, part.fragments.start[row], n_bytes, data, at)
-            moved.append(replace(part.fragments, start=at[frame]))
-            used += int(n_bytes.sum())
-
-    def column(name: str) -> I64:
-        joined: I64 = np.concatenate([getattr(part, name) for part in parts])
-        return joined
-
-    return PacketRows(
-        data=data, event_row=column("event_row"), ts_ns=column("ts_ns"), pid=column("pid"), tid=column("tid"),  # type: ignore[arg-type] # columns by name
-        fragments=Fragments.concatenate(moved), original_bytes=column("original_bytes"), point=column("point"),
-        direction=column("direction"),  # type: ignore[arg-type] # columns by name
-    )  # fmt: skip

@@ -82,10 +82,15 @@ class FolderReader:
                     found = self._with_packets(stored, seen)
                 yield found
 
-    def sightings(self) -> Iterator[PacketRows]:
-        """All sightings, a row group at a time, without reading events."""
+    def sightings(self, sessions: Sequence[int] | None = None) -> Iterator[PacketRows]:
+        """All sightings, or those of some recordings, a row group at a time, without reading events."""
         for group in range(self._observations.n_groups):
-            rows = self._observations.group(group)
+            rows: pa.RecordBatch | None = self._observations.group(group)
+            if rows is not None and sessions is not None:
+                with _told(self._path):
+                    rows = _of_sessions(rows, sessions)
+            if rows is None:
+                continue
             with _told(self._path):
                 event = numbers_of(rows, "event_row", -1)
                 found = self._packets(rows, event - event.min(initial=0))
