@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from by_hand import recording
 from lab_worlds import scenario_of
 from stitched import Row, rows_at, rows_of, true_rows
+from wnv_lab.events import winnat
+from wnv_lab.events.fields import Socket
 from wnv_lab.run import run_scenario
 
 _SIDES = [f"{place}_{end}" for place in ("inside", "outside") for end in ("src", "sport", "dst", "dport")]
@@ -66,3 +69,17 @@ def test_without_winnats_events_packets_show_the_session(tmp_path: Path) -> None
     assert "inferred" in session["reason"]
     tcp = [row for row in tables["journeys"] if row["protocol"] == "TCP"]
     assert all(row["src"] != row["src_last"] or row["dst"] != row["dst_last"] for row in tcp)
+
+
+def test_a_port_published_on_every_address_gives_its_sessions_their_compartment(tmp_path: Path) -> None:
+    inside, outside, client = Socket("172.20.1.5", 80), Socket("10.0.0.10", 8080), Socket("10.0.0.77", 50000)
+    with recording(tmp_path / "mapping.etl") as host:
+        host.event(10, winnat.KIND_1027, winnat.static_mapping(
+            instance_name="nat", protocol=winnat.TCP, external=Socket("0.0.0.0", 8080), internal=inside,
+            compartment_id=7,
+        ))  # fmt: skip
+        host.event(20, winnat.KIND_1017, winnat.session_operational(
+            internal_src=inside, internal_dst=client, external_src=outside, external_dst=client, protocol=winnat.TCP
+        ))  # fmt: skip
+    (session,) = rows_at(tmp_path / "mapping.etl")["nat_sessions"]
+    assert (session["kind"], session["compartment"]) == ("mapping", 7)

@@ -70,6 +70,13 @@ def test_a_path_names_places_as_people_do() -> None:
     assert not any(" → " in f"{path} " and len(set(path.split(" → "))) == 1 for path in paths)
 
 
+def test_a_path_names_each_end_of_a_broadcast_once() -> None:
+    paths = {row["path"] for row in rows_of("broadcasts", "journeys")}
+    assert "app → LAN → db, web, vEthernet (LAN), Ethernet" in paths
+    assert "Ethernet → LAN → app, db, web, vEthernet (LAN)" in paths
+    assert all(path.count("LAN →") == 1 for path in paths if ", " in path)
+
+
 def test_first_and_last_point_are_those_of_its_hops() -> None:
     for row in rows_of("nat-web", "journeys"):
         hops = hops_of("nat-web", row["journey_id"])

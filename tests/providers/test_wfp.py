@@ -30,6 +30,16 @@ def test_addresses_are_in_the_direction_of_the_packet(tmp_path: Path, direction:
     assert found.rule == ["filter run-time id 70001, layer 44"]
 
 
+@pytest.mark.parametrize(
+    ("layer", "is_inbound"), [(44, True), (12, True), (0, True), (48, False), (16, False)]
+)  # fmt: skip
+def test_where_no_direction_is_stated_the_layer_says_it(tmp_path: Path, layer: int, is_inbound: bool) -> None:
+    payload = wfp.blocked(ts_ns=START_NS, local=LOCAL, remote=REMOTE, direction=0, filter_id=7, layer_id=layer)
+    ((event_id, decoded),) = decoded_kinds(tmp_path, [(wfp.KIND_1001_V2, payload)])
+    found = read_wfp(np.arange(1), event_id, decoded)
+    assert sides(found.src) == [side(REMOTE if is_inbound else LOCAL)]
+
+
 def test_a_frame_refused_by_its_stations_has_no_addresses(tmp_path: Path) -> None:
     payload = wfp.blocked_frame(
         ts_ns=START_NS, local_mac="00155d000001", remote_mac="00155d000002", ether_type=0x88CC, filter_id=5, layer_id=90

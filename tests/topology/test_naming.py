@@ -47,3 +47,18 @@ def test_a_node_knows_what_it_is_part_of() -> None:
     switch, port = Ref(Thing.VSWITCH, (("guid", "s"),)), Ref(Thing.PORT, (("guid", "p"),))
     topology = Builder().finish([Fact(switch, relation="has_port", target=port)])
     assert {one.node_id: one.parent for one in topology.nodes} == {"vswitch:s": "", "port:p": "vswitch:s"}
+
+
+@pytest.mark.parametrize(
+    ("guids", "marks"),
+    [
+        ((GUID, "6d2d5e1f-0000-4000-8000-000000000001"), ("5c2d5e1f", "6d2d5e1f")),
+        ((GUID, "5c2d5e1f-0000-4000-8000-000000000002"), ("000000000001", "000000000002")),
+        ((GUID, "5c2d5e1f-0000-4000-8001-000000000001"), (GUID, "5c2d5e1f-0000-4000-8001-000000000001")),
+    ],
+)
+def test_nodes_of_one_name_are_told_apart_by_as_little_of_their_guids_as_does(
+    guids: tuple[str, str], marks: tuple[str, str]
+) -> None:
+    facts = [Fact(Ref(Thing.NIC, (("guid", guid),)), {"friendly_name": "Network Adapter"}) for guid in guids]
+    assert [node.name for node in Builder().finish(facts).nodes] == [f"Network Adapter ({mark})" for mark in marks]

@@ -235,7 +235,9 @@ class NatRows:
     def _compartment(self, one: _Session) -> int:
         if one.compartment >= 0:
             return one.compartment
-        return self._compartments.get((one.key[1], one.key[4]), -1)
+        outside = one.key[4]
+        anywhere = (outside[0], 0, 0, outside[3])
+        return self._compartments.get((one.key[1], outside), self._compartments.get((one.key[1], anywhere), -1))
 
 
 _Ends4 = tuple[winnat.Ends, winnat.Ends, winnat.Ends, winnat.Ends]

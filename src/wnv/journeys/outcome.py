@@ -144,12 +144,24 @@ def _reason(code: int, reasons: list[str]) -> str | None:
 
 
 def _paths(ended: I64, paths: I32, places: Places) -> Texts:
-    """What people call the places, in order, each once where it stands several times in a row."""
-    _, first, inverse = np.unique(ended[:, c.J_PATH], return_index=True, return_inverse=True)
+    """What people call the places, in order, each once where it stands several times in a row.
+
+    Of a packet with several ends: the way to where it was copied, then each end once.
+    """
+    is_copied = (ended[:, c.J_FLAGS] & c.J_FANNED) != 0
+    _, first, inverse = np.unique(ended[:, c.J_PATH] << 1 | is_copied, return_index=True, return_inverse=True)
 
     def path(number: int) -> str:
-        labels = [places.labels[code >> 2] for code in paths[first[number]].tolist() if code >= 0]
-        return " → ".join(label for k, label in enumerate(labels) if k == 0 or labels[k - 1] != label)
+        row = first[number]
+        found = [code >> 2 for code in paths[row].tolist() if code >= 0]
+        labels = [places.labels[place] for place in found]
+        if not is_copied[row]:
+            return " → ".join(label for k, label in enumerate(labels) if k == 0 or labels[k - 1] != label)
+        switches = {places.known[place].vswitch for place in found}
+        last = next((k for k, label in enumerate(labels) if label in switches), 0)
+        way = dict.fromkeys(labels[: last + 1])
+        ends = dict.fromkeys(label for label in labels[last + 1 :] if label not in way and label not in switches)
+        return " → ".join([*way, *([", ".join(ends)] if ends else [])])
 
     return texts_of(inverse.reshape(-1).astype(np.int64), path)
 

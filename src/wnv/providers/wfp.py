@@ -27,8 +27,11 @@ _LAYER_2: Final = 1029
 """Its addresses are those of stations."""
 _INBOUND: Final = (1, 0x3900)
 """FWP_DIRECTION_INBOUND, and what event logs have for it."""
-# FWPS_BUILTIN_LAYERS (fwpsk.h): run-time ids of layers, the same on all builds since Windows 7; the words are those
-# that pktmon has for a drop there.
+_UNSTATED_OR_OUTBOUND: Final = 0
+# FWPS_BUILTIN_LAYERS (fwpsk.h): run-time ids of layers, the same on all builds since Windows 7. A direction of 0 may only
+# be unset: these layers see what comes in alone (IP packets, transport, ICMP errors, accept).
+_INBOUND_LAYERS: Final = (*range(4), *range(12, 16), *range(28, 32), *range(44, 48))
+# The words are those that pktmon has for a drop there.
 _LAYER_REASONS: Final = {
     **dict.fromkeys(range(12), "nl_inspection_drop"), **dict.fromkeys(range(12, 16), "inet_receive_inspection"),
     **dict.fromkeys(range(44, 48), "inet_accept_inspection"),
@@ -57,11 +60,15 @@ def read_wfp(event: I64, event_id: int, decoded: Decoded) -> Refusals:
     """Of decoded WFP events of one id."""
     n = len(decoded)
     src = dst = _no_ends(n)
+    layers = numbers(decoded, "LayerId")
     if event_id != _LAYER_2:
         field = "PacketDirection" if event_id == _BY_FILTER else "Direction"
         local, remote = read_ends(decoded.fields["LocalAddress"]), read_ends(decoded.fields["RemoteAddress"])
-        src, dst = _in_direction(np.isin(numbers(decoded, field), _INBOUND), local, remote)
-    filters, layers = numbers(decoded, "FilterId"), numbers(decoded, "LayerId")
+        stated = numbers(decoded, field)
+        is_inbound = np.isin(stated, _INBOUND)
+        is_inbound |= (stated == _UNSTATED_OR_OUTBOUND) & np.isin(layers, _INBOUND_LAYERS)
+        src, dst = _in_direction(is_inbound, local, remote)
+    filters = numbers(decoded, "FilterId")
     rule = [
         f"filter run-time id {one}, layer {layer}" if one >= 0 else ""
         for one, layer in zip(filters.tolist(), layers.tolist(), strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ _NodeKey = tuple[int, str]
 
 
 def name_nodes(topology: Topology, records: Mapping[int, Record], nodes: Mapping[int, Node]) -> None:
-    """Give every node the name that people know it by; equal ones are told apart by the start of their GUID.
+    """Give every node the name that people know it by; equal ones are told apart by a part of their GUID.
 
     `nodes`: those of `topology`, by the number of their record.
     """
@@ -113,10 +112,26 @@ def _tell_apart(nodes: Sequence[Node]) -> None:
     def key(node: Node) -> tuple[int, str, str]:
         return node.session_id, node.kind.value, node.name.lower()
 
-    count = Counter(key(node) for node in nodes if node.kind is not NodeKind.LAYER)
-    for node in [node for node in nodes if count[key(node)] > 1]:
-        mark = node.guid[:8] or node.properties.get("if_index") or node.node_id.partition(":")[2]
-        node.name = f"{node.name} ({str(mark)[:20]})"
+    alike: dict[tuple[int, str, str], list[Node]] = {}
+    for node in nodes:
+        if node.kind is not NodeKind.LAYER:
+            alike.setdefault(key(node), []).append(node)
+    for group in alike.values():
+        if len(group) > 1:
+            for node, mark in zip(group, _marks(group), strict=True):
+                node.name = f"{node.name} ({mark})"
+
+
+def _marks(group: Sequence[Node]) -> list[str]:
+    """What tells nodes of one name apart: as little of their GUIDs as does, another number, or their place."""
+    for part in (slice(0, 8), slice(-12, None), slice(None)):
+        marks = [
+            str(node.guid[part] or node.properties.get("if_index") or node.node_id.partition(":")[2])[:40]
+            for node in group
+        ]
+        if len(set(marks)) == len(marks):
+            return marks
+    return [str(number) for number in range(1, len(group) + 1)]
 
 
 def _add_parents(topology: Topology, by_id: dict[tuple[int, str], Node]) -> None:
