@@ -28,8 +28,8 @@ _LAYER_2: Final = 1029
 _INBOUND: Final = (1, 0x3900)
 """FWP_DIRECTION_INBOUND, and what event logs have for it."""
 _UNSTATED_OR_OUTBOUND: Final = 0
-# FWPS_BUILTIN_LAYERS (fwpsk.h): run-time ids of layers, the same on all builds since Windows 7. A direction of 0 may only
-# be unset: these layers see what comes in alone (IP packets, transport, ICMP errors, accept).
+# FWPS_BUILTIN_LAYERS (fwpsk.h): run-time ids of layers, the same on all builds since Windows 7. A direction of 0 may
+# only be unset: these layers see what comes in alone (IP packets, transport, ICMP errors, accept).
 _INBOUND_LAYERS: Final = (*range(4), *range(12, 16), *range(28, 32), *range(44, 48))
 # The words are those that pktmon has for a drop there.
 _LAYER_REASONS: Final = {
