@@ -937,6 +937,72 @@ def _find_before(sights: I64, i: int, journeys: I64, threads: I64, places: I64, 
 
 
 @njit
+def _find_sent_on(sights: I64, i: int, journeys: I64, threads: I64, places: I64, found: I64) -> int:
+    """For an NBL without bytes that the host's stack gives to a switch: what a NAT made on the same thread right
+    before; of several the first."""
+    thread, ts = int(np.int64(sights[c.THREAD, i])), int(np.int64(sights[c.TS, i]))
+    row = _thread_row(threads, thread)
+    place = int(np.int64(sights[c.PLACE, i]))
+    if threads[row, T_THREAD] != thread or place < 0 or places[c.IS_STACK, place] != 1:
+        return -1
+    best, best_ts, n_alike = -1, 0, 0
+    for k in range(_THREAD_SLOTS):
+        j = int(np.int64(threads[row, T_FIRST + 2 * k]))
+        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
+            continue
+        last_ts, event = int(np.int64(journeys[j, c.J_LAST_TS])), int(np.int64(journeys[j, c.J_LAST_EVENT]))
+        is_near = ts - last_ts <= _RIGHT_AFTER_NS and journeys[j, c.J_SESSION] == sights[c.SESSION, i]
+        if is_near and (event == c.TRANSLATED or event == c.FORWARDED):
+            n_alike += 1
+            if best < 0 or last_ts < best_ts:
+                best, best_ts = j, last_ts
+    if best >= 0:
+        found[0], found[1] = (800 if n_alike == 1 else 500), c.WHY_THREAD
+    return best
+
+
+@njit
+def _find_bare(sights: I64, i: int, journeys: I64, visited: I32, threads: I64, places: I64, found: I64) -> int:
+    """For a frame at a NIC, or what a NAT says of a packet: the journey of an NBL without bytes that the switch gave to that
+    NIC, or to the host's stack, on the same thread right before; of several the first."""
+    thread, ts = int(np.int64(sights[c.THREAD, i])), int(np.int64(sights[c.TS, i]))
+    row = _thread_row(threads, thread)
+    place, direction = int(np.int64(sights[c.PLACE, i])), int(np.int64(sights[c.DIR, i]))
+    if threads[row, T_THREAD] != thread or place < 0:
+        return -1
+    station = int(np.int64(places[c.STATION_OF, place]))
+    is_nat = sights[c.EVENT, i] > c.DELIVERED
+    best, best_ts, n_alike = -1, 0, 0
+    for k in range(_THREAD_SLOTS):
+        j = int(np.int64(threads[row, T_FIRST + 2 * k]))
+        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
+            continue
+        last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
+        if journeys[j, c.J_WHAT] >= 0 or journeys[j, c.J_CONTENT] != 0 or ts - last_ts > _RIGHT_AFTER_NS:
+            continue
+        if journeys[j, c.J_SESSION] != sights[c.SESSION, i] or (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0:
+            continue
+        last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
+        if last < 0 or not (c.RECEIVED <= journeys[j, c.J_LAST_EVENT] <= c.DELIVERED):
+            continue
+        if is_nat:
+            is_meant = places[c.IS_STACK, last] == 1 and journeys[j, c.J_LAST_EVENT] != c.RECEIVED
+        else:
+            is_meant = places[c.STATION_OF, last] == station and journeys[j, c.J_LAST_DIR] == direction
+            if not is_meant and (journeys[j, c.J_FLAGS] & c.J_FANNED) != 0:
+                for v in range(int(np.int64(journeys[j, c.J_VISITED]))):
+                    was, way = int(np.int64(visited[j, v])) >> 2, int(np.int64(visited[j, v])) & 3
+                    is_meant |= places[c.STATION_OF, was] == station and (way == 3 or way == direction)
+        if is_meant and (is_nat or station >= 0):
+            n_alike += 1
+            if best < 0 or last_ts < best_ts:
+                best, best_ts = j, last_ts
+    if best >= 0:
+        found[0], found[1] = (800 if n_alike == 1 else 500), c.WHY_THREAD
+    return best
+
+
+@njit
 def _find_original(sights: I64, i: int, journeys: I64, visited: I32, threads: I64, found: I64) -> int:
     """For a delivery of an unknown NBL: the journey that was routed there on the same thread, whose clone this is."""
     thread = int(np.int64(sights[c.THREAD, i]))
@@ -1309,6 +1375,11 @@ def link(
             j = _find_before(sights, i, journeys, threads, places, found)
             if j < 0 and event == c.DELIVERED:
                 j = _find_original(sights, i, journeys, visited, threads, found)
+            if j < 0 and event == c.RECEIVED:
+                j = _find_sent_on(sights, i, journeys, threads, places, found)
+        is_nat = c.TRANSLATED <= event <= c.DROPPED
+        if j < 0 and kind == c.NO_KEY and ((event == c.FRAME and sights[c.CONTENT, i] != 0) or is_nat):
+            j = _find_bare(sights, i, journeys, visited, threads, places, found)
         is_new = j < 0
         if is_new:
             j = _start(journeys, scalars, sights, i)
