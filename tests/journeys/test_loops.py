@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +11,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scoring import score_recording, told_by
 
 import wnv.journeys
 import written as w
+from by_hand import DB, WEB, Host, recording
 from lab_worlds import ran
 from payloads import Tcp, Udp, ip
 from plain import plain_copy
+from stitched import rows_at
 from wnv import open_trace
 from wnv.journeys import loops
 from wnv.journeys.stitch import Stitcher
 from wnv.pipeline.network import build_topology
 from wnv.providers.stages import RowLists
+from wnv_lab import frames as lab_frames
+from wnv_lab.run import run_scenario
+from wnv_lab.scenario import parse_scenario
 
 PLAIN = plain_copy(loops)
 
@@ -185,3 +193,70 @@ def test_what_winnat_says_it_forwarded_is_the_packet_that_came_to_the_stack(tmp_
     assert [(row["inside_src"], row["outside_src"], row["confidence"]) for row in rows["nat_sessions"]] == [
         ("172.30.0.11", "10.1.1.10", 0.9)
     ]
+
+
+# --- frames logged twice, and NBLs without bytes ----------------------------------------------------------
+
+
+def _pings(path: Path, write: Callable[[Host, float, bytes, int], None]) -> list[tuple[int, str]]:
+    """Hops and outcome of each journey of a recording where three packets go as `write` says."""
+    with recording(path) as host:
+        for number in range(3):
+            packet = WEB.to(DB, 1, lab_frames.echo(False, 1, number), 100 + number)
+            write(host, 100 + 100 * number, packet, 0x1000 + number)
+    return [(row["n_hops"], row["outcome"]) for row in rows_at(path)["journeys"]]
+
+
+def _twice_before_routed(host: Host, at: float, packet: bytes, nbl: int) -> None:
+    host.nbl(at, 56, WEB, nbl)
+    host.port(at + 1, WEB, packet)
+    host.port(at + 2, WEB, packet)
+    host.nbl(at + 3, 57, WEB, nbl, DB)
+    host.nbl(at + 4, 58, DB, nbl)
+
+
+def _again_behind_routed(host: Host, at: float, packet: bytes, nbl: int) -> None:
+    host.nbl(at, 56, WEB, nbl)
+    host.port(at + 1, WEB, packet)
+    host.nbl(at + 2, 57, WEB, nbl, DB)
+    host.port(at + 3, WEB, packet)
+    host.nbl(at + 4, 58, DB, nbl)
+
+
+def _twice_without_the_switch(host: Host, at: float, packet: bytes, nbl: int) -> None:
+    host.port(at + 1, WEB, packet)
+    host.port(at + 2, WEB, packet)
+    host.port(at + 3, WEB, packet, [DB])
+
+
+@pytest.mark.parametrize("write", [_twice_before_routed, _again_behind_routed, _twice_without_the_switch])
+def test_a_frame_logged_twice_on_its_way_in_is_one_packet(
+    write: Callable[[Host, float, bytes, int], None], tmp_path: Path
+) -> None:
+    assert _pings(tmp_path / "twice.etl", write) == [(2, "delivered")] * 3
+
+
+def test_two_nbls_alike_to_the_byte_are_two_packets(tmp_path: Path) -> None:
+    packet = WEB.to(DB, 1, lab_frames.echo(False, 1, 1), 100)
+    with recording(tmp_path / "alike.etl") as host:
+        for at in (100, 102):
+            host.nbl(at, 56, WEB, 0x1000 + at)
+        for at in (104, 105):
+            host.port(at, WEB, packet)
+        for at in (100, 102):
+            host.nbl(at + 6, 57, WEB, 0x1000 + at, DB)
+        for at in (100, 102):
+            host.nbl(at + 10, 58, DB, 0x1000 + at)
+    rows = rows_at(tmp_path / "alike.etl")["journeys"]
+    assert [(row["n_hops"], row["outcome"]) for row in rows] == [(2, "delivered")] * 2
+
+
+@pytest.mark.parametrize("name", ["vm-external", "transparent", "nat-web", "chains"])
+def test_events_of_a_switch_without_its_frames_are_tied_to_the_frames_of_nics(name: str, tmp_path: Path) -> None:
+    """Frames of physical NICs alone beside 56 to 58 and WinNat's events: thread and time tie them."""
+    text = (files("wnv_lab") / "scenarios" / f"{name}.toml").read_text(encoding="utf-8")
+    result = run_scenario(parse_scenario(f'{text}\n[capture]\npoints = "physical"\n', name), tmp_path)
+    with open_trace(result.recordings[0], use_cache=False) as trace:
+        score = score_recording(told_by(trace), result.truth, result.recordings[0].name)
+    assert score.counts["sequences right"] == score.counts["packets"] > 0
+    assert score.counts["nat joins missing"] == score.counts["nat joins wrong"] == score.counts["outcomes wrong"] == 0

@@ -95,7 +95,8 @@ QUOTED: Final = 0x51 << 50
     WHY_STATED, WHY_NBL, WHY_BEHIND_NBL, WHY_CHAIN_UNEQUAL, WHY_CONTENT, WHY_CONTENT_WEAK, WHY_CONTENT_ALIKE,
     WHY_SESSION, WHY_NAT_INFERRED, WHY_NAT_ALIKE, WHY_THREAD, WHY_TUPLE_ID, WHY_TUPLE_TIME, WHY_DROP_THREAD,
     WHY_DROP_ALIKE, WHY_DROP_TUPLE, WHY_RANGE, WHY_ENCAPSULATED, WHY_GAP, WHY_HOSTS, WHY_CLONE,
-) = range(21)  # fmt: skip
+    WHY_AGAIN,
+) = range(22)  # fmt: skip
 WHY_WORDS: Final = (
     "",
     "same NBL address between received and delivered, as the events' ids are read",
@@ -118,6 +119,7 @@ WHY_WORDS: Final = (
     "sightings in between are missing",
     "same content at the next host",
     "delivered where it was routed, as a clone with an address of its own",
+    "the same frame, logged again at the same port right after",
 )
 
 # --- places: rows of a matrix (column, place) -----------------------------------------------------------------

@@ -89,10 +89,47 @@ N_RUN = R_FIRST + 3 * RUN_MAX
 ) = range(19)  # fmt: skip
 _LIVES_LOOKED_AT = 64
 _OTHER_RUNS_LOOKED_AT = 3
+_AGAIN_LOOKED_AT = 8
 PENDING_MAX = 16
 """NICs that an NBL is still to be delivered to; beyond these any delivery is believed."""
 N_LIFETIME = L_FIRST_PENDING + PENDING_MAX
 IDLE, RECEIVING, ENTERING, ROUTING, LEAVING = range(5)
+
+
+@njit
+def _logged_before(run: I64, sights: I64, base: int, k: int) -> int:
+    """The sighting among the run's frames that is the same packet as the k-th; -1 = none."""
+    sight = int(np.int64(run[R_FIRST + RUN_MAX + k])) - base
+    for before in range(max(0, k - _AGAIN_LOOKED_AT), k):
+        other = int(np.int64(run[R_FIRST + RUN_MAX + before])) - base
+        if 0 <= other < sights.shape[1] and sights[c.CONTENT, sight] != 0:
+            is_same = (
+                sights[c.CONTENT, other] == sights[c.CONTENT, sight]
+                and sights[c.HASH_32, other] == (sights[c.HASH_32, sight])
+            )
+            if is_same and sights[c.TUPLE, other] == sights[c.TUPLE, sight]:
+                return other
+    return -1
+
+
+@njit
+def _logged_behind_routed(run: I64, lifetimes: I64, sights: I64, base: int, i: int) -> int:
+    """Of a frame into the switch behind the thread's 57: the sighting of the same packet on its way in; -1 = none."""
+    cap = lifetimes.shape[0]
+    for k in range(int(np.int64(run[R_N_NBLS]))):
+        number = int(np.int64(run[R_FIRST + k]))
+        life = number % cap
+        first = int(np.int64(lifetimes[life, L_FIRST_FRAME])) - base
+        if lifetimes[life, L_NUMBER] != number or not 0 <= first < sights.shape[1] or sights[c.CONTENT, i] == 0:
+            continue
+        is_same = sights[c.CONTENT, first] == sights[c.CONTENT, i] and sights[c.TUPLE, first] == sights[c.TUPLE, i]
+        if (
+            is_same
+            and sights[c.PLACE, first] == sights[c.PLACE, i]
+            and sights[c.HASH_32, first] == sights[c.HASH_32, i]
+        ):
+            return first
+    return -1
 
 
 @njit
@@ -103,14 +140,21 @@ def _close_run(run: I64, lifetimes: I64, sights: I64, base: int, next_frame: I64
     phase = int(np.int64(run[R_PHASE]))
     if n_nbls > 0 and n_frames > 0 and phase in (ENTERING, LEAVING):
         cap = lifetimes.shape[0]
+        n_again = 0
         for k in range(n_frames):
             sight = int(np.int64(run[R_FIRST + RUN_MAX + k])) - base
             if sight < 0 or sight >= sights.shape[1]:
                 continue
+            same = _logged_before(run, sights, base, k) if n_nbls == 1 and phase == ENTERING else -1
+            if same >= 0:  # no NBL owns one packet twice
+                n_again += 1
+                for column in (c.KEY_KIND, c.KEY_ONE, c.KEY_TWO, c.TIE, c.TIE_WHY):
+                    sights[column, sight] = sights[column, same]
+                continue
             if n_frames == n_nbls:
                 which, index, tie, why = k, 0, 900, c.WHY_BEHIND_NBL
             elif n_nbls == 1:
-                which, index, tie, why = 0, k, 900, c.WHY_BEHIND_NBL
+                which, index, tie, why = 0, k - n_again, 900, c.WHY_BEHIND_NBL
             else:
                 which = k * n_nbls // n_frames if n_frames > n_nbls else k
                 index, tie, why = 0, 400, c.WHY_CHAIN_UNEQUAL
@@ -315,8 +359,13 @@ def tie_nbls(
                     run[R_FIRST + RUN_MAX + run[R_N_FRAMES]] = base + i
                     run[R_N_FRAMES] += 1
                 run[R_PHASE] = ENTERING
-            else:
+                continue
+            first_sight = _logged_behind_routed(run, lifetimes, sights, base, i) if phase in (ROUTING, LEAVING) else -1
+            if first_sight < 0:
                 _close_run(run, lifetimes, sights, base, next_frame)
+                continue
+            for column in (c.KEY_KIND, c.KEY_ONE, c.KEY_TWO, c.TIE, c.TIE_WHY):
+                sights[column, i] = sights[column, first_sight]
             continue
         if event == c.EGRESS:
             if phase in (ROUTING, LEAVING):
@@ -720,6 +769,24 @@ def _is_rewritten(sights: I64, i: int, journeys: I64, j: int) -> bool:
 
 
 @njit
+def _is_logged_again(sights: I64, i: int, journeys: I64, j: int) -> bool:
+    """Whether a frame into a switch was logged there before, by the same thread: a port has two edges, and only what
+    leaves by one of them names destinations (windows-packet-paths.md, 3.1)."""
+    is_strong = sights[c.IP_ID, i] > 0 or sights[c.SEQ, i] > 0
+    return bool(
+        sights[c.EVENT, i] == c.INGRESS
+        and journeys[j, c.J_LAST_EVENT] == c.INGRESS
+        and is_strong
+        and sights[c.KEY_KIND, i] == c.NO_KEY
+        and journeys[j, c.J_KEYS] < 0
+        and journeys[j, c.J_THREAD] == sights[c.THREAD, i]
+        and journeys[j, c.J_LAST_PLACE] == sights[c.PLACE, i]
+        and journeys[j, c.J_LAST_DIR] == sights[c.DIR, i]
+        and sights[c.TS, i] - journeys[j, c.J_LAST_TS] <= _RIGHT_AFTER_NS
+    )
+
+
+@njit
 def _find_content(
     sights: I64, i: int, journeys: I64, visited: I32, heads: I64, places: I64, map_keys: I64, map_values: I64,
     window_ns: int, found: I64,
@@ -753,6 +820,9 @@ def _find_content(
                     and _can_translate(sights, i, journeys, j, places)
                 ):  # fmt: skip
                     relation = 2
+            if relation == 4 and _is_logged_again(sights, i, journeys, j):
+                found[0], found[1] = 800, c.WHY_AGAIN
+                return j
             if relation > 0 and (
                 _is_past_nat(sights, i, journeys, j, places)
                 if is_nat_event
@@ -952,7 +1022,7 @@ def _find_sent_on(sights: I64, i: int, journeys: I64, threads: I64, places: I64,
             continue
         last_ts, event = int(np.int64(journeys[j, c.J_LAST_TS])), int(np.int64(journeys[j, c.J_LAST_EVENT]))
         is_near = ts - last_ts <= _RIGHT_AFTER_NS and journeys[j, c.J_SESSION] == sights[c.SESSION, i]
-        if is_near and (event == c.TRANSLATED or event == c.FORWARDED):
+        if is_near and event in (c.TRANSLATED, c.FORWARDED):
             n_alike += 1
             if best < 0 or last_ts < best_ts:
                 best, best_ts = j, last_ts
@@ -963,8 +1033,8 @@ def _find_sent_on(sights: I64, i: int, journeys: I64, threads: I64, places: I64,
 
 @njit
 def _find_bare(sights: I64, i: int, journeys: I64, visited: I32, threads: I64, places: I64, found: I64) -> int:
-    """For a frame at a NIC, or what a NAT says of a packet: the journey of an NBL without bytes that the switch gave to that
-    NIC, or to the host's stack, on the same thread right before; of several the first."""
+    """For a frame at a NIC, or what a NAT says of a packet: the journey of an NBL without bytes that the switch gave to
+    that NIC, or to the host's stack, on the same thread right before; of several the first."""
     thread, ts = int(np.int64(sights[c.THREAD, i])), int(np.int64(sights[c.TS, i]))
     row = _thread_row(threads, thread)
     place, direction = int(np.int64(sights[c.PLACE, i])), int(np.int64(sights[c.DIR, i]))
@@ -992,7 +1062,7 @@ def _find_bare(sights: I64, i: int, journeys: I64, visited: I32, threads: I64, p
             if not is_meant and (journeys[j, c.J_FLAGS] & c.J_FANNED) != 0:
                 for v in range(int(np.int64(journeys[j, c.J_VISITED]))):
                     was, way = int(np.int64(visited[j, v])) >> 2, int(np.int64(visited[j, v])) & 3
-                    is_meant |= places[c.STATION_OF, was] == station and (way == 3 or way == direction)
+                    is_meant |= places[c.STATION_OF, was] == station and way in (3, direction)
         if is_meant and (is_nat or station >= 0):
             n_alike += 1
             if best < 0 or last_ts < best_ts:
@@ -1280,6 +1350,12 @@ def _take_packet(
         journeys[j, c.J_OUTER_DST_LOW] = sights[c.OUTER_DST_LOW, i]
         journeys[j, c.J_VNI] = sights[c.VNI, i]
     out[c.O_CHANGED, i] = changed
+    _tell_packet(journeys, j, out, i)
+
+
+@njit
+def _tell_packet(journeys: I64, j: int, out: I64, i: int) -> None:
+    """What the packet of a journey is now."""
     out[c.O_WHAT, i] = journeys[j, c.J_LAST_WHAT]
     out[c.O_SRC_HIGH, i] = journeys[j, c.J_LAST_SRC_HIGH]
     out[c.O_SRC_LOW, i] = journeys[j, c.J_LAST_SRC_LOW]
@@ -1384,6 +1460,16 @@ def link(
         if is_new:
             j = _start(journeys, scalars, sights, i)
             found[0], found[1] = 1000, c.WHY_STATED
+        is_again = found[1] == c.WHY_AGAIN or (
+            has_key and kind == c.KEY_NBL and event == c.INGRESS and journeys[j, c.J_LAST_EVENT] != c.RECEIVED
+        )
+        if not is_new and is_again and _was_there(journeys, visited, j, place * 4 + direction):
+            out[c.O_JOURNEY, i] = journeys[j, c.J_ID]
+            out[c.O_SEQ, i] = journeys[j, c.J_HOPS]
+            out[c.O_CONFIDENCE, i], out[c.O_WHY, i] = found[0], found[1]
+            out[c.O_PLACE, i], out[c.O_DIR, i] = place, direction
+            _tell_packet(journeys, j, out, i)
+            continue
         if kind != c.NO_KEY and not has_key:
             _add_key(keys, key_heads, scalars, journeys, j, kind, one, two)
         if kind == c.KEY_PKTMON:
