@@ -11,7 +11,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from wnv.etl.reader import Recording
 from wnv.journeys.collect import Limits
 from wnv.journeys.stitch import Stitcher
 from wnv.pipeline.scanning import Scanned, scan
-from wnv.providers.stages import Stretch
+from wnv.providers.stages import Stretch, Tables
 from wnv.topology.build import Builder
 from wnv.topology.model import Topology
 
@@ -64,6 +64,10 @@ def later(stretch: Stretch, n: int, n_events: int) -> Stretch:
     return replace(stretch, piece=piece, event_row=stretch.event_row + rows, packets=packets)
 
 
+def count_journeys(pieces: Iterable[Tables]) -> int:
+    return sum(len(piece["journeys"]["journey_id"]) for piece in pieces if "journeys" in piece)
+
+
 def run(kept: list[Stretch], topology: Topology, scanned: Scanned, wanted: int) -> tuple[int, int, float]:
     """Observations stitched, journeys made, seconds of CPU."""
     stitcher = Stitcher(
@@ -75,15 +79,13 @@ def run(kept: list[Stretch], topology: Topology, scanned: Scanned, wanted: int) 
         for one in kept:
             stretch = later(one, number, n_events)
             start = time.process_time()
-            tables = stitcher.add(stretch)
+            n_journeys += count_journeys(stitcher.add(stretch))
             taken += time.process_time() - start
             n += len(stretch)
-            n_journeys += len(tables["journeys"]["journey_id"]) if "journeys" in tables else 0
         number += 1
     start = time.process_time()
-    tables = stitcher.finish()
+    n_journeys += count_journeys(stitcher.finish())
     taken += time.process_time() - start
-    n_journeys += len(tables["journeys"]["journey_id"]) if "journeys" in tables else 0
     return n, n_journeys, taken
 
 

@@ -11,16 +11,12 @@ from hypothesis import strategies as st
 from wnv.journeys import layout as c
 from wnv.journeys.columns import (
     addresses,
-    as_lists,
-    concatenate,
     distinct_rows,
     listed,
-    one_each,
     port_numbers,
     texts_of,
 )  # fmt: skip
-from wnv.packets.headers import Texts
-from wnv.providers.stages import Columns, RowLists
+from wnv.providers.stages import RowLists
 
 _SMALL = st.integers(-3, 3)
 
@@ -36,31 +32,6 @@ def test_equal_rows_share_a_number_and_others_do_not(rows: list[tuple[int, int, 
     codes, first = distinct_rows(*columns)
     assert [rows[place] for place in first.tolist()] == list(dict.fromkeys(rows))
     assert [rows[first[code]] for code in codes.tolist()] == rows
-
-
-@given(st.lists(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=5), min_size=1, max_size=4))
-def test_texts_of_several_batches_stay_what_they_were(batches: list[list[str | None]]) -> None:
-    names = ["a", "b", "c"]
-    parts = [{"text": listed(np.array([names.index(one) if one else -1 for one in batch], np.int64), names)}
-             for batch in batches]  # fmt: skip
-    joined = concatenate(parts)["text"]
-    assert isinstance(joined, Texts)
-    assert joined.tolist() == [one for batch in batches for one in batch]
-
-
-@given(st.lists(st.lists(st.lists(st.integers(0, 99), max_size=3), max_size=4), min_size=1, max_size=4))
-def test_lists_of_several_batches_stay_what_they_were(batches: list[list[list[int]]]) -> None:
-    joined = concatenate([{"rows": as_lists(batch)} for batch in batches])["rows"]
-    assert isinstance(joined, RowLists)
-    assert lists(joined) == [one for batch in batches for one in batch]
-
-
-def test_batches_of_other_kinds_are_joined_as_values() -> None:
-    parts: list[Columns] = [{"x": [1, None]}, {"x": np.array([5])}, {"x": one_each(np.array([7]))}]
-    assert concatenate(parts)["x"] == [1, None, 5, [7]]
-    arrays = concatenate([{"x": np.array([1])}, {"x": np.array([2])}])["x"]
-    assert isinstance(arrays, np.ndarray)
-    assert arrays.tolist() == [1, 2]
 
 
 def test_a_text_is_made_once_for_each_number() -> None:

@@ -47,3 +47,11 @@ def test_the_sightings_of_one_event_stay_together() -> None:
     held.add(made([1, 2, 2, 2, 3]))
     held.sights[c.TS, : len(held)] = 10, 20, 21, 22, 30
     assert [held.n_before(horizon) for horizon in (10, 20, 21, 22, 23, 31)] == [0, 1, 4, 4, 4, 5]
+
+
+def test_what_is_too_much_to_hold_has_a_time_whatever_its_times_are() -> None:
+    held = Held()
+    held.add(made([5, 5, 5, 5]))
+    assert held.crowded_before(4) < 0
+    held.add(made([5, 5]))
+    assert held.n_before(held.crowded_before(4)) == 6

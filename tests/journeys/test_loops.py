@@ -37,7 +37,8 @@ def _rows(path: Path) -> dict[str, list[Any]]:  # Any: columns are of many kinds
         stored = trace.stored()
         stage = Stitcher(build_topology(stored), stored.capture.points)
         found: dict[str, list[Any]] = {}
-        for tables in (*(stage.add(one) for one in stored.stretches(None)), stage.finish()):
+        pieces = [piece for one in stored.stretches(None) for piece in stage.add(one)]
+        for tables in (*pieces, *stage.finish()):
             for table, columns in tables.items():
                 for name, column in columns.items():
                     values = column.values if isinstance(column, RowLists) else column

@@ -74,8 +74,8 @@ def _stitched(path: Path) -> tuple[list[tuple[object, ...]], Stitcher, Log]:
         stage = Stitcher(
             build_topology(stored), stored.capture.points, limits=Limits(is_complete=True), builds=(26100,), log=log
         )  # fmt: skip
-        parts = [stage.add(stretch) for stretch in stored.stretches(None)]
-        parts.append(stage.finish())
+        parts = [part for stretch in stored.stretches(None) for part in stage.add(stretch)]
+        parts += stage.finish()
     hops: list[tuple[object, ...]] = []
     for part in parts:
         if "hops" in part:

@@ -1,4 +1,4 @@
-"""Columns of derived tables: joined, and made from numbers."""
+"""Columns of derived tables, made from numbers."""
 
 from __future__ import annotations
 
@@ -11,51 +11,10 @@ import numpy as np
 from wnv.arrays import BOOL, I32, I64
 from wnv.packets.headers import Texts, address_texts
 from wnv.providers.reading import mix
-from wnv.providers.stages import ColumnData, Columns, RowLists
+from wnv.providers.stages import RowLists
 
 _SEED = secrets.randbits(62)
 """So that no recording can aim at a hash."""
-
-
-def concatenate(parts: Sequence[Columns]) -> Columns:
-    """Rows of several batches, one after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
-
-
-def _joined(parts: list[ColumnData]) -> ColumnData:
-    texts = [part for part in parts if isinstance(part, Texts)]
-    if len(texts) == len(parts):
-        return _joined_texts(texts)
-    if all(isinstance(part, RowLists) for part in parts):
-        lists = [part for part in parts if isinstance(part, RowLists)]
-        ends = np.cumsum([0, *(len(part.values) for part in lists)])
-        offsets = [part.offsets[1:] + end for part, end in zip(lists, ends[:-1], strict=True)]
-        return RowLists(
-            np.concatenate([np.zeros(1, np.int64), *offsets]), np.concatenate([one.values for one in lists])
-        )
-    arrays = [part for part in parts if isinstance(part, np.ndarray)]
-    if len(arrays) == len(parts):
-        joined: ColumnData = np.concatenate(arrays)
-        return joined
-    return [value for part in parts for value in _values(part)]
-
-
-def _values(part: ColumnData) -> Sequence[object]:
-    if isinstance(part, RowLists):
-        bounds = zip(part.offsets[:-1].tolist(), part.offsets[1:].tolist(), strict=True)
-        return [part.values[begin:end].tolist() for begin, end in bounds]
-    return part.tolist() if isinstance(part, (np.ndarray, Texts)) else part
-
-
-def _joined_texts(parts: list[Texts]) -> Texts:
-    number: dict[str, int] = {}
-    codes = []
-    for part in parts:
-        table = np.array([*(number.setdefault(text, len(number)) for text in part.values), -1], np.int32)
-        codes.append(table[part.code])
-    return Texts(np.concatenate(codes), list(number))
 
 
 def distinct_rows(*columns: I64) -> tuple[I64, I64]:

@@ -54,6 +54,10 @@ class Held:
             n += 1
         return n
 
+    def crowded_before(self, n_max: int) -> int:
+        """The time before which half of them are, if there are more than `n_max`; else one before all."""
+        return int(self.sights[c.TS, self._n // 2]) + 1 if self._n > n_max else int(np.iinfo(np.int64).min)
+
     def drop(self, n: int) -> None:
         """Be done with the first `n`."""
         from wnv.journeys import held_loops

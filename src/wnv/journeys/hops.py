@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
 
-from wnv.arrays import BOOL, I32, I64
+from wnv.arrays import I32, I64
 from wnv.journeys import layout as c
 from wnv.journeys.columns import addresses, distinct_rows, listed, port_numbers
 from wnv.journeys.drops import DropRows
@@ -21,11 +21,7 @@ _DIRECTIONS = [{IN: "in", OUT: "out"}.get(number, "") for number in range(3)]
 _ALL_64 = (1 << 64) - 1
 
 
-_KEPT_SIGHTS = (
-    c.ROW, c.TS, c.SESSION, c.EVENT, c.FRAME_ID, c.IS_DROP, c.DROP_KIND, c.DROP_CODE, c.DROP_LOCATION, c.DROP_RULE,
-    c.MAC_SRC, c.MAC_DST, c.VLAN,
-)  # fmt: skip
-_DENSE = c.O_PORTS + 1
+_ROOM = 1 << 14
 _WORD_RANK: I64 = np.zeros(len(c.EVENT_WORDS), np.int64)
 _WORD_RANK[[
     c.FRAME, c.INGRESS, c.EGRESS, c.FORWARDED, c.RECEIVED, c.ROUTED, c.DELIVERED, c.LEFT_TO_HOST, c.TRANSLATED,
@@ -43,81 +39,56 @@ class Hops:
     """Journey of each hop."""
 
 
-@dataclass(slots=True)
-class _Piece:
-    """Linked sightings. Most were not changed and not carried, so what only those have that were is kept apart."""
-
-    sights: I64
-    out: I64
-    """The first `_DENSE` rows."""
-    rare_row: I64
-    """Sightings that have more, ascending."""
-    rare: I64
-    """The rows from `_DENSE` on, of those."""
-    is_gone: BOOL
-    low: int
-    high: int
-    """Least and greatest journey."""
-
-    @classmethod
-    def of(cls, sights: I64, out: I64) -> _Piece:
-        rare_row = np.flatnonzero((out[c.O_CHANGED] != 0) | (out[c.O_OUTER_VERSION] != 0))
-        journey = out[c.O_JOURNEY]
-        return cls(
-            sights[list(_KEPT_SIGHTS)], out[:_DENSE].copy(), rare_row, out[_DENSE:, rare_row],
-            np.zeros(out.shape[1], np.bool_), int(journey.min()), int(journey.max()),
-        )  # fmt: skip
-
-    def take(self, rows: I64) -> tuple[I64, I64]:
-        """Sightings and what linking said of them, of these rows."""
-        out = np.zeros((c.N_OUT, len(rows)), np.int64)
-        out[:_DENSE] = self.out[:, rows]
-        if len(self.rare_row):
-            place = np.minimum(np.searchsorted(self.rare_row, rows), len(self.rare_row) - 1)
-            mine = np.flatnonzero(self.rare_row[place] == rows)
-            out[_DENSE:, mine] = self.rare[:, place[mine]]
-        return self.sights[:, rows], out
-
-
 class HeldHops:
-    """Linked sightings whose journeys are still open, in pieces as they came."""
+    """Linked sightings whose journeys are still open: see `hops_loops`."""
 
     def __init__(self, places: Places, drops: DropRows) -> None:
-        self._places, self._drops = places, drops
-        self._pieces: list[_Piece] = []
+        from wnv.journeys import hops_loops as held
 
-    def add(self, sights: I64, out: I64) -> None:
-        """Take linked sightings."""
-        if out.shape[1]:
-            self._pieces.append(_Piece.of(sights, out))
+        self._places, self._drops = places, drops
+        self._wide: I64 = np.zeros((0, held.N_WIDE), np.int64)
+        self._narrow: I32 = np.zeros((0, held.N_NARROW), np.int32)
+        self._rare: I64 = np.zeros((0, held.N_RARE_COLUMNS), np.int64)
+        self._state: I64 = np.zeros(held.N_STATE, np.int64)
+        self._state[[held.S_FREE, held.S_RARE_FREE]] = -1
+
+    def __len__(self) -> int:
+        from wnv.journeys import hops_loops as held
+
+        return len(self._wide) - int(self._state[held.S_N_FREE])
+
+    def add(self, sights: I64, out: I64, n_new: int, journeys: I64) -> None:
+        """Take the first `n_new` linked sightings; `journeys` are the open ones, which remember their hops."""
+        from wnv.journeys import hops_loops as held
+
+        while self._state[held.S_N_FREE] < n_new:
+            n, room = len(self._wide), max(_ROOM, len(self._wide))
+            self._wide = np.concatenate([self._wide, np.zeros((room, held.N_WIDE), np.int64)])
+            more = np.zeros((room, held.N_NARROW), np.int32)
+            more[:, held.N_NEXT] = np.append(np.arange(n + 1, n + room), self._state[held.S_FREE])
+            self._narrow = np.concatenate([self._narrow, more])
+            self._state[held.S_FREE] = n
+            self._state[held.S_N_FREE] += room
+        while self._state[held.S_N_RARE_FREE] < n_new:
+            n, room = len(self._rare), max(_ROOM, len(self._rare))
+            rare = np.zeros((room, held.N_RARE_COLUMNS), np.int64)
+            rare[:, 0] = np.append(np.arange(n + 1, n + room), self._state[held.S_RARE_FREE])
+            self._rare = np.concatenate([self._rare, rare])
+            self._state[held.S_RARE_FREE] = n
+            self._state[held.S_N_RARE_FREE] += room
+        held.hold_hops(sights, out, n_new, journeys, self._wide, self._narrow, self._rare, self._state)
 
     def take(self, ended: I64) -> Hops:
-        """The hops of these journeys (ids, ascending)."""
-        low, high = (int(ended[0]), int(ended[-1])) if len(ended) else (0, -1)
-        flags = np.zeros(high - low + 2, np.bool_)
-        flags[ended - low] = True
-        parts, kept = [], []
-        for piece in self._pieces:
-            if piece.low <= high and piece.high >= low:
-                journey = piece.out[c.O_JOURNEY] - low
-                # What lies outside is the last flag, which is never set.
-                inside = np.where((journey >= 0) & (journey < len(flags)), journey, -1)
-                rows = np.flatnonzero(flags[inside] & ~piece.is_gone)
-                if len(rows):
-                    parts.append(piece.take(rows))
-                    piece.is_gone[rows] = True
-                if piece.is_gone.all():
-                    continue
-            kept.append(piece)
-        self._pieces = kept
-        together = np.concatenate([one for one, _ in parts] or [np.zeros((len(_KEPT_SIGHTS), 0), np.int64)], axis=1)
-        linked = np.concatenate([one for _, one in parts] or [np.zeros((c.N_OUT, 0), np.int64)], axis=1)
-        key = linked[c.O_JOURNEY] * _SEQ_MAX + np.minimum(linked[c.O_SEQ], _SEQ_MAX - 1)
-        order = np.argsort(key, kind="stable")
-        return self._build(_widened(together[:, order]), linked[:, order])
+        """The hops of these journeys (rows of the loops' matrix, by id)."""
+        from wnv.journeys import hops_loops as held
+
+        n = int(ended[:, c.J_HOPS].sum())
+        sights, out = np.empty((c.N_SIGHT, n), np.int64), np.empty((c.N_OUT, n), np.int64)
+        held.take_hops(ended, self._wide, self._narrow, self._rare, self._state, sights, out)
+        return self._build(sights, out)
 
     def _build(self, sights: I64, out: I64) -> Hops:
-        from wnv.journeys import loops
+        from wnv.journeys import hops_loops, loops
 
         total = out.shape[1]
         hop_of, first, last = (np.empty(total, np.int64) for _ in range(3))
@@ -132,46 +103,18 @@ class HeldHops:
             hop_of, first, last, said = place[hop_of], first[by_first], last[by_first], said[:, by_first]
         journey = out[c.O_JOURNEY, first]
         ts = sights[c.TS, first]
-        columns = hop_columns(*_merged(sights, out, first, last, said), self._places, self._drops)
+        one, what = np.empty((c.N_SIGHT, n), np.int64), np.empty((c.N_OUT, n), np.int64)
+        hops_loops.merge_hops(sights, out, first, last, said, one, what)
+        columns = hop_columns(one, what, self._places, self._drops)
         is_start = np.ones(n, np.bool_)
         is_start[1:] = journey[1:] != journey[:-1]
         begin = np.flatnonzero(is_start)
         seq = np.arange(n) - np.repeat(begin, np.diff(np.append(begin, n)))
         latency = np.maximum(np.diff(ts, prepend=ts[:1]), 0)
-        order = np.argsort(hop_of, kind="stable")
-        evidence = RowLists(np.searchsorted(hop_of[order], np.arange(n + 1)), sights[c.ROW, order])
+        evidence = RowLists(np.empty(n + 1, np.int64), np.empty(total, np.int64))
+        hops_loops.list_rows(hop_of, sights[c.ROW], evidence.offsets, evidence.values)
         whole = {**columns, "seq": seq, "latency_ns": np.where(is_start, -1, latency), "evidence": evidence}
         return Hops({column.name: whole[column.name] for column in HOPS.columns}, journey)
-
-
-def _merged(sights: I64, out: I64, first: I64, last: I64, said: I64) -> tuple[I64, I64]:
-    """One column a hop: the time of its first event, what its last says of the packet, all that was rewritten."""
-    what = out[:, last]
-    one = np.zeros((c.N_SIGHT, len(first)), np.int64)
-    for column in _KEPT_SIGHTS:
-        one[column] = sights[column, first]
-    named, changed, framed, weakest = said
-    one[c.EVENT] = sights[c.EVENT, named]
-    one[c.FRAME_ID] = np.where(framed >= 0, sights[c.FRAME_ID, framed], -1)
-    what[c.O_CONFIDENCE], what[c.O_WHY] = out[c.O_CONFIDENCE, weakest], out[c.O_WHY, weakest]
-    what[c.O_CHANGED] = 0
-    hops = np.flatnonzero(changed >= 0)
-    rows = changed[hops]
-    for column in (*range(c.O_OLD_SRC_HIGH, c.O_OLD_WHAT + 1), c.O_OLD_VLAN, c.O_CHANGED):
-        what[column, hops] = out[column, rows]
-    for column in (c.MAC_SRC, c.MAC_DST, c.VLAN):
-        one[column, hops] = sights[column, rows]
-    return one, what
-
-
-_SEQ_MAX = 1 << 20
-
-
-def _widened(kept: I64) -> I64:
-    """The columns kept of sightings at their usual places."""
-    sights = np.zeros((c.N_SIGHT, kept.shape[1]), np.int64)
-    sights[list(_KEPT_SIGHTS)] = kept
-    return sights
 
 
 def hop_columns(sights: I64, out: I64, places: Places, drops: DropRows) -> dict[str, ColumnData]:

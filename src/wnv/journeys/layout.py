@@ -153,8 +153,10 @@ UNCLEAR, ENTRY, EXIT, WIRE = range(4)
     J_ANSWERS,  # as first seen; 0 = it answers none
     J_ANSWER,  # id of the journey that answered it; 0 = none
     J_ANSWER_KIND, J_ANSWER_PLACE, J_ANSWER_DIR,  # where that was first seen
+    J_FIRST_HELD,  # its hops among those held, see `hops_loops`: row + 1, 0 = none
+    J_LAST_HELD,
     N_JOURNEY,
-) = range(80)  # fmt: skip
+) = range(82)  # fmt: skip
 (
     J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED,
     J_IS_ALIKE,
@@ -180,12 +182,13 @@ K_KIND, K_ONE, K_TWO, K_JOURNEY, K_NEXT, K_OF_JOURNEY, N_KEY = range(7)
 
 (
     O_JOURNEY,  # id; 0 = none
-    O_SEQ, O_LATENCY, O_CONFIDENCE, O_WHY, O_CHANGED, O_DROP, O_PLACE, O_DIR, O_WHAT, O_SRC_HIGH, O_SRC_LOW,
+    O_SLOT,  # its row among the open ones
+    O_CONFIDENCE, O_WHY, O_CHANGED, O_DROP, O_PLACE, O_DIR, O_WHAT, O_SRC_HIGH, O_SRC_LOW,
     O_DST_HIGH, O_DST_LOW, O_PORTS, O_OLD_SRC_HIGH, O_OLD_SRC_LOW, O_OLD_DST_HIGH, O_OLD_DST_LOW, O_OLD_PORTS,
     O_OLD_MAC_SRC, O_OLD_MAC_DST, O_OLD_VNI, O_OLD_WHAT, O_OUTER_VERSION, O_OUTER_SRC_HIGH, O_OUTER_SRC_LOW,
     O_OUTER_DST_HIGH, O_OUTER_DST_LOW, O_VNI, O_OLD_VLAN,
     N_OUT,
-) = range(32)  # fmt: skip
+) = range(31)  # fmt: skip
 CHANGED_SRC, CHANGED_DST, CHANGED_MAC_SRC, CHANGED_MAC_DST, CHANGED_OUTER, CHANGED_VLAN = 1, 2, 4, 8, 16, 32
 DROP_IS_SAME: Final = 1 << 62
 """Added to `O_DROP` where a drop was told before by another event."""

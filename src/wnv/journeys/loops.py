@@ -33,21 +33,6 @@ _ANY_WAY = 0x5EED << 40
 
 
 @njit
-def _mix_bytes(key: int, data: U8, at: int, n: int) -> int:
-    """The hash `key`, going on with up to four bytes."""
-    word = int(np.int64(data[at]))
-    if n == 4:
-        word |= int(np.int64(data[at + 1])) << 8
-        word |= int(np.int64(data[at + 2])) << 16
-        word |= int(np.int64(data[at + 3])) << 24
-    else:
-        for i in range(1, n):
-            word |= int(np.int64(data[at + i])) << (8 * i)
-    key = ((key ^ word) * 0x1E3779B97F5) & 0x1FFFFFFFFFF
-    return key ^ (key >> 17)
-
-
-@njit
 def hash_payloads(data: U8, start: I64, n_bytes: I64, hash_8: I64, hash_32: I64, whole: I64) -> None:
     """Hashes of the first 8 and 32 bytes of payloads; -1 where that many were not captured of `whole` bytes."""
     for k in range(start.size):
@@ -59,14 +44,30 @@ def hash_payloads(data: U8, start: I64, n_bytes: I64, hash_8: I64, hash_32: I64,
         if at < 0 or n < 0 or at + n > data.size:
             continue
         key = 0x1505
-        if n >= 8 or is_all:
-            for i in range(0, min(n, 8), 4):
-                key = _mix_bytes(key, data, at + i, min(4, n - i))
-            hash_8[k] = key ^ min(n, 8)
-        if n >= 32 or is_all:
-            for i in range(8, min(n, 32), 4):
-                key = _mix_bytes(key, data, at + i, min(4, n - i))
-            hash_32[k] = key ^ min(n, 32)
+        n = min(n, 32)
+        i = 0
+        while i < n:
+            word = 0
+            if n - i >= 4:  # together: LLVM makes one access of it
+                word = (
+                    int(np.int64(data[at + i]))
+                    | int(np.int64(data[at + i + 1])) << 8
+                    | int(np.int64(data[at + i + 2])) << 16
+                    | int(np.int64(data[at + i + 3])) << 24
+                )
+                i += 4
+            else:
+                while i < n:
+                    word = word << 8 | int(np.int64(data[at + i]))
+                    i += 1
+            key = ((key ^ word) * 0x1E3779B97F5) & 0x1FFFFFFFFFF
+            key ^= key >> 17
+            if i == 8:
+                hash_8[k] = key
+        if is_all and n < 8:
+            hash_8[k] = key ^ n
+        if is_all or n == 32:
+            hash_32[k] = key ^ n
 
 
 @njit
@@ -1478,8 +1479,7 @@ def link(
         if event == c.LOOSE_DROP and place < 0:
             place, direction = int(np.int64(journeys[j, c.J_LAST_PLACE])), int(np.int64(journeys[j, c.J_LAST_DIR]))
         out[c.O_JOURNEY, i] = journeys[j, c.J_ID]
-        out[c.O_SEQ, i] = journeys[j, c.J_HOPS]
-        out[c.O_LATENCY, i] = -1 if is_new else max(0, ts - int(np.int64(journeys[j, c.J_LAST_TS])))
+        out[c.O_SLOT, i] = j
         out[c.O_CONFIDENCE, i] = found[0]
         out[c.O_WHY, i] = found[1]
         out[c.O_PLACE, i] = place

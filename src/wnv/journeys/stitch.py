@@ -6,7 +6,7 @@ journey is ended a second after its last sighting.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,10 @@ ARRIVED_NS = 100_000_000
 """The same where it was last seen leaving the host, or at the NIC of a VM or container: more is not to come."""
 _HOLD_NS = 5_000_000
 _LAST = int(np.iinfo(np.int64).max) - WINDOW_NS
-_OPEN_MAX = 1 << 20
+_OPEN_MAX = 1 << 18
+"""Journeys on their way at once, 950 bytes each; beyond these the oldest are ended."""
+_HELD_MAX = 1 << 18
+"""Sightings that wait, whatever their times say."""
 _LINKED_AT_ONCE = 1 << 15
 _CLOSED_AT_ONCE = 1 << 11
 _LIFETIMES = 1 << 16
@@ -87,15 +90,15 @@ class _Open:
         self.scalars[c.Z_KEY_FREE] = first_key
 
     def grow(self) -> None:
-        """Four times the room."""
+        """Twice the room."""
         from wnv.journeys import loops
 
         n, n_keys = len(self.journeys), len(self.keys)
-        self.journeys = np.concatenate([self.journeys, np.zeros((3 * n, c.N_JOURNEY), np.int64)])
-        self.visited = np.concatenate([self.visited, np.zeros((3 * n, c.VISITED_MAX), np.int32)])
-        self.keys = np.concatenate([self.keys, np.zeros((3 * n_keys, c.N_KEY), np.int64)])
+        self.journeys = np.concatenate([self.journeys, np.zeros((n, c.N_JOURNEY), np.int64)])
+        self.visited = np.concatenate([self.visited, np.zeros((n, c.VISITED_MAX), np.int32)])
+        self.keys = np.concatenate([self.keys, np.zeros((n_keys, c.N_KEY), np.int64)])
         self._free(n, n_keys)
-        self.content_heads, self.tuple_heads, self.key_heads = (np.full(8 * n, -1, np.int64) for _ in range(3))
+        self.content_heads, self.tuple_heads, self.key_heads = (np.full(4 * n, -1, np.int64) for _ in range(3))
         loops.relink(self.journeys, self.content_heads, self.tuple_heads, self.keys, self.key_heads)
 
 
@@ -120,20 +123,17 @@ class _Nbls:
 
 @dataclass(slots=True)
 class _Ended:
-    """Rows that are complete and wait to be handed on, by table."""
+    """Rows that are complete and wait to be handed on."""
 
-    parts: dict[str, list[Columns]] = field(default_factory=dict)
+    parts: list[Tables] = field(default_factory=list)
 
     def add(self, table: Table, columns: Columns) -> None:
         if columns and len(next(iter(columns.values()))):
-            self.parts.setdefault(table.name, []).append(columns)
+            self.parts.append({table.name: columns})
 
-    def take(self) -> Tables:
-        from wnv.journeys.columns import concatenate
-
-        tables = {name: concatenate(parts) for name, parts in self.parts.items()}
-        self.parts = {}
-        return tables
+    def take(self) -> list[Tables]:
+        parts, self.parts = self.parts, []
+        return parts
 
 
 class Stitcher:
@@ -171,6 +171,9 @@ class Stitcher:
         self._drops = DropRows(self.places, topology, self._collector.texts, builds)
         self._hops = HeldHops(self.places, self._drops)
         self._builds = builds
+        self._closed = (
+            np.empty((_CLOSED_AT_ONCE, c.N_JOURNEY), np.int64), np.empty((_CLOSED_AT_ONCE, c.VISITED_MAX), np.int32)
+        )  # fmt: skip
         self._forwards = False
         self._has_deliveries = False
         self._sees_wire = False
@@ -180,27 +183,30 @@ class Stitcher:
 
     # --- the stage ------------------------------------------------------------------------------------
 
-    def add(self, stretch: Stretch) -> Tables:
-        """Take the next stretch; rows that are complete."""
+    def add(self, stretch: Stretch) -> Iterator[Tables]:
+        """Take the next stretch; rows that are complete, piece by piece."""
         for new in self._collector.collect(stretch):
             self._nat.learn(self._collector.take_statements())
             self._take_mappings()
-            if len(new):
-                self._hold(new)
-                self._last_ts = max(self._last_ts, int(new.sights[c.TS].max()))
-                self._advance(self._last_ts - _HOLD_NS)
-                self._end_journeys(self._last_ts - _HOLD_NS - WINDOW_NS)
-        return self._ended.take()
+            if not len(new):
+                continue
+            self._hold(new)
+            self._last_ts = max(self._last_ts, int(new.sights[c.TS].max()))
+            self._advance(max(self._last_ts - _HOLD_NS, self._held.crowded_before(_HELD_MAX)))
+            while self._end_some(self._last_ts - _HOLD_NS - WINDOW_NS):
+                yield from self._ended.take()
+            yield from self._ended.take()
 
-    def finish(self) -> Tables:
-        """All that is left."""
+    def finish(self) -> Iterator[Tables]:
+        """All that is left, piece by piece."""
         self._advance(_LAST)
-        self._end_journeys(_LAST)
+        while self._end_some(_LAST):
+            yield from self._ended.take()
         self._ended.add(DROPS, self._drops.take(None))
         self._ended.add(FLOWS, self._flows.columns(self._nat))
         self._ended.add(NAT_SESSIONS, self._nat.columns())
         self._log.record(Code.JOURNEYS_ENDED_EARLY, count=int(self._open.scalars[c.Z_FORCED]))
-        return self._ended.take()
+        yield from self._ended.take()
 
     # --- holding --------------------------------------------------------------------------------------
 
@@ -229,7 +235,7 @@ class Stitcher:
         together = np.concatenate([self._waiting, ready], axis=1) if self._waiting.shape[1] else ready
         if (np.diff(together[c.ORDER]) < 0).any():
             together = together[:, np.argsort(together[c.ORDER], kind="stable")]
-        n_ready = int(np.searchsorted(together[c.ORDER], horizon))
+        n_ready = max(int(np.searchsorted(together[c.ORDER], horizon)), together.shape[1] - _HELD_MAX)
         self._waiting = together[:, n_ready:].copy()
         together = _in_order_of_appearance(together[:, :n_ready])
         for start in range(0, together.shape[1], _LINKED_AT_ONCE):
@@ -290,47 +296,40 @@ class Stitcher:
                 one.key_heads, self._threads, self.places.matrix, self.places.following, *self._map, self._activity,
                 self._ways, self._local, self._answers, one.scalars, WINDOW_NS, out,
             )  # fmt: skip
-            self._write_hops(part[:, :n], out[:, :n])
+            self._drops.add(part[:, :n], out[:, :n])
+            self._hops.add(part, out, n, one.journeys)
             done += n
             if done < sights.shape[1]:
-                if len(one.journeys) >= 2 * _OPEN_MAX:
-                    # Half of them, whether it is journeys or their identities that there is no more room for.
-                    self._end_journeys(int(np.iinfo(np.int64).min), int(one.scalars[c.Z_OPEN]) // 2)
+                if len(one.journeys) >= _OPEN_MAX:
+                    # Whether it is journeys or their identities that there is no more room for.
+                    while self._end_some(int(np.iinfo(np.int64).min), int(one.scalars[c.Z_OPEN]) * 7 // 8):
+                        pass
                 else:
                     one.grow()
 
-    def _write_hops(self, sights: I64, out: I64) -> None:
-        if not sights.shape[1]:
-            return
-        self._drops.add(sights, out)
-        is_hop = out[c.O_JOURNEY] > 0
-        if not is_hop.all():
-            sights, out = sights[:, is_hop], out[:, is_hop]
-        self._hops.add(sights, out)
-
-    def _end_journeys(self, before_ts: int, n_open_max: int = 2 * _OPEN_MAX) -> None:
+    def _end_some(self, before_ts: int, n_open_max: int = _OPEN_MAX) -> bool:
+        """End some of the journeys last seen before a time; whether there are more."""
         from wnv.journeys import loops
 
         one = self._open
-        rows = np.empty((_CLOSED_AT_ONCE, c.N_JOURNEY), np.int64)
-        paths = np.empty((_CLOSED_AT_ONCE, c.VISITED_MAX), np.int32)
-        while True:
-            n = loops.close(
-                one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys, one.key_heads, self._activity,
-                self._ways, self._local, self._answers, one.scalars, self.places.matrix, self.places.following,
-                before_ts,
-                min(_LAST, before_ts + WINDOW_NS - ARRIVED_NS) if before_ts > -_LAST else before_ts, n_open_max, rows,
-                paths,
-            )  # fmt: skip
-            if n:
-                order = np.argsort(rows[:n, c.J_ID])
-                self._write_journeys(rows[order], paths[order])
-            if n < _CLOSED_AT_ONCE:
-                break
-        self._ended.add(DROPS, self._drops.take(self._last_ts - WINDOW_NS))
+        n = loops.close(
+            one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys, one.key_heads, self._activity,
+            self._ways, self._local, self._answers, one.scalars, self.places.matrix, self.places.following,
+            before_ts,
+            min(_LAST, before_ts + WINDOW_NS - ARRIVED_NS) if before_ts > -_LAST else before_ts, n_open_max,
+            *self._closed,
+        )  # fmt: skip
+        if n:
+            rows, paths = self._closed
+            order = np.argsort(rows[:n, c.J_ID])
+            self._write_journeys(rows[order], paths[order])
+        is_all = n < len(self._closed[0])
+        if is_all:
+            self._ended.add(DROPS, self._drops.take(self._last_ts - WINDOW_NS))
+        return not is_all
 
     def _write_journeys(self, ended: I64, paths: I32) -> None:
-        hops = self._hops.take(ended[:, c.J_ID])
+        hops = self._hops.take(ended)
         self._ended.add(HOPS, hops.columns)
         n_hops = np.bincount(np.searchsorted(ended[:, c.J_ID], hops.journey), minlength=len(ended))
         self._forwards |= len(self._nat) > 0 or bool((ended[:, c.J_FLAGS] & c.J_TRANSLATED).any())

@@ -83,10 +83,13 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
         stages = _stages(topology, stored)
         for stretch in stored.stretches(progress):
             for stage in stages:
-                _write(writer, stage.add(stretch))
+                for tables in stage.add(stretch):
+                    _write(writer, tables)
             writer.end_slice()
         for stage in stages:
-            _write(writer, stage.finish())
+            for tables in stage.finish():
+                _write(writer, tables)
+                writer.end_slice()
         writer.finish({"derived_format": DERIVED_FORMAT, "wnv_version": __version__, "made_of": wanted})
 
 

@@ -9,15 +9,15 @@ older than ours, the pipeline reads the base tables of a trace folder in stretch
     topology = builder.finish(inventory)             # topology.tables() gives nodes and edges
     stitcher = Stitcher(topology, points)            # journeys.stitch; `points` are those of `packets.points`
     for stretch in <the whole recording>:            # pass 2, in global order of time
-        write(stitcher.add(stretch))                 # rows that are complete; the stage forgets them
-    write(stitcher.finish())                         # all that is left
+        write(*stitcher.add(stretch))                # rows that are complete; the stage forgets them
+    write(*stitcher.finish())                        # all that is left
 
 A stage keeps what it needs of a stretch in arrays of its own: the memory of a stretch is given back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -114,11 +114,11 @@ class Stage(Protocol):
     def tables(self) -> Sequence[Table]:
         """Those it makes; a table without rows is written empty."""
 
-    def add(self, stretch: Stretch) -> Tables:
-        """Take the next stretch; rows that are complete, which need not be of this stretch. May be empty."""
+    def add(self, stretch: Stretch) -> Iterable[Tables]:
+        """Take the next stretch; rows that are complete, which need not be of this stretch, piece by piece."""
 
-    def finish(self) -> Tables:
-        """All rows that are left, once the last stretch was added."""
+    def finish(self) -> Iterable[Tables]:
+        """All rows that are left, once the last stretch was added, piece by piece."""
 
 
 class LearningStage(Protocol):
