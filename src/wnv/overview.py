@@ -22,6 +22,7 @@ from wnv.etl.reader import Recording, Slice
 from wnv.packets.points import Point
 from wnv.providers import registry
 from wnv.providers.builds import windows_version
+from wnv.providers.capture_rules import CaptureRules
 from wnv.providers.registry import ProviderKind
 from wnv.providers.sysconfig import HostFacts
 from wnv.text import counted
@@ -270,6 +271,11 @@ class SessionOverview:
     details: SessionDetails
     zone: HostZone
     loss: Loss
+    rules: CaptureRules
+
+    def losses(self) -> list[str]:
+        """What is missing of it, in sentences; the most telling first."""
+        return _loss_lines(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +313,10 @@ class Overview:
     @property
     def is_complete(self) -> bool:
         return all(session.loss.is_complete for session in self.sessions)
+
+    def filters(self) -> str:
+        """Which packets alone were recorded, in words; empty where no rule of the capture says so."""
+        return "; ".join(dict.fromkeys(session.rules.words for session in self.sessions if session.rules.words))
 
     def why_no_packets(self) -> str:
         """Why the recording has no packets, as far as it shows, and what to do (empty if it has some)."""
@@ -373,7 +383,7 @@ class Overview:
 
     def losses(self) -> list[str]:
         """What is missing, in sentences; the most telling first. Empty if nothing is known to be missing."""
-        return [line for session in self.sessions for line in _loss_lines(session)]
+        return [line for session in self.sessions for line in session.losses()]
 
     def section_comment(self) -> str:
         """What a capture file says of where it comes from."""
@@ -393,7 +403,9 @@ class Overview:
             "wnv_version": __version__,
             "source": self.source,
             "sessions": [
-                {**one.row, **one.details, "loss": _loss_json(one.loss)} for one in self.sessions
+                    {
+                    **one.row, **one.details, "loss": _loss_json(one.loss), "rules": _rules_json(one.rules),
+                } for one in self.sessions
             ],
             "n_events": self.n_events,
             "providers": [
@@ -447,6 +459,12 @@ def diagnostic_row(row: Row) -> dict[str, Any]:
         "code": row.code.value, "severity": row.kind.severity.value, "stage": row.kind.stage, "file": row.file or None,
         "byte_offset": row.byte_offsets[0] if row.byte_offsets else None, "count": row.count, "text": row.kind.text,
         "detail": row.detail or None, "advice": row.kind.advice or None,
+    }  # fmt: skip
+
+
+def _rules_json(rules: CaptureRules) -> dict[str, Any]:
+    return {
+        "truncate_bytes": rules.truncate_bytes, "is_multi_layer": rules.is_multi_layer, "filters": rules.words or None
     }  # fmt: skip
 
 
@@ -541,15 +559,15 @@ def _gap_words(session: SessionOverview, number: int) -> str:
 
 
 def build_overview(
-    recording: Recording, census: Census, hosts: Sequence[HostFacts], points: Sequence[PointCount],
-    n_without_bytes: int, decoder: Decoder, names: Sequence[str],
+    recording: Recording, census: Census, hosts: Sequence[HostFacts], rules: Sequence[CaptureRules],
+    points: Sequence[PointCount], n_without_bytes: int, decoder: Decoder, names: Sequence[str],
 ) -> Overview:  # fmt: skip
     """Put together what the first pass found; records losses in the log. `names`: what to call each host, or empty."""
     providers = census.providers(decoder)
     sessions = []
     for session_id, files in enumerate(recording.sessions):
         host = recording.host_of_session[session_id]
-        sessions.append(_session(recording, census, hosts[host], session_id, files, names[host]))
+        sessions.append(_session(recording, census, hosts[host], rules[session_id], session_id, files, names[host]))
     names = [file.source.path.name for file in recording.files]
     return Overview(
         source=", ".join(names[:3]) + (", …" if len(names) > 3 else ""),
@@ -561,7 +579,13 @@ def build_overview(
 
 
 def _session(
-    recording: Recording, census: Census, host: HostFacts, session_id: int, files: list[int], name: str
+    recording: Recording,
+    census: Census,
+    host: HostFacts,
+    rules: CaptureRules,
+    session_id: int,
+    files: list[int],
+    name: str,
 ) -> SessionOverview:
     header = recording.files[files[0]].header
     clock = recording.clocks[files[0]]
@@ -596,7 +620,7 @@ def _session(
             for one in host.interfaces.values()
         ],
     }  # fmt: skip
-    return SessionOverview(row, details, header.zone, loss)
+    return SessionOverview(row, details, header.zone, loss, rules)
 
 
 def _optional(ts_ns: int) -> int | None:

@@ -30,6 +30,7 @@ from payloads import (
     ethernet,
     ip,
     ndis_1001,
+    ndis_1016,
     ndis_5101,
     pktmon_20,
     pktmon_120,
@@ -134,6 +135,16 @@ def test_json_has_the_names_of_the_schema_and_times_in_ns_utc() -> None:
     assert pktmon_events["provider_guid"] == "4d4f80d9-c8bd-4d73-bb5b-19c90402c5ac"
     assert pktmon_events["carries_packets"] is True
     assert sum(one["n_events"] for one in pktmon_events["events"]) == pktmon_events["n_events"] == 403
+
+
+def test_json_has_the_coverage_and_what_the_capture_was_told(tmp_path: Path) -> None:
+    rule = ndiscap(1016, ndis_1016(12, 3, bytes([10, 0, 0, 1])))
+    path = record(tmp_path, [rule, ndiscap(1001, ndis_1001(FRAME, miniport=4), 0x1C0000001)])
+    said = json.loads(done("info", path, "--format", "json").out)
+    assert said["sessions"][0]["rules"]["filters"] == "IPv4 address 10.0.0.1"
+    assert said["coverage"]["seen"] == ["eth:4"]
+    assert "capture_filter" in [one["code"] for one in said["coverage"]["blind_spots"]]
+    assert any("captured only: IPv4 address 10.0.0.1" in line for line in done("info", path).lines)
 
 
 def test_json_has_the_diagnostics_of_the_schema(tmp_path: Path) -> None:

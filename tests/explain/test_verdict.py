@@ -26,7 +26,7 @@ HEALTHY = (
     "nat-published-port", "nat-web", "packet-direct", "private-and-internal", "set-team", "transparent",
     "transparent-team-vlan",
 )  # fmt: skip
-LIMITED = ("filtered-capture", "physical-only", "sriov")
+LIMITED = ("physical-only", "sriov", "truncated")
 
 
 @pytest.mark.parametrize("name", CAUSES)
@@ -72,6 +72,17 @@ def test_nothing_is_wrong_where_a_limited_recording_could_see(name: str) -> None
     verdict = explained(name).verdict
     assert verdict.answer.value == "nothing_wrong"
     assert verdict.text.endswith("where the recording could see")
+
+
+@pytest.mark.parametrize("capture", ["ndis", "pktmon"])
+def test_where_packets_ended_behind_a_filter_it_cannot_tell_and_names_the_filter(capture: str) -> None:
+    verdict = explained("filtered-capture", capture).verdict
+    what = {"ndis": "IPv4 address 172.20.1.5", "pktmon": "IP 172.20.1.5"}[capture]
+    assert verdict.answer.value == "nothing_seen"
+    assert verdict.text == (
+        f"every question had an answer, but where 7 of 14 packets ended cannot be told: captured only: {what}"
+    )
+    assert verdict.captures[0] == "all"
 
 
 @pytest.mark.parametrize("name", ["lost-buffers", "wrapped-ring"])

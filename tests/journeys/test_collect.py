@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversion import ndiscap, pktmon, record
-from etl_writer import Event
 from lab_worlds import ran
 from networks import topology_at
-from payloads import ndis_1016, pktmon_100
 from wnv import open_trace
 from wnv.clock import NO_TIME
 from wnv.journeys import layout as c
@@ -71,21 +67,6 @@ def test_every_observation_is_a_sighting_and_so_are_the_events_of_the_switch_and
     said = collector.take_statements()
     assert said.translations
     assert not collector.take_statements().translations
-
-
-@pytest.mark.parametrize(
-    ("event", "is_filter"),
-    [
-        (pktmon(100, pktmon_100(1, "web", ips=("10.0.0.5", "0.0.0.0"))), True),
-        (ndiscap(1016, ndis_1016(0x5, 0, bytes(4))), True),
-        (ndiscap(1016, ndis_1016(0x11, 0, bytes(4))), False),
-        (ndiscap(1016, ndis_1016(0x3, 0, bytes(4))), False),
-        (ndiscap(1011, bytes(4)), False),
-    ],
-    ids=["pktmon", "rule", "truncation", "layers", "no rule"],
-)
-def test_a_filter_of_the_capture_is_noted(tmp_path: Path, event: Event, is_filter: bool) -> None:
-    assert collected_at(record(tmp_path, [event]))[1].limits.has_filter is is_filter
 
 
 def test_packets_cut_short_are_noted() -> None:

@@ -30,7 +30,6 @@ from payloads import (
     ndis_1002,
     ndis_1003,
     ndis_1014,
-    ndis_1016,
     ndis_5101,
     oob_data,
     wstr,
@@ -398,17 +397,11 @@ class TestUnknownLayouts:
         assert set(got.frames) == {frame}
 
 
-class TestRules:
-    @pytest.mark.parametrize("wide", [False, True])
-    def test_the_length_that_packets_were_cut_at(self, tmp_path: Path, wide: bool) -> None:
-        rule = ndiscap(1016, ndis_1016(0x11, 1, struct.pack("<I", 128), wide=wide))
-        with Recording([record(tmp_path, [rule, layer()])], Log()) as recording:
-            assert scan(recording).packets.hosts[0].ndiscap.truncate_bytes == 128
-
+class TestNames:
     def test_rundown_events_that_do_not_fit_are_counted(self, tmp_path: Path) -> None:
-        short = [ndiscap(1014, b"\0" * 11), ndiscap(5101, b"\1" + b"x\0"), ndiscap(1016, b"\x11\1\xff\0"),
+        short = [ndiscap(1014, b"\0" * 11), ndiscap(5101, b"\1" + b"x\0"),
                  ndiscap(5101, ndis_5101(1, "nic", 3, [(1, "layer")])[:-2])]  # fmt: skip
-        assert convert(tmp_path, [*short, layer()]).damage == {Code.RUNDOWN_INVALID: 4}
+        assert convert(tmp_path, [*short, layer()]).damage == {Code.RUNDOWN_INVALID: 3}
 
 
 class TestHostile:

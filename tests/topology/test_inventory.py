@@ -49,6 +49,10 @@ class TestSections:
             "low": 0, "top": 1,
         }  # fmt: skip
 
+    def test_an_adapter_with_rdma(self) -> None:
+        topology = _topology(adapters=[{"Name": "S1", "ifIndex": 4, "RdmaEnabled": True}, {"Name": "S2", "ifIndex": 5}])
+        assert [(one.name, one.properties.get("rdma")) for one in topology.nodes] == [("S1", True), ("S2", None)]
+
     def test_a_team_is_a_nic_above_its_members(self) -> None:
         team = {"Name": "Team1", "ifIndex": 12, "Virtual": True}
         topology = _topology(

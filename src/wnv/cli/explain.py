@@ -36,7 +36,7 @@ _LABEL = 10
 _MORE_SHOWN, _BLIND_SHOWN, _OPEN_SHOWN, _CAPTURES_SHOWN, _EVENTS_SHOWN = 4, 4, 2, 1, 3
 _ANSWERS = {
     "cause": "CAUSE", "uncertain": "FAILED, CAUSE NOT RECORDED", "slow": "SLOW", "nothing_wrong": "NOTHING WENT WRONG",
-    "cannot_tell": "CANNOT TELL",
+    "nothing_seen": "NO FAILURE SEEN", "cannot_tell": "CANNOT TELL",
 }  # fmt: skip
 
 When = Callable[[int | None], str]
@@ -136,9 +136,16 @@ def _head(opened: Trace, found: Explanation, when: When) -> Iterator[str]:
     what = f"{counted(verdict.n_journeys, 'packet')} in {counted(verdict.n_flows, 'conversation')}"
     chosen = f"; looked at {counted(found.n_selected, 'conversation')}" if found.n_selected is not None else ""
     yield from _entry("seen", f"{what}, at {counted(len(seen.seen), 'point')}{chosen}")
+    if seen.recorded:
+        yield from _entry("recorded", "; ".join(seen.recorded))
     for one in seen.silent[:_BLIND_SHOWN]:
         yield from _entry("silent", f"{one.label}: {one.reason}")
-    blind = sorted(seen.blind, key=lambda spot: spot.code in ("loopback", "guest", "hyperv_container"))
+    from wnv.topology.coverage import UNAVOIDABLE
+
+    blind = sorted(
+        (spot for spot in seen.blind if spot.code not in ("lost_data", "one_layer")),
+        key=lambda spot: spot.code in UNAVOIDABLE,
+    )  # what was lost has a line of its own
     for spot in blind[:_BLIND_SHOWN]:
         yield from _entry("not seen", spot.label)
     for why, n in verdict.open[:_OPEN_SHOWN]:

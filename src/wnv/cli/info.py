@@ -24,6 +24,8 @@ from wnv.text import counted, visible
 
 if TYPE_CHECKING:
     from wnv.overview import AdapterDetails, Overview, ProviderCount, SessionOverview
+    from wnv.providers.capture_rules import CaptureRules
+    from wnv.topology.coverage import Coverage
     from wnv.trace import Trace
 
 _EVENTS_SHOWN = 12
@@ -31,6 +33,7 @@ _POINTS_SHOWN = 40
 _ADAPTERS_SHOWN = 8
 _PROBLEMS_FIRST = 3
 _COVERAGE_EVENTS_MAX = 2_000_000  # about two seconds; `wnv topology` says it for all
+_IMPORTED_EVENTS_MAX = 100_000  # about a second, and the next command needs it, too
 _KIND_WORDS = {
     "packets": "packets", "network": "network", "wpp": "WPP (raw)", "kernel": "kernel", "other": "other",
     "metadata": "about the recording",
@@ -52,7 +55,8 @@ def info(traces: tuple[Path, ...], form: str, time_style: str, strict: bool) -> 
     with opened(traces) as trace:
         overview = trace.overview
         if form == "json":
-            print_json(overview.to_json())
+            seen = _coverage(trace)
+            print_json({**overview.to_json(), "coverage": seen.to_json() if seen else None})
         else:
             for line in _lines(trace, time_style, traces):
                 click.echo(line)
@@ -93,7 +97,7 @@ def _lines(trace: Trace, time_style: str, traces: tuple[Path, ...]) -> Iterator[
     yield from _provider_lines(overview)
     yield from _problem_lines(overview)
     yield ""
-    yield from _coverage_lines(trace, traces)
+    yield from _coverage_lines(trace)
     yield from _next_lines(overview, traces)
 
 
@@ -129,9 +133,22 @@ def _session_lines(session: SessionOverview, time_style: str) -> Iterator[str]:
     files = f"{more['n_files']} files, " if more["n_files"] > 1 else ""
     limit = f", limit {_size_words(more['max_file_bytes'])}" if more["max_file_bytes"] else ""
     rows.append(("File", f"{files}{more['n_bytes']:,} bytes, {more['n_buffers']:,} buffers{packed}{limit}"))
+    rules = "; ".join(_rule_words(session.rules))
+    if rules:
+        rows.append(("Rules", rules))
     if more["log_file"]:
         rows.append(("Written to", more["log_file"]))
     yield from TextTable(["", ""], right=[False, False]).lines(rows)
+
+
+def _rule_words(rules: CaptureRules) -> Iterator[str]:
+    """What the capture was told, as far as it says so."""
+    if rules.words:
+        yield f"captured only: {rules.words}"
+    if rules.truncate_bytes:
+        yield f"at most {rules.truncate_bytes:,} bytes of a packet"
+    if rules.is_multi_layer:
+        yield "at each layer of an adapter (MultiLayer)"
 
 
 def _windows_words(row: dict[str, Any], build_text: str) -> str:
@@ -228,17 +245,24 @@ def _problem_lines(overview: Overview) -> Iterator[str]:
             yield f"    {row.kind.advice}"
 
 
-def _coverage_lines(trace: Trace, traces: tuple[Path, ...]) -> Iterator[str]:
-    """What the virtual network has that was not seen: of a trace folder, where this is quick."""
-    from wnv.bundle import is_trace_folder
-
-    if not is_trace_folder(traces[0]) or trace.overview.n_events > _COVERAGE_EVENTS_MAX:
-        return
-    from wnv.cli.topology import coverage_lines
+def _coverage(trace: Trace) -> Coverage | None:
+    """What the virtual network has that was not seen; None where it would take long to say."""
+    overview = trace.overview
+    limit = _IMPORTED_EVENTS_MAX if trace.needs_import() else _COVERAGE_EVENTS_MAX
+    if not overview.n_packets or overview.n_events > limit:
+        return None
     from wnv.pipeline.network import build_topology, coverage
 
-    yield from coverage_lines(coverage(trace.stored(), build_topology(trace.stored())))
-    yield ""
+    return coverage(trace.stored(), build_topology(trace.stored()))
+
+
+def _coverage_lines(trace: Trace) -> Iterator[str]:
+    seen = _coverage(trace)
+    if seen is not None:
+        from wnv.cli.topology import coverage_lines
+
+        yield from coverage_lines(seen)
+        yield ""
 
 
 def _next_lines(overview: Overview, traces: tuple[Path, ...]) -> Iterator[str]:

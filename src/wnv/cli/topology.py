@@ -147,6 +147,8 @@ def coverage_lines(seen: Coverage) -> Iterator[str]:
     """The coverage of a recording for people."""
     yield bold("Coverage")
     yield f"  packets were seen at {counted(len(seen.seen), 'point')}"
+    if seen.recorded:
+        yield from _wrapped(f"  recorded: {'; '.join(seen.recorded)}")
     for one in seen.silent[:_SHOWN]:
         yield from _wrapped(f"  silent: {one.label}: {one.reason}")
     if len(seen.silent) > _SHOWN:

@@ -21,6 +21,7 @@ _HURT = f"""
            count(*) FILTER (j.outcome = 'answered') AS n_answered
     FROM flows f LEFT JOIN journeys j ON j.flow_id = f.flow_id
     WHERE f.protocol IN ('TCP', 'UDP', 'ICMP', 'ICMPv6')
+      AND (?::BIGINT[] IS NULL OR list_contains(?::BIGINT[], f.flow_id))
     GROUP BY ALL
     HAVING f.n_packets_back = 0 OR n_dropped > 0 OR n_vanished > 0 OR f.n_packets > f.n_packets_back + 2
     ORDER BY f.first_ns, f.flow_id
@@ -89,8 +90,8 @@ class Hurt:
 
 def hurt_conversations(case: Case) -> list[Hurt]:
     """Those without an answer, or with a packet that did not arrive; the first `HURT_MAX`."""
-    rows = [row for row in case.ask(_HURT) if case.has(row["flow_id"])]
-    return [conversation(case, row) for row in rows]
+    chosen = case.chosen()
+    return [conversation(case, row) for row in case.ask(_HURT, chosen, chosen)]
 
 
 def conversation(case: Case, flow: Row) -> Hurt:

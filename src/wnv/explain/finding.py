@@ -36,6 +36,10 @@ class Case:
     lost: tuple[str, ...] = ()
     """What the recording lost, in words; nothing is certain to be missing that may stand there."""
 
+    def chosen(self) -> list[int] | None:
+        """The ids of `flows` as a value of a query."""
+        return None if self.flows is None else sorted(self.flows)
+
     def has(self, flow_id: int | None) -> bool:
         return self.flows is None or flow_id in self.flows
 

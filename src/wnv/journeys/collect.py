@@ -15,10 +15,10 @@ from wnv.journeys import layout as c
 from wnv.journeys.columns import distinct_rows
 from wnv.journeys.places import Places
 from wnv.journeys.sights import Keys, Packets, empty_sights, fill_ends, fill_keys
+from wnv.packets.headers import HEADERS_BYTES
 from wnv.packets.points import IN, LINK_RAW, LINK_UNKNOWN, NO_DIRECTION, OUT
 from wnv.packets.sightings import PacketRows
-from wnv.providers import ndiscap, pktmon, vfp, vmswitch, wfp, winnat
-from wnv.providers.reading import payload
+from wnv.providers import vfp, vmswitch, wfp, winnat
 from wnv.providers.stages import Stretch
 
 (KIND_PKTMON, KIND_SWITCH, KIND_SWITCH_EVENT, KIND_WINNAT, KIND_VFP, KIND_WFP, KIND_TCPIP) = range(1, 8)
@@ -27,10 +27,7 @@ _EVENTS_AT_ONCE = 1 << 14  # few enough that their columns stay in the processor
 _PROVIDERS = (vmswitch.GUID, winnat.GUID, vfp.GUID, wfp.WFP_GUID, wfp.TCPIP_GUID)
 _LOOSE_WAITS_NS = 1_000_000
 _PADDING_BYTES = 256
-_PKTMON_FILTERS = (100, 110)
-_HEADERS_BYTES = 118  # Ethernet, IPv4, UDP, VXLAN, Ethernet, IPv6, and of TCP what tells packets apart
 _ICMP, _TCP, _UDP = 1, 6, 17
-_RULE_TRUNCATE, _RULE_MULTI_LAYER = 0x11, 0x3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +82,15 @@ class Statements:
 
 @dataclass(slots=True)
 class Limits:
-    """What the recording cannot show. The collector adds what it reads of filters."""
+    """What the recording cannot show."""
 
     is_complete: bool = False
     """Nothing was lost, and nothing overwritten."""
     why_incomplete: str = "whether anything was lost is not known"
-    has_filter: bool = False
+    filters: str = ""
+    """What a packet had to fit to be recorded, in words; empty: every packet was."""
+    has_offload: bool = False
+    """Hardware carries flows past the host."""
     is_truncated: bool = False
     """Frames were cut so short that headers behind a carrier's can be missing."""
     has_more_hosts: bool = False
@@ -163,7 +163,6 @@ class Collector:
             if session not in self._sessions_seen:
                 self._sessions_seen.add(session)
                 self._places.prepare(session, host)
-        self._note_filters(stretch)
         rows = _Rows(stretch)
         for first in range(0, len(stretch), _EVENTS_AT_ONCE):
             yield self._some(stretch, rows.between(first, first + _EVENTS_AT_ONCE))
@@ -208,7 +207,7 @@ class Collector:
         sights[c.DROP_LOCATION] = fragments.drop_location
         sights[c.DROP_KIND] = np.where(fragments.is_drop, KIND_PKTMON, 0)
         sights[c.VLAN] = fragments.vlan
-        is_cut = (fragments.n_bytes < _HEADERS_BYTES) & (packets.original_bytes > fragments.n_bytes)
+        is_cut = (fragments.n_bytes < HEADERS_BYTES) & (packets.original_bytes > fragments.n_bytes)
         self.limits.is_truncated |= bool(is_cut.any())
         sights[c.FLAGS] = np.where(fragments.is_large_send | (fragments.n_coalesced > 1), c.IS_LARGE, 0)
         sights[c.FLAGS] |= np.where(is_unplaced, c.IS_UNPLACED, 0)
@@ -479,16 +478,6 @@ class Collector:
         return Sighted(sights, nothing, nothing)
 
     # --- what limits the recording ----------------------------------------------------------------------
-
-    def _note_filters(self, stretch: Stretch) -> None:
-        events = stretch.piece.events
-        rows = stretch.events_of({pktmon.GUID})
-        if np.isin(events.event_id[rows], _PKTMON_FILTERS).any():
-            self.limits.has_filter = True
-        rows = stretch.events_of({ndiscap.GUID})
-        for row in rows[events.event_id[rows] == ndiscap.CAPTURE_RULE].tolist():
-            if payload(events, row)[:1] not in (b"", bytes([_RULE_TRUNCATE]), bytes([_RULE_MULTI_LAYER])):
-                self.limits.has_filter = True
 
     @staticmethod
     def _decoded(stretch: Stretch, chosen: _Rows, guid: str, ids: frozenset[int]) -> Iterable[tuple[int, I64, Decoded]]:

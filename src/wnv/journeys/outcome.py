@@ -48,7 +48,7 @@ OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "u
 _REASONS = (
     "",
     "not seen beyond it: the next point was not recording then",
-    "not seen beyond it: the capture had a filter",
+    "not seen beyond it: captured only: {filters}",
     "not seen beyond it: the recording ends",
     "not seen beyond it: hardware can carry the flow past what is recorded",
     "reached the host's stack; whether for the host itself or to be forwarded, nothing shows",
@@ -103,7 +103,9 @@ def journey_columns(
     location = np.where(is_dropped & (ended[:, c.J_DROP_KIND] == KIND_PKTMON) & (ended[:, c.J_DROP_LOCATION] != 0),
                         ended[:, c.J_DROP_LOCATION], -1)  # fmt: skip
     confidence = np.minimum(ended[:, c.J_CONFIDENCE], sure) / 1000
-    reasons = [one.replace("{why}", limits.why_incomplete.split(";")[0]) for one in _REASONS]
+    reasons = list(_REASONS)
+    reasons[_INCOMPLETE] = reasons[_INCOMPLETE].replace("{why}", limits.why_incomplete.split(";")[0])
+    reasons[_FILTERED] = reasons[_FILTERED].replace("{filters}", limits.filters)
     link_why = ended[:, c.J_WHY]
     said = np.where(why != _PLAIN, why, np.where(ended[:, c.J_CONFIDENCE] < sure, link_why + _LINK, 0))
     said |= np.where(np.isin(why, _WITH_ANSWER), ended[:, c.J_ANSWER_KIND] << _KIND_SHIFT, 0)
@@ -198,7 +200,7 @@ def judge(
     classes = np.where((classes == c.WIRE) & is_let_in & places.is_guessed_wire(place), c.UNCLEAR, classes)
     is_wire = (classes == c.WIRE) | (is_group & has(c.J_HAS_LEFT))
     # Whose address came first out of the host's stack is the host's, unless where it came from was not recorded.
-    sees_origins = limits.is_complete and not limits.has_filter and sees_wire
+    sees_origins = limits.is_complete and not limits.filters and sees_wire
     is_local = ended[:, c.J_LOCAL] >= (0 if sees_origins else c.STATED_LOCAL)
     is_stack = places.holds(place, c.IS_STACK)
     is_end = (classes == c.EXIT) | (is_group & has(c.J_WAS_DELIVERED))
@@ -241,7 +243,9 @@ def judge(
     is_untold = (open_ways | delivered) & seen & ~tells_drops
     outcome[is_untold], why[is_untold], sure[is_untold] = int(Outcome.UNKNOWN), _NO_DROPS, 1000
     seen &= tells_drops
-    if limits.is_complete and not (limits.has_filter or limits.is_truncated or limits.has_more_hosts):
+    if limits.is_complete and not (
+        limits.filters or limits.has_offload or limits.is_truncated or limits.has_more_hosts
+    ):
         is_told = ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & ~has(c.J_IS_ALIKE)
         sure_of = seen & is_told & (ended[:, c.J_CONFIDENCE] >= _SURE)
         outcome[sure_of], why[sure_of], sure[sure_of] = int(Outcome.VANISHED), _NEXT_MISSED, 900
@@ -258,7 +262,7 @@ def judge(
     _take_answers(ended, places, outcome, why, sure, _Shown(
         by_switch=has_deliveries & np.isin(event, (c.INGRESS, c.RECEIVED, c.ROUTED)),
         by_next=expected & (ended[:, c.J_NEXT_ACTIVE] > 0), in_stack=(is_in_stack | is_arrival) & sees_origins,
-    ), shows_all=limits.is_complete and not (limits.has_filter or limits.has_more_hosts))  # fmt: skip
+    ), shows_all=limits.is_complete and not (limits.filters or limits.has_more_hosts))  # fmt: skip
     return Verdict(outcome, why, sure)
 
 
@@ -294,6 +298,8 @@ def _why_open(limits: Limits) -> int:
     """Why of no packet it can be said that it vanished; the weightiest."""
     if not limits.is_complete:
         return _INCOMPLETE
-    if limits.has_filter:
+    if limits.filters:
         return _FILTERED
+    if limits.has_offload:
+        return _OFFLOADED
     return _TRUNCATED if limits.is_truncated else _MORE_HOSTS

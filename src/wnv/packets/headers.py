@@ -13,6 +13,8 @@ from wnv.arrays import BOOL, I16, I32, I64, U8, U16, U32, U64
 from wnv.packets.points import LINK_ETHERNET, LINK_RAW, LINK_UPPER_PDU, LINK_WIFI
 
 ETHER_BYTES, VLAN_BYTES, IPV6_BYTES = 14, 4, 40
+HEADERS_BYTES = 118
+"""Ethernet, IPv4, UDP, VXLAN, Ethernet, IPv6, and of TCP what tells packets apart."""
 ETHERTYPE_IPV4, ETHERTYPE_ARP, ETHERTYPE_IPV6 = 0x0800, 0x0806, 0x86DD
 _TAGS = (0x8100, 0x88A8, 0x9100)
 _TAGS_MAX = 2

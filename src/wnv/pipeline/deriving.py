@@ -17,7 +17,7 @@ from wnv.journeys.clocks import clock_columns
 from wnv.journeys.collect import Limits
 from wnv.journeys.stitch import Stitcher
 from wnv.pipeline.clocks import read_clocks
-from wnv.pipeline.network import build_topology
+from wnv.pipeline.network import build_topology, has_offload
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.stages import Stage, Tables
 from wnv.schema import CLOCKS, DERIVED_TABLES, TABLES
@@ -98,6 +98,7 @@ def _stages(topology: Topology, stored: StoredTrace) -> Sequence[Stage]:
     overview = stored.overview
     limits = Limits(
         is_complete=overview.is_complete, why_incomplete="; ".join(overview.losses()),
+        filters=overview.filters(), has_offload=has_offload(stored),
         has_more_hosts=len(overview.sessions) > 1,
     )  # fmt: skip
     return (Stitcher(topology, stored.capture.points, limits=limits, builds=stored.capture.builds_of_sessions),)

@@ -17,13 +17,11 @@ from wnv.pipeline.stored import StoredTrace
 from wnv.sql.engine import connect, read_batches
 from wnv.sql.filters import compile_filter
 from wnv.sql.values import ParseTime
-from wnv.topology.coverage import Coverage
+from wnv.topology.coverage import UNAVOIDABLE, Coverage
 
 _TABLES: Final = (
     "session", "events", "frames", "points", "nodes", "edges", "journeys", "hops", "drops", "flows", "nat_sessions",
 )  # fmt: skip
-_ALWAYS: Final = frozenset({"loopback", "guest", "hyperv_container"})
-"""Blind spots of every recording made on a host: they do not make "nothing went wrong" less sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def explain_recording(
             raise UsageError(f"no packet fits {expression!r}", advice="`wnv flows TRACE` lists the conversations.")
     seen = coverage(stored, build_topology(stored))
     lost = tuple(stored.overview.losses())
-    blind = [spot.code for spot in seen.blind if spot.code not in _ALWAYS]
+    blind = [spot.code for spot in seen.blind if spot.code not in UNAVOIDABLE]
     verdict = judge(Case(ask, Names.read(ask), flows, lost), blind=blind, why_empty=stored.overview.why_no_packets())
     rows = sorted({row for one in verdict.findings for row in one.evidence})
     events = ask("SELECT event_row, provider, event_id FROM events WHERE list_contains(?::BIGINT[], event_row)", rows)

@@ -12,12 +12,20 @@ import pyarrow.dataset as ds
 
 from wnv.arrays import I64
 from wnv.diagnostics import Log
+from wnv.packets.points import Point
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.facts import Fact
 from wnv.schema import EVENTS, FRAMES, OBSERVATIONS
 from wnv.store.events import contradiction
 from wnv.topology.build import Builder
-from wnv.topology.coverage import NETWORK_PROVIDERS, Coverage, build_coverage, join_coverages
+from wnv.topology.coverage import (
+    NETWORK_PROVIDERS,
+    Capture,
+    Coverage,
+    build_coverage,
+    join_coverages,
+    states_offload,
+)
 from wnv.topology.inventory import inventory_facts, of_sessions, parse_inventory
 from wnv.topology.model import Topology
 from wnv.topology.passing import SIGHTINGS_MAX, Passing, Sightings, passing
@@ -100,9 +108,40 @@ def coverage(stored: StoredTrace, topology: Topology) -> Coverage:
         mine = [one for one in points if one.point.host == host]
         parts[name] = build_coverage(
             topology, {one.point_id: one.n_packets for one in mine}, {one.point_id: one.point.name for one in mine},
-            events[host], facts.host_of_session.index(host),
+            events[host], facts.host_of_session.index(host), _capture(stored, host),
         )  # fmt: skip
     return join_coverages(parts) if facts.n_hosts > 1 else parts[facts.hosts[0]]
+
+
+def has_offload(stored: StoredTrace) -> bool:
+    """Whether events say that hardware carries flows past a host."""
+    return any(states_offload(counts) for counts in _counts(stored))
+
+
+def _capture(stored: StoredTrace, host: int) -> Capture:
+    """How the recordings of one host were made."""
+    overview = stored.overview
+    numbers = [number for number, one in enumerate(stored.capture.host_of_session) if one == host]
+    sessions = [overview.sessions[number] for number in numbers]
+    return Capture(
+        rules=[one.rules for one in sessions],
+        has_layers=any(_is_above(one.point) for one in overview.points if one.point.host == host),
+        cut_bytes=_cut_bytes(stored, numbers), lost=[line for one in sessions for line in one.losses()],
+    )  # fmt: skip
+
+
+def _is_above(point: Point) -> bool:
+    """Whether NDIS saw packets there above the lowest layer of an adapter."""
+    return point.key[0] == "ndiscap" and point.details.get("if_index") != point.details.get("miniport_if_index")
+
+
+def _cut_bytes(stored: StoredTrace, sessions: list[int]) -> int | None:
+    """The most that was kept of a frame that was cut; None where none was."""
+    is_cut = (ds.field("captured_bytes") < ds.field("original_bytes")) & ds.field("session_id").isin(sessions)
+    most = 0
+    for batch in stored.dataset(FRAMES.name).to_batches(columns=["captured_bytes"], filter=is_cut):
+        most = max(most, pc.max(batch.column("captured_bytes")).as_py() or 0)
+    return most or None
 
 
 def _counts(stored: StoredTrace) -> list[dict[str, Counter[int]]]:

@@ -173,7 +173,7 @@ def scan(
     hosts = _name_hosts(recording, inventory)
     packets.name_points(hosts)
     overview = build_overview(
-        recording, census, [host.facts for host in packets.hosts], count_points(packets, hosts),
+        recording, census, [host.facts for host in packets.hosts], packets.rules, count_points(packets, hosts),
         packets.n_without_bytes, decoder, hosts,
     )  # fmt: skip
     return Scanned(recording, packets, decoder, overview, catalog, hosts, inventory, slice_bytes)

@@ -33,7 +33,7 @@ from wnv.providers.reading import Sightings, mix, payload, read_u32, refuse, wid
 GUID = "2ed6006e-4729-4609-b423-3ee7bcd678ef"
 
 FRAGMENT, METADATA, SWITCH_FRAGMENT = 1001, 1002, 1003
-ATTACHED, EVENT_SOURCE, CAPTURE_RULE = 1014, 5101, 1016
+ATTACHED, EVENT_SOURCE = 1014, 5101
 
 KEYWORD_ETHERNET, KEYWORD_WIRELESS_WAN, KEYWORD_TUNNEL, KEYWORD_WIFI = 0x1, 0x200, 0x8000, 0x10000
 KEYWORD_START, KEYWORD_END = 0x40000000, 0x80000000
@@ -63,7 +63,6 @@ _PHY_NAMES = (
     "802.11ax",
 )
 _MEDIUM_LINKS = {0: LINK_ETHERNET, 16: LINK_WIFI, 19: LINK_RAW}  # NdisMedium of event 1014
-_RULE_TRUNCATE = 0x11
 
 # Who owns a port decides what ingress is: from the owner's side, a VM sends into the switch, while what comes
 # in by the external port arrives from the wire (docs/decisions/0003).
@@ -112,14 +111,12 @@ class Ndiscap:
         self._sources: dict[int, str] = {}
         self._layers: dict[tuple[int, int], str] = {}
         self._remarks = {} if remarks is None else remarks
-        self.truncate_bytes: int | None = None
-        """The packet length that a capture rule asked for; None if no rule says."""
 
     # --- names ----------------------------------------------------------------------------------------
 
     def learn(self, events: Events, log: Log) -> None:
         parsers: dict[int, Callable[[bytes], bool]] = {
-            ATTACHED: self._learn_medium, EVENT_SOURCE: self._learn_source, CAPTURE_RULE: self._learn_rule,
+            ATTACHED: self._learn_medium, EVENT_SOURCE: self._learn_source,
         }  # fmt: skip
         for event_id, parse in parsers.items():
             rows = np.flatnonzero(events.event_id == event_id)
@@ -148,16 +145,6 @@ class Ndiscap:
             self._layers[if_index, int.from_bytes(raw[at : at + 4], "little")] = layer
             at = behind
         return True
-
-    def _learn_rule(self, raw: bytes) -> bool:
-        """RuleId u8, Directive u8, then a length of 2 or 4 bytes: the one with which the value ends at the end."""
-        for width in (2, 4):
-            size = int.from_bytes(raw[2 : 2 + width], "little")
-            if len(raw) == 2 + width + size:
-                if raw[0] == _RULE_TRUNCATE and size in (1, 2, 4):
-                    self.truncate_bytes = int.from_bytes(raw[2 + width :], "little")
-                return True
-        return False
 
     def name_points(self, link_types: dict[int, int]) -> None:
         for number, point in self._points:

@@ -9,18 +9,19 @@ import numpy as np
 
 from wnv.arrays import I64
 from wnv.diagnostics import Code, Log
-from wnv.etl.events import has_compiled
+from wnv.etl.events import Events, has_compiled
 from wnv.etl.reader import Ordered, Recording, Slice
 from wnv.packets.frames import FrameJoiner
 from wnv.packets.headers import original_bytes
 from wnv.packets.points import LINK_UNKNOWN, LINK_WIFI, Channel, Point, Points, unique_names
 from wnv.packets.sightings import PacketRows, merge_rows
-from wnv.providers import ndiscap, pktmon, ras
+from wnv.providers import capture_rules, ndiscap, pktmon, ras
+from wnv.providers.capture_rules import CaptureRules
 from wnv.providers.ndiscap import Ndiscap
 from wnv.providers.pktmon import Pktmon
 from wnv.providers.plain import PlainPackets, packet_rows
 from wnv.providers.ras import Ras
-from wnv.providers.reading import PacketProvider, Sightings
+from wnv.providers.reading import PacketProvider, Sightings, payload
 from wnv.providers.sysconfig import GUID as SYSCONFIG
 from wnv.providers.sysconfig import HostFacts
 
@@ -66,6 +67,9 @@ class PacketReader:
             _Host(Ndiscap(points, self.remarks), Pktmon(points), Ras(points), HostFacts())
             for points in map(self.points.of_host, range(int(host_of_session.max()) + 1))
         ]
+        self.rules = [CaptureRules() for _ in recording.sessions]
+        """What each session was told to record."""
+        self._session_of_buffer = recording.session_of_buffer
         self._joiners: dict[tuple[int, str], FrameJoiner] = {}
         self._is_plain = True
         self._plain: PlainPackets | None = None
@@ -80,6 +84,7 @@ class PacketReader:
         for _, provider, events_rows in self._by_provider(piece):
             events = piece.events.select(events_rows)
             provider.learn(events, self._log)
+            self._learn_rules(provider.guid, events)
             self._is_plain &= not np.isin(events.event_id, list(_JOINED_IDS.get(provider.guid, ()))).any()
             for found in provider.read(events, self._log):
                 self._count(found)
@@ -89,6 +94,16 @@ class PacketReader:
         if rows is not None:
             for host, mine in self._by_host(piece, rows):
                 self.hosts[host].facts.learn(piece.events.select(mine), self._log)
+
+    def _learn_rules(self, guid: str, events: Events) -> None:
+        for event_id in sorted(capture_rules.IDS.get(guid, ())):
+            rows = np.flatnonzero(events.event_id == event_id)
+            sessions = self._session_of_buffer[events.buffer[rows]]
+            bad = sum(
+                not self.rules[session].learn(guid, event_id, payload(events, row))
+                for row, session in zip(rows.tolist(), sessions.tolist(), strict=True)
+            )
+            self._log.record(Code.RUNDOWN_INVALID, count=bad, detail=f"capture rule, event {event_id}")
 
     def _count(self, found: Sightings) -> None:
         self.n_without_bytes += found.n_without_bytes

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from wnv.packets.headers import HEADERS_BYTES
 from wnv.providers import components, hns, layers, nat_instances, vmswitch_control
+from wnv.providers.capture_rules import CaptureRules
 from wnv.topology.model import NIC_KINDS, EdgeKind, Node, NodeKind, Topology
 from wnv.topology.resolve import Graph
 
 _VFP: Final = "9f2660ea-cfe7-428f-9850-aeca612619b0"
 _PASSAGES: Final = (56, 57, 58, 240, 241, 242)
 _SWITCH_FRAME, _LAYER_FRAME = 1003, 1001
-_PKTMON_FRAMES, _PKTMON_FILTERS = (160, 170, 200, 220, 240), (100, 110)
+_PKTMON_FRAMES: Final = (160, 170, 200, 220, 240)
+_GFT: Final = (803, 804, 806)
+"""Events of VFP about flows that hardware carries: counters, states, starts."""
+_RDMA: Final = (255, 256, 257)
+"""Events of VmSwitch that set how much RDMA a NIC may use."""
 _VFP_NETWORKS: Final = frozenset({"l2bridge", "l2tunnel", "overlay"})
 _NAT_NETWORKS: Final = frozenset({"nat", "ics"})
 _NAMES_SHOWN: Final = 4
 
+UNAVOIDABLE: Final = frozenset({"loopback", "rdma", "one_layer", "guest", "hyperv_container"})
+"""Blind spots of nearly every recording: they do not make "nothing went wrong" less sure."""
+
 EventCounts = Mapping[str, Mapping[int, int]]
 """How often each event id occurs, by provider GUID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """How a recording was made, as far as it shows."""
+
+    rules: Sequence[CaptureRules] = ()
+    """Of each session."""
+    has_layers: bool = False
+    """Packets were seen above the lowest layer of an adapter, too (MultiLayer)."""
+    cut_bytes: int | None = None
+    """The most that was kept of a packet that was cut; None where none was."""
+    lost: Sequence[str] = ()
+    """What was lost, in words."""
+
+    @property
+    def filters(self) -> str:
+        """Which packets alone were recorded, in words; empty where no rule says so."""
+        return "; ".join(dict.fromkeys(one.words for one in self.rules if one.words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +95,18 @@ class Coverage:
     """Names of the points that saw packets."""
     silent: tuple[Silent, ...]
     blind: tuple[BlindSpot, ...]
+    recorded: tuple[str, ...] = ()
+    """How it was recorded, in words."""
+    capture: Capture = Capture()
 
     def to_json(self) -> dict[str, Any]:  # Any: JSON
         return {
             "seen": list(self.seen),
+            "recorded": list(self.recorded),
+            "filters": self.capture.filters or None,
+            "cut_bytes": self.capture.cut_bytes,
+            "is_multi_layer": self.capture.has_layers,
+            "lost": list(self.capture.lost),
             "silent": [
                 {"node_id": one.node_id, "session_id": one.session_id, "name": one.name, "kind": one.kind,
                  "reason": one.reason, "host": one.host or None} for one in self.silent
@@ -85,16 +121,16 @@ class Coverage:
 
 def build_coverage(
     topology: Topology, n_packets: Mapping[int, int], names: Mapping[int, str], events: EventCounts,
-    session_id: int = 0,
+    session_id: int = 0, capture: Capture = Capture(),
 ) -> Coverage:  # fmt: skip
     """The coverage of what one host recorded, of which `session_id` is the first session.
 
     `n_packets`: sightings by point; `names`: of the points; `events`: how many.
     """
-    facts = _Facts(topology, n_packets, events, session_id)
+    facts = _Facts(topology, n_packets, events, session_id, capture)
     seen = tuple(names[point] for point, n in n_packets.items() if n and point in names)
     blind = tuple(found for rule in _RULES for found in rule(facts))
-    return Coverage(seen, tuple(_silent(facts)), blind)
+    return Coverage(seen, tuple(_silent(facts)), blind, tuple(_recorded(facts)), capture)
 
 
 def join_coverages(parts: Mapping[str, Coverage]) -> Coverage:
@@ -113,19 +149,33 @@ def join_coverages(parts: Mapping[str, Coverage]) -> Coverage:
     return Coverage(
         tuple(point for part in parts.values() for point in part.seen),
         tuple(replace(one, host=host) for host, part in parts.items() for one in part.silent),
-        tuple(blind),
+        tuple(blind), _joined_words(parts),
+        Capture(
+            rules=[one for part in parts.values() for one in part.capture.rules],
+            has_layers=any(part.capture.has_layers for part in parts.values()),
+            cut_bytes=max((part.capture.cut_bytes or 0 for part in parts.values()), default=0) or None,
+            lost=[f"{host}: {line}" for host, part in parts.items() for line in part.capture.lost],
+        ),
     )  # fmt: skip
+
+
+def _joined_words(parts: Mapping[str, Coverage]) -> tuple[str, ...]:
+    """How hosts recorded: once where they did it alike."""
+    if len({part.recorded for part in parts.values()}) == 1:
+        return next(iter(parts.values())).recorded
+    return tuple(f"{host}: {'; '.join(part.recorded)}" for host, part in parts.items() if part.recorded)
 
 
 class _Facts:
     """What the rules ask."""
 
     def __init__(
-        self, topology: Topology, n_packets: Mapping[int, int], events: EventCounts, session_id: int
+        self, topology: Topology, n_packets: Mapping[int, int], events: EventCounts, session_id: int, capture: Capture
     ) -> None:  # fmt: skip
+        self.capture = capture
         self.graph = Graph(topology)
         self.nodes = [node for node in topology.nodes if node.session_id == session_id]
-        self._events = events
+        self.events = events
         stations: set[str] = set()
         for point, n in n_packets.items():
             if n:
@@ -134,11 +184,26 @@ class _Facts:
         """Node ids of NICs that a point with packets is at."""
 
     def count(self, provider: str, *ids: int) -> int:
-        found = self._events.get(provider, {})
+        found = self.events.get(provider, {})
         return sum(found.get(one, 0) for one in ids) if ids else sum(found.values())
 
     def of_kind(self, *kinds: NodeKind) -> list[Node]:
         return [node for node in self.nodes if node.kind in kinds]
+
+
+def _recorded(facts: _Facts) -> Iterator[str]:
+    """Which places, how much of a packet, which packets: what there is more than one way of."""
+    capture = facts.capture
+    if facts.count(layers.GUID, _LAYER_FRAME):
+        yield "each layer of adapters (MultiLayer)" if capture.has_layers else "one layer of each adapter"
+    if facts.count(layers.GUID, _SWITCH_FRAME):
+        yield "ports of virtual switches"
+    if facts.count(components.GUID, *_PKTMON_FRAMES):
+        yield "the components that pktmon watches"
+    if capture.cut_bytes is not None:
+        yield f"of long packets the first {capture.cut_bytes:,} bytes"
+    if capture.filters:
+        yield f"only packets that fit {capture.filters}"
 
 
 def _silent(facts: _Facts) -> Iterator[Silent]:
@@ -245,11 +310,48 @@ def _offloaded(facts: _Facts) -> Iterator[BlindSpot]:
         )  # fmt: skip
 
 
-def _filtered(facts: _Facts) -> Iterator[BlindSpot]:
-    if facts.count(components.GUID, *_PKTMON_FILTERS):
+def _by_hardware(facts: _Facts) -> Iterator[BlindSpot]:
+    if states_offload(facts.events):
         yield BlindSpot(
-            "capture_filter", "packets that did not match pktmon's filters were not recorded",
-            "`pktmon filter remove` before the next recording.",
+            "gft", "packets of flows that VFP gave to the NIC's hardware (GFT): after the first they pass no switch"
+        )
+    nics = [one for one in facts.of_kind(*NIC_KINDS) if one.properties.get("rdma")]
+    if nics or facts.count(vmswitch_control.GUID, *_RDMA):
+        where = f" at {_listed(nics)}" if nics else ""
+        yield BlindSpot("rdma", f"what goes by RDMA{where} (SMB Direct): no capture of Windows sees it", "", _ids(nics))
+
+
+def _filtered(facts: _Facts) -> Iterator[BlindSpot]:
+    if facts.capture.filters:
+        yield BlindSpot(
+            "capture_filter",
+            f"packets that do not fit {facts.capture.filters}, the same packet behind a NAT among them: no other was "
+            "recorded",
+            "Record without a filter (`pktmon filter remove`).",
+        )  # fmt: skip
+
+
+def _cut(facts: _Facts) -> Iterator[BlindSpot]:
+    cut = facts.capture.cut_bytes
+    if cut is not None and cut < HEADERS_BYTES:
+        yield BlindSpot(
+            "truncated", f"headers behind byte {cut:,} of a packet, by which packets are known again: they were cut",
+            "Record 128 bytes or more of each packet.",
+        )  # fmt: skip
+
+
+def _lost(facts: _Facts) -> Iterator[BlindSpot]:
+    if facts.capture.lost:
+        yield BlindSpot("lost_data", f"what was lost: {'; '.join(facts.capture.lost)}", "Record into a larger file.")
+
+
+def _one_layer(facts: _Facts) -> Iterator[BlindSpot]:
+    """Filters stand on adapters, and each adapter was recorded at one place."""
+    filters = [one for one in facts.of_kind(NodeKind.LAYER) if one.properties.get("miniport_if_index")]
+    if filters and facts.count(layers.GUID, _LAYER_FRAME) and not facts.capture.has_layers:
+        yield BlindSpot(
+            "one_layer", "what filter drivers do to packets: one layer of each adapter was recorded",
+            "Record with `-MultiLayer $true`.",
         )  # fmt: skip
 
 
@@ -269,8 +371,16 @@ def _late(facts: _Facts) -> Iterator[BlindSpot]:
 
 
 _RULES: Final[tuple[Callable[[_Facts], Iterator[BlindSpot]], ...]] = (
-    _switch_unseen, _passages_unseen, _nat_unseen, _vfp_unseen, _offloaded, _filtered, _late, _guests, _loopback,
+    _lost, _filtered, _cut, _switch_unseen, _passages_unseen, _nat_unseen, _vfp_unseen, _offloaded, _by_hardware,
+    _late, _one_layer, _guests, _loopback,
 )  # fmt: skip
+
+
+def states_offload(events: EventCounts) -> bool:
+    """Whether events say that hardware carries flows past the switch."""
+    return any(events.get(_VFP, {}).get(one) for one in _GFT)
+
+
 NETWORK_PROVIDERS: Final = (layers.GUID, components.GUID, vmswitch_control.GUID, nat_instances.GUID, hns.GUID, _VFP)
 """Providers whose counts the rules ask for."""
 

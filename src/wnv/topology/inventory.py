@@ -144,6 +144,7 @@ def _adapter(row: Object, aliases: Mapping[str, str]) -> Facts:
         said["is_hardware"] = not is_virtual
     status = name_of(get(row, "Status"))
     said |= {"state": status} if status else {}
+    said |= {"rdma": True} if get(row, "RdmaEnabled") is True else {}
     yield Fact(nic, {name: value for name, value in said.items() if value not in ("", 0) or value is False})
     filters = [one for one in objects(get(row, "Filters") or []) if _number(one, "ifIndex")]
     index = _number(row, "ifIndex", "InterfaceIndex")

@@ -90,6 +90,7 @@ class PktmonCapture:
         )
         self.recording = Recording(path, "pktmon", host, writer, truth)
         self._snap = capture.pktmon_bytes or WHOLE
+        self._address = capture.address
         self._filter = bytes(map(int, capture.address.split("."))) if capture.address else b""
         self._counters = [0] * host.n_processors
         self._components: list[Component] = []
@@ -447,6 +448,8 @@ class PktmonCapture:
                 )
             )
             events += one.properties
+        if self._address:
+            events.append((pktmon.KIND_100, pktmon.packet_filter(filter_id=1, name="<empty>", address1=self._address)))
         for one in self._components:
             inward, outward = one.directions()
             events.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Address
 
 from wnv_lab.etl.writer import EventKind
 from wnv_lab.events import hns, lbfo, ndiscap, tcpip, vmswitch, winnat
@@ -35,11 +36,16 @@ def port_named(port: Port) -> Named:
 def rundown(host: Host, capture: CaptureSpec, doubts: DoubtSpec) -> list[Logged]:
     """Rules of the capture, NICs with their layers, interfaces, NATs, teams; HNS as the snapshot asks it."""
     snap = capture.truncate_bytes
-    rules = [(ndiscap.RULE_TRUNCATE_BYTES, snap.to_bytes(4, "little"))] if snap else []
+    rules = [(ndiscap.RULE_TRUNCATE_BYTES, ndiscap.DIRECTIVE_LTE, snap.to_bytes(4, "little"))] if snap else []
     if capture.is_multilayer:
-        rules.append((ndiscap.RULE_MULTI_LAYER, b"\x01\0\0\0"))
+        rules.append((ndiscap.RULE_MULTI_LAYER, ndiscap.DIRECTIVE_LTE, b"\x01\0\0\0"))
+    if capture.address:
+        rules.append((ndiscap.RULE_ANY_IPV4, ndiscap.DIRECTIVE_EQU, IPv4Address(capture.address).packed))
     events: list[Logged] = [(ndiscap.KIND_1011, ndiscap.rules_count(len(rules)))]
-    events += [(ndiscap.KIND_1016, ndiscap.rule(rule_id=number, directive=1, value=value)) for number, value in rules]
+    events += [
+        (ndiscap.KIND_1016, ndiscap.rule(rule_id=number, directive=directive, value=value))
+        for number, directive, value in rules
+    ]
     events += _layers(host, capture)
     providers = capture.providers
     if "tcpip" in providers:

@@ -56,7 +56,9 @@ GFT_SINCE_BUILD: Final = 17763
 """From here on 1001 ends with two GFT numbers, under the same id and version."""
 
 RULE_MULTI_LAYER: Final = 0x3
+RULE_ANY_IPV4: Final = 0xC
 RULE_TRUNCATE_BYTES: Final = 0x11
+DIRECTIVE_LTE, DIRECTIVE_EQU = 1, 3
 SOURCE_NDIS, SOURCE_VM_SWITCH = 1, 2
 
 # Places in the NetBufferListInfo array that 1003 carries as OOBData.

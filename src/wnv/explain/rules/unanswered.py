@@ -101,12 +101,13 @@ def _captures(why: str) -> tuple[str, ...]:
     """What would show more, by the words in which a journey says why it ends."""
     text = why.lower()
     for words, captures in (
+        (("captured only",), ("all",)),
         (("sr-iov", "offload", "hardware", "rdma"), ("offload", "guest")),
         (("lost", "wrapped", "ring"), ("larger",)),
         (("physical", "switch was not", "no switch"), ("switch",)),
         (("nat", "translat"), ("nat",)),
         (("guest", "vm"), ("guest",)),
-        (("filter", "truncat"), ("all",)),
+        (("truncat", "cut too short"), ("all",)),
     ):
         if any(word in text for word in words):
             return captures
