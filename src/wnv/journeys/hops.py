@@ -82,7 +82,7 @@ class HeldHops:
         """The hops of these journeys (rows of the loops' matrix, by id)."""
         from wnv.journeys import hops_loops as held
 
-        n = int(ended[:, c.J_HOPS].sum())
+        n = int(ended[:, c.J_N_HELD].sum())
         sights, out = np.empty((c.N_SIGHT, n), np.int64), np.empty((c.N_OUT, n), np.int64)
         held.take_hops(ended, self._wide, self._narrow, self._rare, self._state, sights, out)
         return self._build(sights, out)

@@ -49,6 +49,7 @@ def hold_hops(
         else:
             journeys[j, c.J_FIRST_HELD] = row + 1
         journeys[j, c.J_LAST_HELD] = row + 1
+        journeys[j, c.J_N_HELD] += 1
         wide[row, W_ROW] = sights[c.ROW, i]
         wide[row, W_TS] = sights[c.TS, i]
         wide[row, W_FRAME_ID] = sights[c.FRAME_ID, i]

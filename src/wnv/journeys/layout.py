@@ -155,8 +155,9 @@ UNCLEAR, ENTRY, EXIT, WIRE = range(4)
     J_ANSWER_KIND, J_ANSWER_PLACE, J_ANSWER_DIR,  # where that was first seen
     J_FIRST_HELD,  # its hops among those held, see `hops_loops`: row + 1, 0 = none
     J_LAST_HELD,
+    J_N_HELD,
     N_JOURNEY,
-) = range(82)  # fmt: skip
+) = range(83)  # fmt: skip
 (
     J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED,
     J_IS_ALIKE,

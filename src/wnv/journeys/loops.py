@@ -1466,7 +1466,7 @@ def link(
         )
         if not is_new and is_again and _was_there(journeys, visited, j, place * 4 + direction):
             out[c.O_JOURNEY, i] = journeys[j, c.J_ID]
-            out[c.O_SEQ, i] = journeys[j, c.J_HOPS]
+            out[c.O_SLOT, i] = j
             out[c.O_CONFIDENCE, i], out[c.O_WHY, i] = found[0], found[1]
             out[c.O_PLACE, i], out[c.O_DIR, i] = place, direction
             _tell_packet(journeys, j, out, i)
