@@ -104,6 +104,33 @@ def schema(name: bytes, *fields: bytes) -> bytes:
 # --- which description ------------------------------------------------------------------------------------
 
 
+class ByBuild:
+    """A catalog in which the field of an event got another name with a new Windows."""
+
+    def describe(self, provider: str, event_id: int, version: int, *, build: int) -> EventDescription | None:
+        return described(Field("new" if build >= 20348 else "old", U8))
+
+
+def test_each_of_several_hosts_is_read_by_its_own_windows(tmp_path: Path) -> None:
+    first = TraceSpec(boot_time=TraceSpec().boot_time - 10**9, build=17763)
+    paths = []
+    for value, name, spec in ((1, "a.etl", first), (2, "b.etl", TraceSpec())):
+        events = [known_event(bytes([one]), at=value) for one in (value, value + 2)]
+        paths.append(save(tmp_path, build(spec, events), name))
+    with Recording(paths, Log()) as recording:
+        recording.scan()
+        decoder = Decoder([17763, 20348], ByBuild(), Log(), recording.session_of_buffer)
+        found = [
+            (rows.tolist(), decoded.to_pylist())
+            for piece in recording.slices()
+            for description, rows, decoded in decoder.kinds(piece)
+            if description is not None and decoded is not None
+        ]
+    values = [value for _, values in found for value in values]
+    assert values == [{"old": 1}, {"old": 3}, {"new": 2}, {"new": 4}]
+    assert all(rows == sorted(rows) for rows, _ in found)
+
+
 def test_the_catalog_describes_what_the_recording_does_not(tmp_path: Path) -> None:
     catalog = Known([described(Field("a", U8), Field("p", InType.POINTER))])
     events = [known_event(b"\1" + bytes(8)), known_event(b"\2" + bytes(4), at=2, bits=32)]

@@ -6,7 +6,7 @@ then the catalog (with what a bundle or the user added), then the classic classe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
@@ -100,16 +100,22 @@ class Decoder:
     """`learn` from every slice of the first pass, then take the `kinds` of every slice of the second."""
 
     def __init__(
-        self, build: int, catalog: DescribesEvents | None, log: Log, session_of_buffer: I64 | None = None
-    ) -> None:
-        """`build`: of Windows, 0 = not known; `session_of_buffer`: number of each buffer's session, None = one."""
-        self._build, self._catalog, self._log = build, catalog, log
+        self, build: int | Sequence[int], catalog: DescribesEvents | None, log: Log,
+        session_of_buffer: I64 | None = None,
+    ) -> None:  # fmt: skip
+        """`build`: of Windows, 0 = not known; of several recordings that of each. `session_of_buffer`: number of each
+        buffer's session, None = one."""
+        builds = [build] if isinstance(build, int) else list(build)
+        self._build, self._catalog, self._log = builds[0], catalog, log
+        self._builds: I64 | None = np.array(builds, np.int64) if len(set(builds)) > 1 else None
+        """By session, where they differ."""
         self._schemas = Schemas()
         self._metadata = Metadata()
         self._chunks: list[tuple[int, int, str, bytes]] = []
         self._chunk_bytes = 0
         self._manifests: dict[str, list[Descriptions]] | None = None
-        self._descriptions: dict[_Kind, EventDescription | None] = {}
+        self._descriptions: dict[tuple[_Kind, int], EventDescription | None] = {}
+        """By kind and build."""
         self._programs: dict[int, tuple[EventDescription, Program]] = {}
         self._n_program_fields = 0
         self._undecoded: dict[tuple[_Kind, Reason], tuple[str, int]] = {}
@@ -171,12 +177,17 @@ class Decoder:
 
     # --- descriptions -----------------------------------------------------------------------------------
 
-    def describe(self, provider: str, event_id: int, version: int) -> EventDescription | None:
-        """The best description of an event with a descriptor and no schema of its own. `provider`: GUID."""
-        kind = _Kind(Form.MANIFEST, provider, event_id, version)
-        if kind not in self._descriptions:
-            self._remember(kind, self._find(kind))
-        return self._descriptions[kind]
+    def describe(
+        self, provider: str, event_id: int, version: int, build: int | None = None
+    ) -> EventDescription | None:  # fmt: skip
+        """The best description of an event with a descriptor and no schema of its own.
+
+        `provider`: GUID; `build`: of the Windows that logged it, None = that of the first recording.
+        """
+        key = _Kind(Form.MANIFEST, provider, event_id, version), self._build if build is None else build
+        if key not in self._descriptions:
+            self._remember(key, self._find(*key))
+        return self._descriptions[key]
 
     def knows(self, form: Form, provider: str, event_id: int, version: int) -> bool:
         """Whether events of this kind are decoded, or are about the recording itself.
@@ -194,19 +205,19 @@ class Decoder:
         event_class = classic.class_of_hook(event_id) if form is Form.KERNEL else None
         return event_class is not None and self._describe_classic(event_class, event_id & 0xFF, version) is not None
 
-    def _remember(self, kind: _Kind, description: EventDescription | None) -> None:
+    def _remember(self, key: tuple[_Kind, int], description: EventDescription | None) -> None:
         if len(self._descriptions) >= KINDS_KEPT_MAX:
             self._descriptions.clear()
-        self._descriptions[kind] = description
+        self._descriptions[key] = description
 
-    def _find(self, kind: _Kind) -> EventDescription | None:
+    def _find(self, kind: _Kind, build: int) -> EventDescription | None:
         manifests = self._finish_learning().get(kind.provider, ())
         found = [one.describe(kind.event_id, kind.version) for one in manifests]
         found.append(self._metadata.describe(kind.provider, kind.event_id, kind.version))
         known = [one for one in found if one is not None]
         listed = None
         if self._catalog is not None:
-            listed = self._catalog.describe(kind.provider, kind.event_id, kind.version, build=self._build)
+            listed = self._catalog.describe(kind.provider, kind.event_id, kind.version, build=build)
         if not known:
             return listed
         best = known[0]
@@ -220,11 +231,11 @@ class Decoder:
         return replace(best, alternatives=tuple(one for one in others if one.fields != best.fields))
 
     def _describe_classic(self, event_class: str, opcode: int, version: int) -> EventDescription | None:
-        kind = _Kind(Form.CLASSIC, event_class, opcode, version)
-        if kind not in self._descriptions:
+        key = _Kind(Form.CLASSIC, event_class, opcode, version), self._build
+        if key not in self._descriptions:
             found = self._metadata.describe_classic(event_class, opcode, version)
-            self._remember(kind, found or classic.describe(event_class, opcode, version))
-        return self._descriptions[kind]
+            self._remember(key, found or classic.describe(event_class, opcode, version))
+        return self._descriptions[key]
 
     def _program(self, description: EventDescription) -> Program:
         known = self._programs.get(id(description))  # kept alive by being in the value
@@ -253,8 +264,14 @@ class Decoder:
         is_own[schemas.event] = True
         yield from self._own_kinds(events, piece.items, schemas)
         rest = np.flatnonzero(~is_own)
+        build = None if self._builds is None else self._builds[self.sessions(events)]
         for rows in _groups(_keys(events, rest)):
-            yield from self._decode_group(events, rest[rows])
+            if build is None:
+                yield from self._decode_group(events, rest[rows], self._build)
+                continue
+            mine = build[rest[rows]]
+            for one in np.unique(mine).tolist():
+                yield from self._decode_group(events, rest[rows[mine == one]], one)
 
     def _own_kinds(
         self, events: Events, items: Items, schemas: Items
@@ -283,11 +300,13 @@ class Decoder:
             else:
                 yield from self._decode(events, rows, kind, description)
 
-    def _decode_group(self, events: Events, rows: I64) -> Iterator[tuple[EventDescription | None, I64, Decoded | None]]:
+    def _decode_group(
+        self, events: Events, rows: I64, build: int
+    ) -> Iterator[tuple[EventDescription | None, I64, Decoded | None]]:
         kind = _kind_of(events, int(rows[0]))
         description = None
         if kind.form is Form.MANIFEST:
-            description = self.describe(kind.provider, kind.event_id, kind.version)
+            description = self.describe(kind.provider, kind.event_id, kind.version, build)
         elif kind.form is Form.CLASSIC:
             description = self._describe_classic(kind.provider, kind.event_id, kind.version)
         elif kind.form is Form.KERNEL:

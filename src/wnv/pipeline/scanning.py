@@ -158,7 +158,8 @@ def scan(
     packets = PacketReader(recording)
     census = Census(recording.session_of_buffer)
     catalog = Catalog() if catalog is None else catalog
-    decoder = Decoder(recording.files[0].header.build, catalog, recording.log, recording.session_of_buffer)
+    builds = [recording.files[files[0]].header.build for files in recording.sessions]
+    decoder = Decoder(builds, catalog, recording.log, recording.session_of_buffer)
 
     def visit(piece: Slice) -> None:
         census.add(piece)

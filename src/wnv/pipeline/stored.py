@@ -77,7 +77,7 @@ class StoredTrace:
         """What describes its events, with what the recording says of its own."""
         manifests = self.folder.manifests()
         brought = decode_brought(manifests, str(self.folder.path / MANIFESTS_FILE)) if manifests is not None else []
-        decoder = Decoder(self.capture.builds[0], Catalog(brought=brought), Log(), self.session_of_buffer)
+        decoder = Decoder(self.capture.builds_of_sessions, Catalog(brought=brought), Log(), self.session_of_buffer)
         for found in self._read(_tells_of_others):
             decoder.learn(found.stored.piece)
         return decoder
