@@ -580,7 +580,7 @@ export interface Edges {
 export interface Clocks {
   /** The recording it belongs to. */
   session_id: number;
-  /** Name of the host, where an inventory says it. */
+  /** Name of the host, where anything tells it. */
   host: string | null;
   /** How far its clock is ahead; null = not known, and its times stay its own. */
   offset_ns: number | null;

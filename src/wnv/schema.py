@@ -343,7 +343,7 @@ EDGES = Table("edges", "A connection of two things of the virtual network, while
 
 CLOCKS = Table("clocks", "The clock of a recording's host, against that of the first host.", (
     _SESSION_ID,
-    Column("host", _TEXT, "Name of the host, where an inventory says it.", True),
+    Column("host", _TEXT, "Name of the host, where anything tells it.", True),
     Column("offset_ns", _INTEGER, "How far its clock is ahead; null = not known, and its times stay its own.", True),
     Column("rate_ppm", _NUMBER, "By how many millionths it is faster; null = packets do not show that it is.", True),
     Column("at_ns", _TIME, "When it was ahead by that much, by its own clock, where it is faster or slower.", True),

@@ -26,13 +26,13 @@ class Table:
         self.journeys: I64 = np.zeros((40, c.N_JOURNEY), np.int64)
         self.n = 0
 
-    def see(self, ts: int, *, asks: int = 0, answers: int = 0, session: int = 0) -> int:
+    def see(self, ts: int, *, asks: int = 0, answers: int = 0, host: int = 0) -> int:
         """The journey of a packet seen once."""
         sights = empty_sights(1)
-        sights[[c.TS, c.ASKS, c.ANSWERS, c.SESSION], 0] = ts, asks, answers, session
+        sights[[c.TS, c.ASKS, c.ANSWERS, c.HOST], 0] = ts, asks, answers, host
         sights[c.WHAT, 0] = 6 << 8 | 4
         j, self.n = self.n, self.n + 1
-        self.journeys[j, [c.J_ID, c.J_FIRST_TS, c.J_LAST_TS, c.J_SESSION]] = j + 1, ts, ts, session
+        self.journeys[j, [c.J_ID, c.J_FIRST_TS, c.J_LAST_TS, c.J_HOST]] = j + 1, ts, ts, host
         self.loops.note_answers(sights, 0, self.journeys, j, self.answers)
         return j
 
@@ -61,13 +61,11 @@ def test_the_copy_asked_last_has_the_answer_and_keeps_it(loops: ModuleType) -> N
 
 
 @BOTH
-@pytest.mark.parametrize(("ts", "session"), [(5, 0), (10 + SECOND + 1, 0), (20, 1)])
-def test_what_is_too_early_too_late_or_of_another_recording_answers_nothing(
-    loops: ModuleType, ts: int, session: int
-) -> None:
+@pytest.mark.parametrize(("ts", "host"), [(5, 0), (10 + SECOND + 1, 0), (20, 1)])
+def test_what_is_too_early_too_late_or_of_another_host_answers_nothing(loops: ModuleType, ts: int, host: int) -> None:
     table = Table(loops)
     question = table.see(10, asks=77)
-    table.see(ts, answers=77, session=session)
+    table.see(ts, answers=77, host=host)
     assert table.answer_to(question) == -1
 
 

@@ -131,7 +131,7 @@ def test_times_of_any_year_give_a_clock(rows: list[tuple[int, int, int, int]]) -
     for one in clocks:
         assert 0 <= one.confidence <= 1
         assert len(one.corrected(np.array([NO_TIME, NO_TIME + 1, 0, (1 << 63) - 1], np.int64))) == 4
-    assert len(clock_columns(clocks, [0, 1, 2, 3], ["a", None, None, None])["offset_ns"]) == 4
+    assert len(clock_columns(clocks, [0, 1, 2, 3], ["a", "", "", ""])["offset_ns"]) == 4
 
 
 def seen(*rows: tuple[int, int, int, int, int]) -> Seen:

@@ -97,11 +97,16 @@ class TestDerivedTables:
         assert {name for name, n in rows.items() if n} <= {"nodes", "clocks"}
 
 
-def test_two_hosts_read_together_keep_their_outcomes_and_nothing_vanishes(tmp_path: Path) -> None:
+def test_packets_of_two_hosts_are_followed_over_the_wire(tmp_path: Path) -> None:
     run_scenario(read_scenario("mtu-too-small"), tmp_path)
     with wnv.open_trace(tmp_path) as trace:
-        rows = trace.sql("SELECT outcome, session_id FROM journeys").to_pylist()
+        rows = trace.sql("SELECT outcome, path FROM journeys").to_pylist()
+        flows = trace.sql("SELECT n_packets, n_packets_back, n_retransmissions, n_lost FROM flows").to_pylist()
         assert len(trace.overview.sessions) == 2
-    found = Counter((row["outcome"], row["session_id"]) for row in rows)
-    assert found["dropped", 1] == 15
-    assert {outcome for outcome, _ in found} == {"delivered", "left_host", "dropped"}
+    found = Counter((row["outcome"], row["path"]) for row in rows)
+    assert found == {
+        ("delivered", "pod-a → vxlan0 → NODE1/Ethernet → NODE2/Ethernet → vxlan0 → pod-b"): 10,
+        ("delivered", "pod-b → vxlan0 → NODE2/Ethernet → NODE1/Ethernet → vxlan0 → pod-a"): 6,
+        ("dropped", "pod-b → vxlan0"): 15,
+    }
+    assert [tuple(row.values()) for row in flows] == [(6, 4, 0, 0), (4, 17, 6, 15)]

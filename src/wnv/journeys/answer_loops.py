@@ -25,6 +25,12 @@ def _row(answers: I64, key: int) -> int:
 
 
 @njit
+def _of_host(number: int, host: int) -> int:
+    """A number as that of one host: others can have the same addresses. 0 stays."""
+    return number if number == 0 else number ^ (host & 0xFFFF) * c.HOST_MIX
+
+
+@njit
 def _kind_of(sights: I64, i: int) -> int:
     """Row of `answers.ANSWER_WORDS`."""
     protocol = sights[c.WHAT, i] >> 8
@@ -43,8 +49,8 @@ def _kind_of(sights: I64, i: int) -> int:
 @njit
 def note_answers(sights: I64, i: int, journeys: I64, j: int, answers: I64) -> None:
     """Write down what the packet of a sighting asks, and that it answers what was asked."""
-    ts, session = int(np.int64(sights[c.TS, i])), int(np.int64(sights[c.SESSION, i]))
-    number = int(np.int64(sights[c.ASKS, i]))
+    ts, host = int(np.int64(sights[c.TS, i])), int(np.int64(sights[c.HOST, i]))
+    number = _of_host(int(np.int64(sights[c.ASKS, i])), host)
     if number != 0 and number != journeys[j, c.J_ASKS]:
         journeys[j, c.J_ASKS] = number
         row = _row(answers, number)
@@ -52,16 +58,16 @@ def note_answers(sights: I64, i: int, journeys: I64, j: int, answers: I64) -> No
         is_answered = (
             answers[row, c.A_KEY] == number
             and answers[row, c.A_ANSWER] != 0
-            and answers[row, c.A_SESSION] == session
+            and answers[row, c.A_HOST] == host
             and ts - answers[row, c.A_ASKED_TS] <= _SOON_NS
         )
         if not is_answered:
             answers[row, c.A_KEY] = number
-            answers[row, c.A_SESSION] = session
+            answers[row, c.A_HOST] = host
             answers[row, c.A_ASKER] = journeys[j, c.J_ID]
             answers[row, c.A_ASKED_TS] = ts
             answers[row, c.A_ANSWER] = 0
-    number = int(np.int64(sights[c.ANSWERS, i]))
+    number = _of_host(int(np.int64(sights[c.ANSWERS, i])), host)
     if number == 0 or journeys[j, c.J_ANSWERS] != 0:
         return
     journeys[j, c.J_ANSWERS] = number
@@ -69,11 +75,11 @@ def note_answers(sights: I64, i: int, journeys: I64, j: int, answers: I64) -> No
     kind = _kind_of(sights, i)
     if kind == 4:  # asks nothing of whom it quotes, and can be about any packet
         answers[row, c.A_KEY] = number
-        answers[row, c.A_SESSION] = session
+        answers[row, c.A_HOST] = host
         answers[row, c.A_ASKER] = 0
         answers[row, c.A_ASKED_TS] = journeys[j, c.J_FIRST_TS]
         answers[row, c.A_ANSWER] = 0
-    is_asked = answers[row, c.A_KEY] == number and answers[row, c.A_SESSION] == session
+    is_asked = answers[row, c.A_KEY] == number and answers[row, c.A_HOST] == host
     if not is_asked or answers[row, c.A_ANSWER] != 0 or answers[row, c.A_ASKER] == journeys[j, c.J_ID]:
         return
     first = int(np.int64(journeys[j, c.J_FIRST_TS]))
@@ -94,10 +100,11 @@ def find_answer(journeys: I64, j: int, answers: I64) -> None:
     if not is_found and journeys[j, c.J_TUPLE] != 0:
         identification = (int(np.int64(journeys[j, c.J_IP_ID])) & 0xFFFF) + 1
         number = int(np.int64(journeys[j, c.J_TUPLE])) ^ identification * _SPREAD ^ c.QUOTED
+        number = _of_host(number, int(np.int64(journeys[j, c.J_HOST])))
         row = _row(answers, number)
         waited = int(np.int64(answers[row, c.A_TS])) - int(np.int64(journeys[j, c.J_LAST_TS]))
         is_found = answers[row, c.A_KEY] == number and answers[row, c.A_ASKER] == 0 and 0 <= waited <= _SOON_NS
-    if not is_found or answers[row, c.A_ANSWER] == 0 or answers[row, c.A_SESSION] != journeys[j, c.J_SESSION]:
+    if not is_found or answers[row, c.A_ANSWER] == 0 or answers[row, c.A_HOST] != journeys[j, c.J_HOST]:
         return
     if answers[row, c.A_TS] < journeys[j, c.J_LAST_TS]:
         return  # it was still on its way

@@ -131,12 +131,12 @@ class HostClock:
 NO_CLOCK: Final = HostClock(error_ns=None, confidence=0.0, reason="no packet was seen by this host and another one")
 
 
-def clock_columns(clocks: Sequence[HostClock], host_of_session: Sequence[int], names: Sequence[str | None]) -> Columns:
-    """Rows of `schema.CLOCKS`, one a recording. `names`: of each host, None where nothing names it."""
+def clock_columns(clocks: Sequence[HostClock], host_of_session: Sequence[int], names: Sequence[str]) -> Columns:
+    """Rows of `schema.CLOCKS`, one a recording. `names`: of each host."""
     mine = [clocks[host] for host in host_of_session]
     columns: dict[str, list[object]] = {
         "session_id": list(range(len(mine))),
-        "host": [names[host] for host in host_of_session],
+        "host": [names[host] or None for host in host_of_session],
         "offset_ns": [one.offset_ns if one.is_known else None for one in mine],
         "rate_ppm": [one.rate * 1e6 if one.rate else None for one in mine],
         "at_ns": [one.at_ns if one.rate else None for one in mine],

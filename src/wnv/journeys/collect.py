@@ -73,11 +73,11 @@ class Sighted:
 
 @dataclass(slots=True)
 class Statements:
-    """What WinNat said in a stretch: sessions, mappings, translations, each with rows, times and recording."""
+    """What WinNat said in a stretch: sessions, mappings, translations, each with rows, times, recording and host."""
 
-    sessions: list[tuple[winnat.Sessions, I64, I64, I64]]
-    mappings: list[winnat.Mappings]
-    translations: list[tuple[winnat.Translations, I64, I64, I64]]
+    sessions: list[tuple[winnat.Sessions, I64, I64, I64, I64]]
+    mappings: list[tuple[winnat.Mappings, I64, I64, I64, I64]]
+    translations: list[tuple[winnat.Translations, I64, I64, I64, I64]]
 
 
 @dataclass(slots=True)
@@ -93,8 +93,6 @@ class Limits:
     """Hardware carries flows past the host."""
     is_truncated: bool = False
     """Frames were cut so short that headers behind a carrier's can be missing."""
-    has_more_hosts: bool = False
-    """Several recordings: points are told apart by numbers that hosts share, so no one's silence can be stated."""
 
 
 class Texts:
@@ -248,8 +246,9 @@ class Collector:
         sights[c.ROW] = stretch.event_row[event]
         sights[c.TS] = sights[c.ORDER] = events.ts_ns[event]
         sights[c.SESSION] = stretch.session_id[event]
+        host = sights[c.HOST] = stretch.host[event]
         # DPCs run on the idle thread, which every processor has, so the processor is part of it.
-        sights[c.THREAD] = events.cpu[event].astype(np.int64) << 32 | events.tid[event]
+        sights[c.THREAD] = (host & 0x7FFF) << 48 | events.cpu[event].astype(np.int64) << 32 | events.tid[event]
 
     def _stations(self, place: I64) -> I64:
         """What tells NICs apart: the topology's station, else the place itself."""
@@ -360,11 +359,12 @@ class Collector:
                 said = winnat.read_sessions(event, event_id, decoded)
                 self._statements.sessions.append((said, *self._when(stretch, event)))
             else:
-                self._statements.mappings.append(winnat.read_mappings(event, decoded))
+                self._statements.mappings.append((winnat.read_mappings(event, decoded), *self._when(stretch, event)))
         return parts
 
-    def _when(self, stretch: Stretch, event: I64) -> tuple[I64, I64, I64]:
-        return stretch.event_row[event], stretch.piece.events.ts_ns[event], stretch.session_id[event]
+    def _when(self, stretch: Stretch, event: I64) -> tuple[I64, I64, I64, I64]:
+        ts_ns = stretch.piece.events.ts_ns[event]
+        return stretch.event_row[event], ts_ns, stretch.session_id[event], stretch.host[event]
 
     def _nat_places(self, session: I64) -> I64:
         distinct, inverse = np.unique(session, return_inverse=True)

@@ -7,7 +7,7 @@ import numpy as np
 from wnv.arrays import F64, I64
 from wnv.journeys import layout as c
 from wnv.journeys.columns import addresses, distinct_rows, port_numbers, texts_of
-from wnv.journeys.nat import Key, NatRows
+from wnv.journeys.nat import Key, NatRows, of_host_hash
 from wnv.journeys.outcome import Outcome
 from wnv.journeys.protocols import protocol_name
 from wnv.providers.stages import Columns
@@ -39,6 +39,8 @@ class FlowRows:
 
         first = np.minimum(ended[:, c.J_FIRST_TUPLE], ended[:, c.J_FIRST_TUPLE_BACK])
         last = np.minimum(ended[:, c.J_TUPLE], ended[:, c.J_TUPLE_BACK])
+        # Hosts can have the same private addresses: a packet that came from one to the other makes them one flow.
+        first, last = of_host_hash(first, ended[:, c.J_FIRST_HOST]), of_host_hash(last, ended[:, c.J_HOST])
         has_tuple = (ended[:, c.J_FIRST_TUPLE] != 0) & (ended[:, c.J_WHAT] & 0xFF > 0)
         rows = np.flatnonzero(has_tuple)
         flow = np.full(len(ended), -1, np.int64)
@@ -58,7 +60,8 @@ class FlowRows:
 
     def _number(self, journey: I64, first: int, last: int, nat: NatRows) -> int:
         known = self._of_tuple.get(first, self._of_tuple.get(last))
-        nat_id = nat.of_tuples(int(journey[c.J_FIRST_TUPLE]), int(journey[c.J_TUPLE]))
+        columns, hosts = [c.J_FIRST_TUPLE, c.J_TUPLE], [c.J_FIRST_HOST, c.J_HOST]
+        nat_id = nat.of_tuples(*of_host_hash(journey[columns], journey[hosts]).tolist())
         if known is None and nat_id >= 0:
             known = self._of_tuple.get(-nat_id)
         if known is None:

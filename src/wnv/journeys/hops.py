@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
@@ -42,10 +43,11 @@ class Hops:
 class HeldHops:
     """Linked sightings whose journeys are still open: see `hops_loops`."""
 
-    def __init__(self, places: Places, drops: DropRows) -> None:
+    def __init__(self, places: Places, drops: DropRows, words: Sequence[str] = c.WHY_WORDS) -> None:
+        """`words`: those of `layout.WHY_WORDS`, with what this recording adds to them."""
         from wnv.journeys import hops_loops as held
 
-        self._places, self._drops = places, drops
+        self._places, self._drops, self._words = places, drops, words
         self._wide: I64 = np.zeros((0, held.N_WIDE), np.int64)
         self._narrow: I32 = np.zeros((0, held.N_NARROW), np.int32)
         self._rare: I64 = np.zeros((0, held.N_RARE_COLUMNS), np.int64)
@@ -105,7 +107,7 @@ class HeldHops:
         ts = sights[c.TS, first]
         one, what = np.empty((c.N_SIGHT, n), np.int64), np.empty((c.N_OUT, n), np.int64)
         hops_loops.merge_hops(sights, out, first, last, said, one, what)
-        columns = hop_columns(one, what, self._places, self._drops)
+        columns = hop_columns(one, what, self._places, self._drops, self._words)
         is_start = np.ones(n, np.bool_)
         is_start[1:] = journey[1:] != journey[:-1]
         begin = np.flatnonzero(is_start)
@@ -117,7 +119,9 @@ class HeldHops:
         return Hops({column.name: whole[column.name] for column in HOPS.columns}, journey)
 
 
-def hop_columns(sights: I64, out: I64, places: Places, drops: DropRows) -> dict[str, ColumnData]:
+def hop_columns(
+    sights: I64, out: I64, places: Places, drops: DropRows, words: Sequence[str] = c.WHY_WORDS
+) -> dict[str, ColumnData]:  # fmt: skip
     """Rows of `schema.HOPS`, but for their numbers and evidence."""
     place = out[c.O_PLACE]
     known = places.known
@@ -159,7 +163,7 @@ def hop_columns(sights: I64, out: I64, places: Places, drops: DropRows) -> dict[
         "drop_reason": reason,
         "frame_id": sights[c.FRAME_ID],
         "confidence": out[c.O_CONFIDENCE] / 1000,
-        "reason": listed(out[c.O_WHY], c.WHY_WORDS),
+        "reason": listed(out[c.O_WHY], words),
     }
 
 

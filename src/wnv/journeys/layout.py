@@ -78,8 +78,9 @@ EVENT_WORDS: Final = (
     FLAGS,
     ASKS,  # what a packet that answers it has in the next column; 0 = none is wanted
     ANSWERS,  # what the packet that it answers has in the column before; 0 = none
+    HOST,
     N_SIGHT,
-) = range(56)
+) = range(57)
 
 NO_PORT: Final = 0x7FFFFFFF
 NO_KEY, KEY_PKTMON, KEY_NBL = range(3)
@@ -95,8 +96,8 @@ QUOTED: Final = 0x51 << 50
     WHY_STATED, WHY_NBL, WHY_BEHIND_NBL, WHY_CHAIN_UNEQUAL, WHY_CONTENT, WHY_CONTENT_WEAK, WHY_CONTENT_ALIKE,
     WHY_SESSION, WHY_NAT_INFERRED, WHY_NAT_ALIKE, WHY_THREAD, WHY_TUPLE_ID, WHY_TUPLE_TIME, WHY_DROP_THREAD,
     WHY_DROP_ALIKE, WHY_DROP_TUPLE, WHY_RANGE, WHY_ENCAPSULATED, WHY_GAP, WHY_HOSTS, WHY_CLONE,
-    WHY_AGAIN,
-) = range(22)  # fmt: skip
+    WHY_AGAIN, WHY_HOSTS_ALIKE, WHY_HOSTS_BOUND,
+) = range(24)  # fmt: skip
 WHY_WORDS: Final = (
     "",
     "same NBL address between received and delivered, as the events' ids are read",
@@ -120,6 +121,8 @@ WHY_WORDS: Final = (
     "same content at the next host",
     "delivered where it was routed, as a clone with an address of its own",
     "the same frame, logged again at the same port right after",
+    "same content at the next host, as several packets on their way",
+    "same content at the next host, whose clock packets bound on one side only",
 )
 
 # --- places: rows of a matrix (column, place) -----------------------------------------------------------------
@@ -156,14 +159,20 @@ UNCLEAR, ENTRY, EXIT, WIRE = range(4)
     J_FIRST_HELD,  # its hops among those held, see `hops_loops`: row + 1, 0 = none
     J_LAST_HELD,
     J_N_HELD,
+    J_HOST,  # where it was seen last
+    J_FIRST_HOST,
+    J_DROP_SESSION,  # whose numbers name the reason
     N_JOURNEY,
-) = range(83)  # fmt: skip
+) = range(86)  # fmt: skip
 (
     J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED,
     J_IS_ALIKE,
 ) = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # fmt: skip
 """`J_FLAGS`. `J_MOVED_ON`: it was seen elsewhere after it was dropped. `J_IS_ALIKE`: what was seen as another packet of
 the same content can have been this one."""
+J_CROSSED: Final = 1 << 24
+"""`J_FLAGS`: it came to another host. `J_TRANSLATED` and `J_HAS_LEFT` are then of the host where it was seen last, but
+for packets to a group."""
 
 STATED_LOCAL: Final = 1 << 40
 """`J_LOCAL` of an address that the recording says is the host's; less where its packets only came out of it."""
@@ -173,7 +182,7 @@ VISITED_MAX: Final = 48
 
 # --- a question and its answer: rows of a matrix ----------------------------------------------------------------
 
-A_KEY, A_SESSION, A_ASKER, A_ASKED_TS, A_ANSWER, A_TS, A_PLACE, A_DIR, A_KIND, N_ANSWER = range(10)
+A_KEY, A_HOST, A_ASKER, A_ASKED_TS, A_ANSWER, A_TS, A_PLACE, A_DIR, A_KIND, N_ANSWER = range(10)
 
 # --- an identity of a journey: rows of a matrix -----------------------------------------------------------------
 
@@ -204,5 +213,13 @@ DROP_IS_SAME: Final = 1 << 62
     Z_LAST_ARRIVED,
     Z_OPEN, Z_LIFETIME, Z_FORCED, Z_RUNS,
     Z_ROUTED,  # 1: the recording says where switches route
+    Z_CROSSED,  # journeys that came to another host and are still to be taken
     N_SCALARS,
-) = range(14)  # fmt: skip
+) = range(15)  # fmt: skip
+
+# --- hosts: rows of a matrix (host, column) -----------------------------------------------------------------------
+
+H_SURE, H_ERROR, N_HOST = range(3)
+"""How sure the offset of its clock is, in ‰, 0 = it is not known; and to within how many ns."""
+HOST_MIX: Final = 0x5851F42D4C95
+"""What makes hashes of addresses those of one host: times its number, so that the first host's stay as they are."""

@@ -78,7 +78,9 @@ def _slot(value: int, mask: int) -> int:
 # --- NBLs -------------------------------------------------------------------------------------------------
 
 # Columns of a thread's run, and of a lifetime.
-R_THREAD, R_PHASE, R_N_NBLS, R_N_FRAMES, R_LAST_ROW, R_LAST_TS, R_STATION, R_RUN, R_N_ROUTED, R_FIRST = range(10)
+(
+    R_THREAD, R_PHASE, R_N_NBLS, R_N_FRAMES, R_LAST_ROW, R_LAST_TS, R_STATION, R_RUN, R_N_ROUTED, R_SESSION, R_FIRST,
+) = range(11)  # fmt: skip
 RUN_MAX = 256
 N_RUN = R_FIRST + 3 * RUN_MAX
 """The run's NBLs, its frames, and the NBLs routed last, which are still to be delivered."""
@@ -328,10 +330,11 @@ def tie_nbls(
         if event > c.DELIVERED or event == c.FRAME:
             continue
         thread = int(np.int64(sights[c.THREAD, i]))
-        slot = _slot(thread * 31 + int(np.int64(sights[c.SESSION, i])), run_mask)
+        recording = int(np.int64(sights[c.SESSION, i]))
+        slot = _slot(thread * 31 + recording, run_mask)
         r = int(np.int64(run_slots[slot]))
         tries = 0
-        while r >= 0 and runs[r, R_THREAD] != thread and tries < 32:
+        while r >= 0 and (runs[r, R_THREAD] != thread or runs[r, R_SESSION] != recording) and tries < 32:
             slot = (slot + 1) & run_mask
             r = int(np.int64(run_slots[slot]))
             tries += 1
@@ -341,10 +344,11 @@ def tie_nbls(
                 scalars[c.Z_RUNS] += 1
                 run_slots[slot] = r
                 runs[r, R_THREAD] = thread
+                runs[r, R_SESSION] = recording
                 runs[r, R_PHASE] = IDLE
             else:
                 continue  # more threads than any host has: their frames go by content
-        elif runs[r, R_THREAD] != thread:
+        elif runs[r, R_THREAD] != thread or runs[r, R_SESSION] != recording:
             continue
         run = runs[r]
         ts = int(np.int64(sights[c.TS, i]))
@@ -705,6 +709,21 @@ def add_translations(map_keys: I64, map_values: I64, before: I64, after: I64) ->
 
 
 @njit
+def _of_host(value: int, host: int) -> int:
+    """A hash of addresses as that of one host: others can have the same private ones."""
+    return value ^ (host & 0xFFFF) * c.HOST_MIX
+
+
+@njit
+def _is_on(journeys: I64, j: int, host: int) -> bool:
+    """Whether a journey can be seen on a host: it was there last, or there first; copies to a group are on several."""
+    if journeys[j, c.J_HOST] == host or journeys[j, c.J_FIRST_HOST] == host:
+        return True
+    flags = int(np.int64(journeys[j, c.J_FLAGS]))
+    return flags & c.J_CROSSED != 0 and flags & (c.J_IS_GROUP | c.J_FANNED) != 0
+
+
+@njit
 def _is_same_payload(sights: I64, i: int, journeys: I64, j: int) -> int:
     """2 = the hashes that both have are equal; 1 = there is none to compare; 0 = they differ."""
     for column, of_journey in ((c.HASH_32, c.J_HASH_32), (c.HASH_8, c.J_HASH_8)):
@@ -797,13 +816,14 @@ def _find_content(
     j = int(np.int64(heads[_slot(content, heads.size - 1)]))
     ts = int(np.int64(sights[c.TS, i]))
     code = int(np.int64(sights[c.PLACE, i])) * 4 + int(np.int64(sights[c.DIR, i]))
+    host = int(np.int64(sights[c.HOST, i]))
     is_nat_event = sights[c.EVENT, i] > c.DELIVERED
     thread = int(np.int64(sights[c.THREAD, i]))
     best, best_relation, best_ts, n_alike, best_payload, is_best_here = -1, 0, 0, 0, 0, False
     for _ in range(_CANDIDATES_MAX):
         if j < 0:
             break
-        if journeys[j, c.J_CONTENT] == content and journeys[j, c.J_SESSION] == sights[c.SESSION, i]:
+        if journeys[j, c.J_CONTENT] == content and _is_on(journeys, j, host):
             age = ts - int(np.int64(journeys[j, c.J_LAST_TS]))
             payload = _is_same_payload(sights, i, journeys, j)
             relation = 0
@@ -812,7 +832,9 @@ def _find_content(
                     relation = 4
                 elif is_nat_event and journeys[j, c.J_FIRST_TUPLE] == sights[c.TUPLE, i]:
                     relation = 4  # states the packet as it came
-                elif _translated_to(map_keys, map_values, int(np.int64(journeys[j, c.J_TUPLE]))) == sights[c.TUPLE, i]:
+                elif _translated_to(
+                    map_keys, map_values, _of_host(int(np.int64(journeys[j, c.J_TUPLE])), host)
+                ) == sights[c.TUPLE, i]:  # fmt: skip
                     relation = 3
                 elif (
                     (journeys[j, c.J_FLAGS] & (c.J_TRANSLATED | c.J_IS_GROUP)) == 0
@@ -895,6 +917,76 @@ def _mark_alike(journeys: I64, heads: I64, content: int, ts: int, chosen: int) -
 
 
 @njit
+def _find_sender(
+    sights: I64, i: int, journeys: I64, visited: I32, heads: I64, places: I64, hosts: I64, window_ns: int, found: I64
+) -> int:  # fmt: skip
+    """The journey that left another host with the packet that comes in here; -1 = none."""
+    place, direction, host = (
+        int(np.int64(sights[c.PLACE, i])),
+        int(np.int64(sights[c.DIR, i])),
+        int(np.int64(sights[c.HOST, i])),
+    )
+    if place < 0 or direction != 1 or hosts[host, c.H_SURE] == 0:
+        return -1
+    if places[c.IS_PHYSICAL, place] != 1 or places[c.CLASS_IN, place] != c.ENTRY:
+        return -1
+    content, ts = int(np.int64(sights[c.CONTENT, i])), int(np.int64(sights[c.TS, i]))
+    j = int(np.int64(heads[_slot(content, heads.size - 1)]))
+    best, best_ts, n_alike, best_payload = -1, 0, 0, 0
+    for _ in range(_CANDIDATES_MAX):
+        if j < 0:
+            break
+        sender, flags = int(np.int64(journeys[j, c.J_HOST])), int(np.int64(journeys[j, c.J_FLAGS]))
+        last, last_ts = int(np.int64(journeys[j, c.J_LAST_PLACE])), int(np.int64(journeys[j, c.J_LAST_TS]))
+        is_copied = flags & (c.J_IS_GROUP | c.J_FANNED) != 0
+        has_left = is_copied and flags & c.J_HAS_LEFT != 0
+        if not has_left and last >= 0 and flags & c.J_IS_DROPPED == 0:
+            has_left = places[c.CLASS_NONE + journeys[j, c.J_LAST_DIR], last] == c.WIRE
+        if (
+            has_left
+            and sender != host
+            and hosts[sender, c.H_SURE] > 0
+            and journeys[j, c.J_CONTENT] == content
+            and journeys[j, c.J_TUPLE] == sights[c.TUPLE, i]
+            and (is_copied or journeys[j, c.J_OUTER] == sights[c.OUTER, i])
+        ):
+            error = int(np.int64(hosts[sender, c.H_ERROR])) + int(np.int64(hosts[host, c.H_ERROR]))
+            payload = _is_same_payload(sights, i, journeys, j)
+            if payload > 0 and -error <= ts - last_ts <= window_ns and not _was_there(
+                journeys, visited, j, place * 4 + direction
+            ):  # fmt: skip
+                n_alike += 1
+                if best < 0 or last_ts < best_ts:  # packets alike keep their order
+                    best, best_ts, best_payload = j, last_ts, payload
+        j = int(np.int64(journeys[j, c.J_CONTENT_NEXT]))
+    if best < 0:
+        return -1
+    is_strong = best_payload == 2 or sights[c.WHAT, i] >> 8 > 0xFFFF or sights[c.IP_ID, i] > 0 or sights[c.SEQ, i] > 0
+    sure = min(int(np.int64(hosts[journeys[best, c.J_HOST], c.H_SURE])), int(np.int64(hosts[host, c.H_SURE])))
+    found[0], found[1] = min(900, sure), c.WHY_HOSTS if sure >= 800 else c.WHY_HOSTS_BOUND
+    if n_alike > 1 or not is_strong:
+        found[0], found[1] = min(600 if n_alike > 1 else 700, sure), c.WHY_HOSTS_ALIKE
+    return best
+
+
+@njit
+def _change_host(journeys: I64, j: int, host: int, scalars: I64, crossed: I64) -> None:
+    """What holds for a journey on one host alone does not go along to the next."""
+    flags = int(np.int64(journeys[j, c.J_FLAGS]))
+    if flags & c.J_TRANSLATED != 0:
+        row = int(np.int64(scalars[c.Z_CROSSED]))
+        for column in range(c.N_JOURNEY):
+            crossed[row, column] = journeys[j, column]
+        scalars[c.Z_CROSSED] += 1
+    flags = (flags | c.J_CROSSED) & ~c.J_TRANSLATED
+    if flags & (c.J_IS_GROUP | c.J_FANNED) == 0:
+        flags &= ~c.J_HAS_LEFT
+    journeys[j, c.J_FLAGS] = flags
+    journeys[j, c.J_HOST] = host
+    journeys[j, c.J_APPEARANCE] = 0
+
+
+@njit
 def _can_translate(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
     """Whether a NAT can stand between where the journey was and where this was seen: the host's stack, or VFP."""
     place, last = int(np.int64(sights[c.PLACE, i])), int(np.int64(journeys[j, c.J_LAST_PLACE]))
@@ -922,7 +1014,7 @@ def _find_tuple(sights: I64, i: int, journeys: I64, heads: I64, places: I64, win
     for _ in range(_CANDIDATES_MAX):
         if j < 0:
             break
-        if journeys[j, c.J_TUPLE] == value and journeys[j, c.J_SESSION] == sights[c.SESSION, i]:
+        if journeys[j, c.J_TUPLE] == value and _is_on(journeys, j, int(np.int64(sights[c.HOST, i]))):
             last = int(np.int64(journeys[j, c.J_LAST_TS]))
             is_same_id = sights[c.IP_ID, i] > 0 and journeys[j, c.J_IP_ID] == sights[c.IP_ID, i]
             differs = sights[c.IP_ID, i] > 0 and journeys[j, c.J_IP_ID] > 0 and not is_same_id
@@ -1000,7 +1092,7 @@ def _find_before(sights: I64, i: int, journeys: I64, threads: I64, places: I64, 
     )
     is_here = is_inside or (is_here and journeys[j, c.J_LAST_DIR] == sights[c.DIR, i])
     is_near = sights[c.TS, i] - journeys[j, c.J_LAST_TS] <= _RIGHT_AFTER_NS
-    is_same = journeys[j, c.J_SESSION] == sights[c.SESSION, i]
+    is_same = journeys[j, c.J_HOST] == sights[c.HOST, i]
     if is_here and is_near and is_same:
         found[0], found[1] = 800, c.WHY_THREAD
         return j
@@ -1022,7 +1114,7 @@ def _find_sent_on(sights: I64, i: int, journeys: I64, threads: I64, places: I64,
         if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
             continue
         last_ts, event = int(np.int64(journeys[j, c.J_LAST_TS])), int(np.int64(journeys[j, c.J_LAST_EVENT]))
-        is_near = ts - last_ts <= _RIGHT_AFTER_NS and journeys[j, c.J_SESSION] == sights[c.SESSION, i]
+        is_near = ts - last_ts <= _RIGHT_AFTER_NS and journeys[j, c.J_HOST] == sights[c.HOST, i]
         if is_near and event in (c.TRANSLATED, c.FORWARDED):
             n_alike += 1
             if best < 0 or last_ts < best_ts:
@@ -1051,7 +1143,7 @@ def _find_bare(sights: I64, i: int, journeys: I64, visited: I32, threads: I64, p
         last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
         if journeys[j, c.J_WHAT] >= 0 or journeys[j, c.J_CONTENT] != 0 or ts - last_ts > _RIGHT_AFTER_NS:
             continue
-        if journeys[j, c.J_SESSION] != sights[c.SESSION, i] or (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0:
+        if journeys[j, c.J_HOST] != sights[c.HOST, i] or (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0:
             continue
         last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
         if last < 0 or not (c.RECEIVED <= journeys[j, c.J_LAST_EVENT] <= c.DELIVERED):
@@ -1087,7 +1179,7 @@ def _find_original(sights: I64, i: int, journeys: I64, visited: I32, threads: I6
         if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
             continue
         last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
-        is_near = sights[c.TS, i] - last_ts <= _THREAD_NS and journeys[j, c.J_SESSION] == sights[c.SESSION, i]
+        is_near = sights[c.TS, i] - last_ts <= _THREAD_NS and journeys[j, c.J_HOST] == sights[c.HOST, i]
         if is_near and (journeys[j, c.J_FLAGS] & c.J_FANNED) != 0 and _was_there(journeys, visited, j, code | 3):
             n_alike += 1
             if best < 0 or last_ts < best_ts:
@@ -1125,7 +1217,7 @@ def _find_dropped(
             if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
                 continue
             last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
-            if last_ts > ts or ts - last_ts > _THREAD_NS or journeys[j, c.J_SESSION] != sights[c.SESSION, i]:
+            if last_ts > ts or ts - last_ts > _THREAD_NS or journeys[j, c.J_HOST] != sights[c.HOST, i]:
                 continue
             if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0 and (
                 ts - journeys[j, c.J_DROP_TS] > _RIGHT_AFTER_NS
@@ -1186,7 +1278,7 @@ def _find_dropped(
             is_open = (journeys[j, c.J_FLAGS] & (c.J_IS_DROPPED | c.J_HAS_LEFT)) == 0
             if (
                 journeys[j, c.J_TUPLE] == value
-                and journeys[j, c.J_SESSION] == sights[c.SESSION, i]
+                and journeys[j, c.J_HOST] == sights[c.HOST, i]
                 and is_open
                 and (last_ts <= ts and ts - last_ts <= _TUPLE_NS)
             ):
@@ -1214,6 +1306,8 @@ def _start(journeys: I64, scalars: I64, sights: I64, i: int) -> int:
     scalars[c.Z_NEXT_ID] += 1
     journeys[j, c.J_IS_OPEN] = 1
     journeys[j, c.J_SESSION] = sights[c.SESSION, i]
+    journeys[j, c.J_HOST] = sights[c.HOST, i]
+    journeys[j, c.J_FIRST_HOST] = sights[c.HOST, i]
     journeys[j, c.J_FIRST_TS] = sights[c.TS, i]
     journeys[j, c.J_FIRST_PLACE] = sights[c.PLACE, i]
     journeys[j, c.J_FIRST_DIR] = sights[c.DIR, i]
@@ -1396,15 +1490,16 @@ def _remember_way(ways: I64, journeys: I64, j: int, tuple_before: int, code: int
 def link(
     sights: I64, n: int, journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64,
     threads: I64, places: I64, expected: I64, map_keys: I64, map_values: I64, activity: I64, ways: I64, local: I64,
-    answers: I64, scalars: I64, window_ns: int, out: I64,
+    answers: I64, scalars: I64, window_ns: int, hosts: I64, crossed: I64, out: I64,
 ) -> int:  # fmt: skip
     """Give each of the first `n` sightings to a journey, in order; returns how many were done.
 
-    Fewer than `n`: the matrices are full, and the caller has to make room.
+    Fewer than `n`: the matrices are full, and the caller has to make room. `crossed` gets journeys as they were when
+    they came to another host, translated on the one before.
     """
     found = np.zeros(2, np.int64)
     for i in range(n):
-        if scalars[c.Z_FREE] < 0 or scalars[c.Z_KEY_FREE] < 0:
+        if scalars[c.Z_FREE] < 0 or scalars[c.Z_KEY_FREE] < 0 or scalars[c.Z_CROSSED] >= crossed.shape[0]:
             return i
         event = int(np.int64(sights[c.EVENT, i]))
         kind, one, two = (
@@ -1457,6 +1552,11 @@ def link(
         is_nat = c.TRANSLATED <= event <= c.DROPPED
         if j < 0 and kind == c.NO_KEY and ((event == c.FRAME and sights[c.CONTENT, i] != 0) or is_nat):
             j = _find_bare(sights, i, journeys, visited, threads, places, found)
+        host = int(np.int64(sights[c.HOST, i]))
+        if j < 0 and hosts.shape[0] > 1 and sights[c.CONTENT, i] != 0:
+            j = _find_sender(sights, i, journeys, visited, content_heads, places, hosts, window_ns, found)
+        if j >= 0 and journeys[j, c.J_HOST] != host:
+            _change_host(journeys, j, host, scalars, crossed)
         is_new = j < 0
         if is_new:
             j = _start(journeys, scalars, sights, i)
@@ -1490,17 +1590,15 @@ def link(
         code = place * 4 + direction
         tuple_before = int(np.int64(journeys[j, c.J_TUPLE]))
         if event == c.TRANSLATED:
-            add_translation(
-                map_keys, map_values, int(np.int64(sights[c.TUPLE, i])), int(np.int64(sights[c.TUPLE_AFTER, i]))
-            )
+            before, after = int(np.int64(sights[c.TUPLE, i])), int(np.int64(sights[c.TUPLE_AFTER, i]))
+            add_translation(map_keys, map_values, _of_host(before, host), after)
             back = int(np.int64(sights[c.TUPLE_AFTER_BACK, i]))
             if back != 0:
-                add_translation(map_keys, map_values, back, int(np.int64(sights[c.TUPLE_BACK, i])))
+                add_translation(map_keys, map_values, _of_host(back, host), int(np.int64(sights[c.TUPLE_BACK, i])))
         elif found[1] == c.WHY_NAT_INFERRED:
-            add_translation(map_keys, map_values, tuple_before, int(np.int64(sights[c.TUPLE, i])))
-            add_translation(
-                map_keys, map_values, int(np.int64(sights[c.TUPLE_BACK, i])), int(np.int64(journeys[j, c.J_TUPLE_BACK]))
-            )
+            add_translation(map_keys, map_values, _of_host(tuple_before, host), int(np.int64(sights[c.TUPLE, i])))
+            back = int(np.int64(sights[c.TUPLE_BACK, i]))
+            add_translation(map_keys, map_values, _of_host(back, host), int(np.int64(journeys[j, c.J_TUPLE_BACK])))
         _take_packet(journeys, sights, i, j, content_heads, tuple_heads, out)
         if sights[c.ASKS, i] != 0 or sights[c.ANSWERS, i] != 0:
             note_answers(sights, i, journeys, j, answers)
@@ -1519,7 +1617,7 @@ def link(
             _remember_way(ways, journeys, j, _ANY_WAY + code, code, False)
         class_here = int(np.int64(places[c.CLASS_NONE + direction, place])) if place >= 0 else c.UNCLEAR
         if is_new and class_here == c.ENTRY and direction == 2 and sights[c.WHAT, i] >= 0:
-            address = int(np.int64(sights[c.SRC_HIGH, i])) ^ int(np.int64(sights[c.SRC_LOW, i]))
+            address = _of_host(int(np.int64(sights[c.SRC_HIGH, i])) ^ int(np.int64(sights[c.SRC_LOW, i])), host)
             slot = _slot(address, local.shape[0] - 1)
             if local[slot, 0] != address or local[slot, 1] != -1:  # what is stated needs no guess
                 local[slot, 0] = address
@@ -1535,6 +1633,7 @@ def link(
                 journeys[j, c.J_DROP_CODE] = sights[c.DROP_CODE, i]
                 journeys[j, c.J_DROP_LOCATION] = sights[c.DROP_LOCATION, i]
                 journeys[j, c.J_DROP_KIND] = sights[c.DROP_KIND, i]
+                journeys[j, c.J_DROP_SESSION] = sights[c.SESSION, i]
                 journeys[j, c.J_DROP_RULE] = sights[c.DROP_RULE, i]
                 journeys[j, c.J_DROP_TS] = ts
             journeys[j, c.J_FLAGS] |= c.J_IS_DROPPED
@@ -1580,6 +1679,8 @@ def link(
         has_arrived = class_here == c.WIRE or (class_here == c.EXIT and places[c.IS_STACK, place] == 0)
         if event in (c.ROUTED, c.EGRESS) or (place >= 0 and expected[code, 0] >= 0):
             has_arrived = False
+        if class_here == c.WIRE and hosts.shape[0] > 1 and hosts[host, c.H_SURE] > 0:
+            has_arrived = False  # it may come to another host yet
         _touch(journeys, scalars, j, is_new, 1 if has_arrived else 0)
     return n
 
@@ -1664,6 +1765,7 @@ def close(
                 active = _is_active(activity, int(np.int64(expected[last, k])), last_ts)
                 journeys[j, c.J_NEXT_ACTIVE] = max(active, int(np.int64(journeys[j, c.J_NEXT_ACTIVE])))
         address = int(np.int64(journeys[j, c.J_LAST_DST_HIGH])) ^ int(np.int64(journeys[j, c.J_LAST_DST_LOW]))
+        address = _of_host(address, int(np.int64(journeys[j, c.J_HOST])))
         at = _slot(address, local.shape[0] - 1)
         is_known = journeys[j, c.J_LAST_WHAT] >= 0 and local[at, 0] == address and local[at, 1] != -2
         if is_known and (local[at, 2] == 1 or (last >= 0 and local[at, 1] == places[c.STATION_OF, last >> 2])):

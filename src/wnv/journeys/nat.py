@@ -23,13 +23,14 @@ _PROTOCOL_MAX = 0xFF
 Side = tuple[int, int, int, int]
 """Version, high and low half of the address, port; -1 = none."""
 Key = tuple[int, int, Side, Side, Side, Side]
-"""Recording, protocol, inside source and destination, outside source and destination."""
+"""Host, protocol, inside source and destination, outside source and destination."""
 
 
 @dataclass(slots=True)
 class _Session:
     nat_id: int
     key: Key
+    session_id: int
     first_ns: int
     last_ns: int
     n_packets: int = 0
@@ -49,33 +50,36 @@ class _Session:
 class NatRows:
     """NAT sessions of a recording, in order of first appearance. Few beside the packets they translate."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+    def __init__(self, keys: Keys, session_of_host: Sequence[int] = (0,)) -> None:
+        """`session_of_host`: the first recording of each host, for sessions that nobody states."""
+        self._keys, self._session_of_host = keys, session_of_host
         self._sessions: dict[Key, _Session] = {}
         self._rows: list[_Session] = []
+        self._hosts: set[int] = set()
         self._of_tuple: dict[int, int] = {}
-        """Session by the hash of a tuple on either side, in either direction."""
-        self._mapped: set[tuple[int, Side]] = set()
-        """Published ports: protocol and outside end."""
-        self._compartments: dict[tuple[int, Side], int] = {}
+        """Session by the hash of a tuple on either side, in either direction, as that of its host."""
+        self._mapped: set[tuple[int, int, Side]] = set()
+        """Published ports: host, protocol and outside end."""
+        self._compartments: dict[tuple[int, int, Side], int] = {}
         self._before: list[I64] = []
         self._after: list[I64] = []
 
     def learn(self, said: Statements) -> None:
         """Take what WinNat stated."""
-        for mappings in said.mappings:
-            for protocol, end, compartment in zip(
-                mappings.protocol.tolist(), _sides(mappings.outside), mappings.compartment.tolist(), strict=True
-            ):
-                self._mapped.add((protocol, end))
-                self._compartments[protocol, end] = compartment
-        for sessions, row, ts_ns, session in said.sessions:
+        for mappings, _, _, _, hosts in said.mappings:
+            for host, protocol, end, compartment in zip(
+                hosts.tolist(), mappings.protocol.tolist(), _sides(mappings.outside), mappings.compartment.tolist(),
+                strict=True,
+            ):  # fmt: skip
+                self._mapped.add((host, protocol, end))
+                self._compartments[host, protocol, end] = compartment
+        for sessions, row, ts_ns, session, host in said.sessions:
             ends = (sessions.inside_src, sessions.inside_dst, sessions.outside_src, sessions.outside_dst)
-            self._state(sessions.protocol, ends, row, ts_ns, session, sessions.compartment)
-        for found, row, ts_ns, session in said.translations:
-            self._learn_translations(found, row, ts_ns, session)
+            self._state(sessions.protocol, ends, row, ts_ns, session, host, sessions.compartment)
+        for found, row, ts_ns, session, host in said.translations:
+            self._learn_translations(found, row, ts_ns, session, host)
 
-    def _learn_translations(self, found: winnat.Translations, row: I64, ts_ns: I64, session: I64) -> None:
+    def _learn_translations(self, found: winnat.Translations, row: I64, ts_ns: I64, session: I64, host: I64) -> None:
         """Of packets: which side is inside follows from which end was rewritten."""
         # By addresses first: the identifier of ICMP changes both ways, and stands where a port of either end does.
         is_out = _moved(found.before_src, found.after_src) | (
@@ -94,14 +98,14 @@ class NatRows:
             if len(rows):
                 some = tuple(one.take(rows) for one in ends)
                 none = np.full(len(rows), -1, np.int64)
-                self._state(found.protocol[rows], some, row[rows], ts_ns[rows], session[rows], none)  # type: ignore[arg-type] # four of them
+                self._state(found.protocol[rows], some, row[rows], ts_ns[rows], session[rows], host[rows], none)  # type: ignore[arg-type] # four of them
 
     def _state(
         self, protocol: I64, ends: tuple[winnat.Ends, winnat.Ends, winnat.Ends, winnat.Ends], row: I64, ts_ns: I64,
-        session: I64, compartment: I64,
+        session: I64, host: I64, compartment: I64,
     ) -> None:  # fmt: skip
         ends = _without_sides(protocol, ends)
-        columns = [session, protocol]
+        columns = [host, protocol]
         for end in ends:
             columns += [
                 end.version.astype(np.int64),
@@ -112,20 +116,21 @@ class NatRows:
         number_of, first = distinct_rows(*columns)
         inside = self._hashes(protocol[first], ends[0].take(first), ends[1].take(first))
         outside = self._hashes(protocol[first], ends[2].take(first), ends[3].take(first))
+        of_host = [of_host_hash(value, host[first]) for value in (*inside, *outside)]
         last = np.zeros(len(first), np.int64)
         last[number_of] = np.arange(len(row))  # of equal places the last value stays
         distinct = zip(*(column[first].tolist() for column in columns), strict=True)
         for number, values in enumerate(distinct):
             key = _key_of(values)
-            one = self._session(key, int(ts_ns[first[number]]))
+            one = self._session(key, int(session[first[number]]), int(ts_ns[first[number]]))
             one.see(int(ts_ns[first[number]]), int(row[first[number]]))
             one.see(int(ts_ns[last[number]]))
             if compartment[first[number]] >= 0:
                 one.compartment = int(compartment[first[number]])
-            for value in (inside[0][number], inside[1][number], outside[0][number], outside[1][number]):
-                self._of_tuple.setdefault(int(value), one.nat_id)
+            for values_of_host in of_host:
+                self._of_tuple.setdefault(int(values_of_host[number]), one.nat_id)
         is_changed = inside[0] != outside[0]
-        self._before += [inside[0][is_changed], outside[1][is_changed]]
+        self._before += [of_host[0][is_changed], of_host[3][is_changed]]
         self._after += [outside[0][is_changed], inside[1][is_changed]]
 
     def _hashes(self, protocol: I64, src: winnat.Ends, dst: winnat.Ends) -> tuple[I64, I64]:
@@ -133,22 +138,24 @@ class NatRows:
         one, back, _ = self._keys.tuples(protocol, (src.high, src.low), (dst.high, dst.low), ports)
         return one, back
 
-    def _session(self, key: Key, ts_ns: int) -> _Session:
+    def _session(self, key: Key, session_id: int, ts_ns: int) -> _Session:
         one = self._sessions.get(key)
         if one is None:
-            one = self._sessions[key] = _Session(len(self._rows) + 1, key, ts_ns, ts_ns)
+            one = self._sessions[key] = _Session(len(self._rows) + 1, key, session_id, ts_ns, ts_ns)
             self._rows.append(one)
+            self._hosts.add(key[0])
         return one
 
     def take_translations(self) -> tuple[I64, I64]:
-        """Hashes of tuples before and after translation, as stated since the last call."""
+        """Hashes of tuples before (as those of their host) and after translation, as stated since the last call."""
         none = [np.zeros(0, np.int64)]
         before, after = np.concatenate(self._before or none), np.concatenate(self._after or none)
         self._before, self._after = [], []
         return before, after
 
     def count(self, journeys: I64) -> None:
-        """Count the packets of ended journeys that were translated; sessions nobody stated are inferred."""
+        """Count the packets that were translated on the host where they were seen last; sessions nobody stated are
+        inferred. Journeys that came from another host are as they were when they came."""
         protocol = journeys[:, c.J_WHAT] >> 8
         # Errors of ICMP have no identifier; of what was cut short the protocol is not known.
         has_session = (protocol <= _PROTOCOL_MAX) & (~np.isin(protocol, (_ICMP, _ICMPV6)) | (journeys[:, c.J_SEQ] >= 0))
@@ -156,7 +163,7 @@ class NatRows:
         if not len(rows):
             return
         some = journeys[rows]
-        number_of, first = distinct_rows(some[:, c.J_FIRST_TUPLE], some[:, c.J_TUPLE])
+        number_of, first = distinct_rows(some[:, c.J_HOST], some[:, c.J_FIRST_TUPLE], some[:, c.J_TUPLE])
         counts = np.bincount(number_of)
         begin, end = np.full(len(first), np.iinfo(np.int64).max), np.full(len(first), np.iinfo(np.int64).min)
         np.minimum.at(begin, number_of, some[:, c.J_FIRST_TS])
@@ -169,12 +176,14 @@ class NatRows:
 
     def _count_one(self, journey: I64, n: int, span: tuple[int, int], sure: int) -> None:
         """`journey`: one of `n` that were translated alike, between two times."""
-        nat_id = self._of_tuple.get(int(journey[c.J_FIRST_TUPLE])) or self._of_tuple.get(int(journey[c.J_TUPLE]))
+        columns = (c.J_FIRST_TUPLE, c.J_TUPLE, c.J_FIRST_TUPLE_BACK, c.J_TUPLE_BACK)
+        hashes = of_host_hash(journey[list(columns)], journey[c.J_HOST]).tolist()
+        nat_id = self._of_tuple.get(hashes[0]) or self._of_tuple.get(hashes[1])
         if nat_id is None:
-            one = self._session(_inferred(journey), span[0])
+            one = self._session(_inferred(journey), self._session_of_host[int(journey[c.J_HOST])], span[0])
             one.confidence, one.why = sure, c.WHY_NAT_INFERRED
-            for column in (c.J_FIRST_TUPLE, c.J_FIRST_TUPLE_BACK, c.J_TUPLE, c.J_TUPLE_BACK):
-                self._of_tuple.setdefault(int(journey[column]), one.nat_id)
+            for value in hashes:
+                self._of_tuple.setdefault(value, one.nat_id)
             one.see(span[0], int(journey[c.J_LAST_ROW]))
         else:
             one = self._rows[nat_id - 1]
@@ -183,11 +192,15 @@ class NatRows:
         one.see(span[1])
 
     def of_tuples(self, first: int, last: int) -> int:
-        """The session of a tuple; -1 = none."""
+        """The session of a tuple, by hashes as those of their hosts; -1 = none."""
         return self._of_tuple.get(first, self._of_tuple.get(last, -1))
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def hosts(self) -> list[int]:
+        """Those that translate."""
+        return sorted(self._hosts)
 
     def sides(self, nat_id: int) -> Key:
         """Inside and outside ends of a session."""
@@ -205,7 +218,7 @@ class NatRows:
         found = sorted(self._rows, key=lambda one: (one.first_ns, one.nat_id))
         columns: dict[str, object] = {
             "nat_id": np.arange(1, len(found) + 1),
-            "session_id": np.array([one.key[0] for one in found], np.int64),
+            "session_id": np.array([one.session_id for one in found], np.int64),
             "protocol": texts_of(np.array([one.key[1] for one in found], np.int64), protocol_name),
         }
         for place, name in enumerate(("inside_src", "inside_dst", "outside_src", "outside_dst"), 2):
@@ -227,8 +240,8 @@ class NatRows:
 
     def _is_mapping(self, one: _Session) -> bool:
         return any(
-            (one.key[1], (side[0], side[1], side[2], side[3])) in self._mapped
-            or (one.key[1], (side[0], 0, 0, side[3])) in self._mapped
+            (one.key[0], one.key[1], (side[0], side[1], side[2], side[3])) in self._mapped
+            or (one.key[0], one.key[1], (side[0], 0, 0, side[3])) in self._mapped
             for side in (one.key[4],)
         )
 
@@ -237,7 +250,13 @@ class NatRows:
             return one.compartment
         outside = one.key[4]
         anywhere = (outside[0], 0, 0, outside[3])
-        return self._compartments.get((one.key[1], outside), self._compartments.get((one.key[1], anywhere), -1))
+        return self._compartments.get((*one.key[:2], outside), self._compartments.get((*one.key[:2], anywhere), -1))
+
+
+def of_host_hash(values: I64, host: I64) -> I64:
+    """Hashes of addresses as those of one host, as `loops._of_host` makes them."""
+    mine: I64 = values ^ (host & 0xFFFF) * c.HOST_MIX
+    return mine
 
 
 _Ends4 = tuple[winnat.Ends, winnat.Ends, winnat.Ends, winnat.Ends]
@@ -292,7 +311,7 @@ def _inferred(journey: I64) -> Key:
         last_src, last_dst = (*last_src[:3], last_id), (*last_dst[:3], 0)
         if first_src[:3] == last_src[:3]:
             return (
-                row[c.J_SESSION],
+                row[c.J_HOST],
                 protocol,
                 (*last_dst[:3], last_id),
                 (*last_src[:3], 0),
@@ -300,5 +319,5 @@ def _inferred(journey: I64) -> Key:
                 (*first_src[:3], 0),
             )
     if first_src != last_src:
-        return row[c.J_SESSION], protocol, first_src, first_dst, last_src, last_dst
-    return row[c.J_SESSION], protocol, last_dst, last_src, first_dst, first_src
+        return row[c.J_HOST], protocol, first_src, first_dst, last_src, last_dst
+    return row[c.J_HOST], protocol, last_dst, last_src, first_dst, first_src

@@ -24,6 +24,7 @@ _ACTIVE, _ACTIVE_AND_LATER, _ACTIVE_BEHIND_NAT, _ACTIVE_UNTOLD = 1, 2, 3, 4
 """`layout.J_NEXT_ACTIVE`: the next point saw packets around then; and also after this one should have come there; and
 only as what a NAT, which states nothing, seems to have made of them; and one that nothing ties to any other."""
 _SURE = 900
+_TCP = 6
 _TOP_KINDS = ("protocol", "ip", "http", "nat")
 """Above these a packet is not seen; which of them sees it last says nothing."""
 
@@ -42,7 +43,7 @@ class Outcome(IntEnum):
 OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "unknown")
 (
     _PLAIN, _NOT_RECORDING, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
-    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS, _MORE_HOSTS, _UNTOLD, _ALIKE, _ANSWERED,
+    _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS, _BETWEEN_HOSTS, _UNTOLD, _ALIKE, _ANSWERED,
     _ANSWERED_ELSEWHERE, _REJECTED,
 ) = range(23)  # fmt: skip
 _REASONS = (
@@ -63,7 +64,7 @@ _REASONS = (
     "not seen beyond it: it was to be translated, and the recording does not state into what",
     "left the switch by the port of that NIC; whether the NIC took it, no event states",
     "not seen beyond it: the recording has no events that would tell of a drop there",
-    "not seen beyond it: several recordings are read together, whose places can have the same numbers",
+    "lost between the hosts: it left this one and did not come to the next, which saw others of its flow then",
     "not seen beyond it: at the next point a packet was seen then that nothing tells from this one",
     "not seen beyond it: packets of the same content were on their way, and one was seen there",
     "answered from there: {answer}",
@@ -130,7 +131,7 @@ def journey_columns(
         "outcome": listed(outcome, OUTCOME_WORDS),
         "drop_reason": Texts(np.where(is_dropped, drop_names.code, -1).astype(np.int32), drop_names.values),
         "drop_reason_code": np.where(is_dropped & is_numbered, ended[:, c.J_DROP_CODE], -1),
-        "drop_location": location_names(location, builds_of(builds, ended[:, c.J_SESSION])),
+        "drop_location": location_names(location, builds_of(builds, ended[:, c.J_DROP_SESSION])),
         "flow_id": flow,
         "confidence": confidence,
         "answer_id": np.where(ended[:, c.J_ANSWER] > 0, ended[:, c.J_ANSWER], -1),
@@ -169,12 +170,13 @@ def _paths(ended: I64, paths: I32, places: Places) -> Texts:
 
 
 def judge(
-    ended: I64, places: Places, limits: Limits, *, never_forwards: bool, has_deliveries: bool, sees_wire: bool
+    ended: I64, places: Places, limits: Limits, *, never_forwards: BOOL, has_deliveries: BOOL, sees_wire: BOOL,
+    has_large: bool = False,
 ) -> Verdict:  # fmt: skip
     """Outcome of each journey, why where it is not plain, and how sure that is in ‰.
 
-    Of the whole recording: whether no packet was forwarded; whether switches state what they deliver; whether packets
-    were seen at physical NICs.
+    Of the host where each was seen last: whether no packet was forwarded; whether switches state what they deliver;
+    whether packets were seen at physical NICs. `has_large`: some packets were cut or joined by offload.
     """
     n = len(ended)
     flags = ended[:, c.J_FLAGS]
@@ -200,8 +202,8 @@ def judge(
     classes = np.where((classes == c.WIRE) & is_let_in & places.is_guessed_wire(place), c.UNCLEAR, classes)
     is_wire = (classes == c.WIRE) | (is_group & has(c.J_HAS_LEFT))
     # Whose address came first out of the host's stack is the host's, unless where it came from was not recorded.
-    sees_origins = limits.is_complete and not limits.filters and sees_wire
-    is_local = ended[:, c.J_LOCAL] >= (0 if sees_origins else c.STATED_LOCAL)
+    sees_origins = sees_wire & (limits.is_complete and not limits.filters)
+    is_local = ended[:, c.J_LOCAL] >= np.where(sees_origins, 0, c.STATED_LOCAL)
     is_stack = places.holds(place, c.IS_STACK)
     is_end = (classes == c.EXIT) | (is_group & has(c.J_WAS_DELIVERED))
     goes_on = places.has_following(place, direction)
@@ -212,7 +214,7 @@ def judge(
     is_kept = (event == c.LEFT_TO_HOST) | ((is_in_stack | is_arrival) & (is_local | has(c.J_IS_GROUP)))
     delivered = (is_end & ~is_stack) | is_kept | (is_end & is_group)
     delivered &= ~is_on_its_way | is_group
-    assumed = (is_in_stack | is_arrival) & ~delivered & (never_forwards and sees_origins)
+    assumed = (is_in_stack | is_arrival) & ~delivered & never_forwards & sees_origins
     outcome = np.full(n, int(Outcome.UNKNOWN), np.int64)
     why = np.full(n, _NO_NEXT, np.int64)
     sure = np.full(n, 1000, np.int64)
@@ -234,18 +236,14 @@ def judge(
     why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_BEHIND_NAT)] = _BEHIND_NAT
     why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_UNTOLD)] = _UNTOLD
     # A frame at the port is on its way to the NIC; without the switch's events nothing states that it was taken.
-    is_assumed_taken = (
-        (event == c.EGRESS) & (not has_deliveries) & np.isin(outcome, (Outcome.DELIVERED, Outcome.LEFT_HOST))
-    )
+    is_assumed_taken = (event == c.EGRESS) & ~has_deliveries & np.isin(outcome, (Outcome.DELIVERED, Outcome.LEFT_HOST))
     why[is_assumed_taken], sure[is_assumed_taken] = _TAKEN, 800
     # A switch that logs nothing of NBLs logs no drops either; pktmon's own sightings include drops.
     tells_drops = has_deliveries | (ended[:, c.J_APPEARANCE] > 0)
     is_untold = (open_ways | delivered) & seen & ~tells_drops
     outcome[is_untold], why[is_untold], sure[is_untold] = int(Outcome.UNKNOWN), _NO_DROPS, 1000
     seen &= tells_drops
-    if limits.is_complete and not (
-        limits.filters or limits.has_offload or limits.is_truncated or limits.has_more_hosts
-    ):
+    if limits.is_complete and not (limits.filters or limits.has_offload or limits.is_truncated):
         is_told = ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & ~has(c.J_IS_ALIKE)
         sure_of = seen & is_told & (ended[:, c.J_CONFIDENCE] >= _SURE)
         outcome[sure_of], why[sure_of], sure[sure_of] = int(Outcome.VANISHED), _NEXT_MISSED, 900
@@ -259,10 +257,13 @@ def judge(
         why[is_open] = _why_open(limits)
     moved = has(c.J_IS_DROPPED) & ~is_dropped & ~is_group
     why[moved] = _MOVED
+    if limits.is_complete and not (limits.filters or limits.has_offload or limits.is_truncated):
+        between = is_wire & ~is_group & ~moved & _is_lost_between(ended, places, has_large)
+        why[between], sure[between] = _BETWEEN_HOSTS, 900
     _take_answers(ended, places, outcome, why, sure, _Shown(
         by_switch=has_deliveries & np.isin(event, (c.INGRESS, c.RECEIVED, c.ROUTED)),
         by_next=expected & (ended[:, c.J_NEXT_ACTIVE] > 0), in_stack=(is_in_stack | is_arrival) & sees_origins,
-    ), shows_all=limits.is_complete and not (limits.filters or limits.has_more_hosts))  # fmt: skip
+    ), shows_all=limits.is_complete and not limits.filters)  # fmt: skip
     return Verdict(outcome, why, sure)
 
 
@@ -294,6 +295,18 @@ def _take_answers(
     why[is_there & is_reject & (outcome == Outcome.DROPPED)] = _REJECTED
 
 
+def _is_lost_between(ended: I64, places: Places, has_large: bool) -> BOOL:
+    """Whether a packet's flow went on at another host, which was recording then and later, and this packet did not."""
+    hosts: I64 = np.array([*places.hosts, -1], np.int64)
+    following = np.where(ended[:, c.J_NEXT_SEEN] >= 0, ended[:, c.J_NEXT_SEEN] >> 2, -1)
+    is_elsewhere = (hosts[following] >= 0) & (hosts[following] != ended[:, c.J_HOST])
+    # What offload cuts or joins comes in another shape.
+    is_whole = (ended[:, c.J_SEQ_END] - ended[:, c.J_SEQ] <= 1) | (ended[:, c.J_WHAT] >> 8 != _TCP) | (not has_large)
+    is_plain = ((ended[:, c.J_FLAGS] & (c.J_IS_GFT | c.J_HAS_GAP)) == 0) & (ended[:, c.J_ANSWER] == 0)
+    lost: BOOL = is_elsewhere & is_whole & is_plain & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_AND_LATER)
+    return lost
+
+
 def _why_open(limits: Limits) -> int:
     """Why of no packet it can be said that it vanished; the weightiest."""
     if not limits.is_complete:
@@ -302,4 +315,4 @@ def _why_open(limits: Limits) -> int:
         return _FILTERED
     if limits.has_offload:
         return _OFFLOADED
-    return _TRUNCATED if limits.is_truncated else _MORE_HOSTS
+    return _TRUNCATED

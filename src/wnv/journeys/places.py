@@ -22,9 +22,11 @@ _STACK_KINDS = (PointKind.PROTOCOL, PointKind.IP, PointKind.HTTP)
 class Places:
     """Numbers for places, in order of first appearance; their classes and stations as a matrix for the loops."""
 
-    def __init__(self, topology: Topology, points: Sequence[Point]) -> None:
+    def __init__(self, topology: Topology, points: Sequence[Point], host_labels: Sequence[str] = ("",)) -> None:
+        """`host_labels`: what goes before the names of each host's NICs in paths; empty where there is one host."""
         self._topology = topology
         self._points = points
+        self._host_labels = host_labels
         self._numbers: dict[tuple[object, ...], int] = {}
         self._taken = {point.name for point in points}
         self.matrix: I64 = np.full((c.N_PLACE, 64), -1, np.int64)
@@ -32,6 +34,8 @@ class Places:
         self.kinds: list[str] = []
         self.labels: list[str] = []
         """What people call each place in a path: the container, VM, switch or NIC."""
+        self.hosts: list[int] = []
+        """The host that each place is on."""
         self.known: list[Place] = []
         """What the topology says of each place."""
         self.following: I64 = np.full((4 * 64, NEXT_MAX), -1, np.int64)
@@ -72,7 +76,7 @@ class Places:
         is_port = point.key[0] == "ndiscap.port"
         if is_port:
             self._ports.add(len(self.names))
-        row = self._add(key, point.name, str(point.kind), place, point.kind)
+        row = self._add(key, point.name, str(point.kind), place, point.kind, point.host)
         nic = point.details.get("nic")
         if is_port and isinstance(nic, str):
             self._port_of_nic.setdefault((point.host, nic.strip("{}").lower()), row)
@@ -133,7 +137,7 @@ class Places:
             kind = PointKind.EXTERNAL_NIC
         elif "--" in low:
             kind = PointKind.VM_NIC
-        return self._add(key, self._named(f"NIC:{shown}", session), str(kind), place, kind)
+        return self._add(key, self._named(f"NIC:{shown}", session), str(kind), place, kind, host)
 
     def of_port(self, name: str, friendly: str, session: int) -> int:
         """The place of a switch port that an event names."""
@@ -146,13 +150,14 @@ class Places:
             return self._numbers[key]
         place = self._topology.resolve_nic(name, session_id=session)
         shown = self._named(f"port:{friendly or low[:40]}", session)
-        return self._add(key, shown, str(PointKind.SWITCH_PORT), place, PointKind.SWITCH_PORT)
+        return self._add(key, shown, str(PointKind.SWITCH_PORT), place, PointKind.SWITCH_PORT, host)
 
     def of_part(self, name: str, kind: str, session: int) -> int:
         """The place of a part of Windows that states what it did with packets: WinNat, TCP/IP, WFP."""
-        key = ("part", name, self._host_of[session])
+        host = self._host_of[session]
+        key = ("part", name, host)
         known = self._numbers.get(key)
-        return self._add(key, self._named(name, session), kind, NOWHERE, None) if known is None else known
+        return self._add(key, self._named(name, session), kind, NOWHERE, None, host) if known is None else known
 
     def _named(self, name: str, session: int) -> str:
         """With the name of the host, as points have it, where there are several."""
@@ -167,7 +172,7 @@ class Places:
         return self._has_unread_ports[point]
 
     def _add(
-        self, key: tuple[object, ...], name: str, kind: str, place: Place, point_kind: PointKind | None
+        self, key: tuple[object, ...], name: str, kind: str, place: Place, point_kind: PointKind | None, host: int
     ) -> int:  # fmt: skip
         if len(self.names) >= PLACES_MAX:
             return -1
@@ -182,8 +187,11 @@ class Places:
         self.kinds.append(kind)
         is_switch = key[0] in ("nic", "port") or row in self._ports or point_kind is PointKind.SWITCH_EXTENSION
         is_guest = place.owner == NodeKind.VM_NIC or (point_kind is PointKind.VM_NIC and bool(place.vm))
-        owner = place.vm or place.container or place.nic or name
+        label = self._host_labels[host] if host < len(self._host_labels) else ""
+        nic = f"{label}/{place.nic}" if label and place.nic else place.nic
+        owner = place.vm or place.container or nic or name
         self.labels.append(place.vswitch if is_switch and place.vswitch and not is_guest else owner)
+        self.hosts.append(host)
         self.known.append(place)
         if row >= self.matrix.shape[1]:
             wider = np.full((c.N_PLACE, 2 * self.matrix.shape[1]), -1, np.int64)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wnv.arrays import I32, I64
+from wnv.arrays import BOOL, I32, I64
 from wnv.clock import NO_TIME
 from wnv.diagnostics import Code, Log
 from wnv.journeys import layout as c
@@ -21,6 +21,7 @@ from wnv.journeys.drops import DropRows
 from wnv.journeys.flows import FlowRows
 from wnv.journeys.held import Held
 from wnv.journeys.hops import HeldHops
+from wnv.journeys.hosts import HostQueues, Hosts
 from wnv.journeys.nat import NatRows
 from wnv.journeys.outcome import journey_columns, judge
 from wnv.journeys.places import Places
@@ -51,6 +52,14 @@ _QUESTIONS = 1 << 16
 _MAP_SLOTS = 1 << 16
 _MAP_SLOTS_MAX = 1 << 22
 _NBL_EXPIRY_NS = 1_000_000_000
+_CROSSED_AT_ONCE = 1 << 10
+_FIRST_IS_LAST = (
+    (c.J_FIRST_TS, c.J_LAST_TS), (c.J_WHAT, c.J_LAST_WHAT), (c.J_SRC_HIGH, c.J_LAST_SRC_HIGH),
+    (c.J_SRC_LOW, c.J_LAST_SRC_LOW), (c.J_DST_HIGH, c.J_LAST_DST_HIGH), (c.J_DST_LOW, c.J_LAST_DST_LOW),
+    (c.J_PORTS, c.J_LAST_PORTS), (c.J_FIRST_TUPLE, c.J_TUPLE), (c.J_FIRST_TUPLE_BACK, c.J_TUPLE_BACK),
+    (c.J_SEQ, c.J_SEQ_END),
+)  # fmt: skip
+"""What a packet was when it left one host is what it was first on the next; of ICMP also its identifier."""
 _COPIED_FROM_FRAMES = (
     c.CONTENT, c.TUPLE, c.TUPLE_BACK, c.ADDRESSES, c.IP_ID, c.HASH_8, c.HASH_32, c.WHAT, c.SRC_HIGH, c.SRC_LOW,
     c.DST_HIGH, c.DST_LOW, c.PORTS, c.LENGTH, c.SEQ, c.SEQ_END, c.TCP_FLAGS, c.FLAGS, c.ASKS, c.ANSWERS,
@@ -143,16 +152,19 @@ class Stitcher:
 
     def __init__(
         self, topology: Topology, points: Sequence[Point], *, limits: Limits | None = None, builds: Sequence[int] = (),
-        log: Log | None = None,
+        log: Log | None = None, hosts: Hosts | None = None,
     ) -> None:  # fmt: skip
         """`limits`: what the recording lost or left out; without, nothing is called vanished. `builds`: of Windows, by
         session."""
         from wnv.journeys import loops
 
+        self._hosts = hosts or Hosts()
+        n_hosts = len(self._hosts)
+
         self._limits = limits or Limits()
         self._log = log or Log()
         self._keys = Keys()
-        self.places = Places(topology, points)
+        self.places = Places(topology, points, self._hosts.labels())
         self._collector = Collector(self.places, self._keys, self._limits)
         self._topology = topology
         self._held = Held()
@@ -166,17 +178,23 @@ class Stitcher:
         self._ways: I64 = np.full((_WAYS, 4), -1, np.int64)
         self._local: I64 = np.full((_LOCALS, 3), -2, np.int64)
         self._answers: I64 = np.zeros((_QUESTIONS, c.N_ANSWER), np.int64)
-        self._nat = NatRows(self._keys)
+        self._nat = NatRows(self._keys, self._hosts.first_sessions())
         self._flows = FlowRows()
         self._drops = DropRows(self.places, topology, self._collector.texts, builds)
-        self._hops = HeldHops(self.places, self._drops)
+        self._hops = HeldHops(self.places, self._drops, self._hosts.words())
         self._builds = builds
         self._closed = (
             np.empty((_CLOSED_AT_ONCE, c.N_JOURNEY), np.int64), np.empty((_CLOSED_AT_ONCE, c.VISITED_MAX), np.int32)
         )  # fmt: skip
-        self._forwards = False
-        self._has_deliveries = False
-        self._sees_wire = False
+        self._forwards, self._has_deliveries, self._sees_wire = np.zeros((3, n_hosts), np.bool_)
+        """Of each host: whether it forwards packets, whether its switches state what they deliver, whether packets were
+        seen at its physical NICs."""
+        self._has_large = False
+        self._of_hosts = self._hosts.matrix()
+        self._crossing: I64 = np.zeros((_CROSSED_AT_ONCE if n_hosts > 1 else 1, c.N_JOURNEY), np.int64)
+        self._crossed: I64 = np.zeros((0, c.N_JOURNEY), np.int64)
+        """Open journeys as they were when they came to another host, where they had been translated before."""
+        self._queues = HostQueues(n_hosts)
         self._last_ts = NO_TIME
         self._ended = _Ended()
         self._learn_addresses(points)
@@ -185,20 +203,35 @@ class Stitcher:
 
     def add(self, stretch: Stretch) -> Iterator[Tables]:
         """Take the next stretch; rows that are complete, piece by piece."""
+        for new in self._collected(stretch):
+            yield from self._follow(new)
+
+    def add_of_host(self, stretch: Stretch, heard_ns: int) -> Iterator[Tables]:
+        """Take the next stretch of one of several hosts, with times by one clock. All were heard up to `heard_ns`."""
+        for new in self._collected(stretch):
+            self._queues.add(int(stretch.host[0]), new)
+        for new in self._queues.take(heard_ns):
+            yield from self._follow(new)
+
+    def _collected(self, stretch: Stretch) -> Iterator[Sighted]:
         for new in self._collector.collect(stretch):
             self._nat.learn(self._collector.take_statements())
             self._take_mappings()
-            if not len(new):
-                continue
-            self._hold(new)
-            self._last_ts = max(self._last_ts, int(new.sights[c.TS].max()))
-            self._advance(max(self._last_ts - _HOLD_NS, self._held.crowded_before(_HELD_MAX)))
-            while self._end_some(self._last_ts - _HOLD_NS - WINDOW_NS):
-                yield from self._ended.take()
+            if len(new):
+                yield new
+
+    def _follow(self, new: Sighted) -> Iterator[Tables]:
+        self._hold(new)
+        self._last_ts = max(self._last_ts, int(new.sights[c.TS].max()))
+        self._advance(max(self._last_ts - _HOLD_NS, self._held.crowded_before(_HELD_MAX)))
+        while self._end_some(self._last_ts - _HOLD_NS - WINDOW_NS):
             yield from self._ended.take()
+        yield from self._ended.take()
 
     def finish(self) -> Iterator[Tables]:
         """All that is left, piece by piece."""
+        for new in self._queues.take(None):
+            yield from self._follow(new)
         self._advance(_LAST)
         while self._end_some(_LAST):
             yield from self._ended.take()
@@ -280,12 +313,15 @@ class Stitcher:
             wider = np.zeros((8 * len(self.places) + 64, self._activity.shape[1]), np.int64)
             wider[: len(self._activity)] = self._activity
             self._activity = wider
-        self._has_deliveries |= bool((sights[c.EVENT] == c.DELIVERED).any())
-        self._forwards |= bool(np.isin(sights[c.EVENT], (c.TRANSLATED, c.FORWARDED)).any())
-        if not self._sees_wire:
-            self._sees_wire = bool(
-                (self.places.holds(sights[c.PLACE], c.IS_PHYSICAL) & (sights[c.FRAME_ID] >= 0)).any()
-            )
+        if not self._has_deliveries.all():
+            self._note(self._has_deliveries, sights, sights[c.EVENT] == c.DELIVERED)
+        if not self._forwards.all():
+            self._note(self._forwards, sights, np.isin(sights[c.EVENT], (c.TRANSLATED, c.FORWARDED)))
+        if not self._sees_wire.all():
+            is_wire = self.places.holds(sights[c.PLACE], c.IS_PHYSICAL) & (sights[c.FRAME_ID] >= 0)
+            self._note(self._sees_wire, sights, is_wire)
+        if len(self._hosts) > 1 and not self._has_large:
+            self._has_large = bool((sights[c.FLAGS] & c.IS_LARGE).any())
         done = 0
         one = self._open
         while done < sights.shape[1]:
@@ -294,11 +330,14 @@ class Stitcher:
             n = loops.link(
                 part, part.shape[1], one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys,
                 one.key_heads, self._threads, self.places.matrix, self.places.following, *self._map, self._activity,
-                self._ways, self._local, self._answers, one.scalars, WINDOW_NS, out,
+                self._ways, self._local, self._answers, one.scalars, WINDOW_NS, self._of_hosts, self._crossing, out,
             )  # fmt: skip
             self._drops.add(part[:, :n], out[:, :n])
             self._hops.add(part, out, n, one.journeys)
             done += n
+            if one.scalars[c.Z_CROSSED]:
+                self._take_crossing()
+                continue
             if done < sights.shape[1]:
                 if len(one.journeys) >= _OPEN_MAX:
                     # Whether it is journeys or their identities that there is no more room for.
@@ -306,6 +345,38 @@ class Stitcher:
                         pass
                 else:
                     one.grow()
+
+    @staticmethod
+    def _note(truth: BOOL, sights: I64, holds: BOOL) -> None:
+        """Remember of each host whether something holds for one of its sightings."""
+        if holds.any():
+            truth[np.unique(sights[c.HOST, holds])] = True
+
+    def _take_crossing(self) -> None:
+        """Journeys that came to another host, translated by the one before: its NAT counts them, the next begins."""
+        scalars = self._open.scalars
+        crossing = self._crossing[: int(scalars[c.Z_CROSSED])].copy()
+        scalars[c.Z_CROSSED] = 0
+        self._count_translated(crossing)
+        self._forget_crossed(crossing)
+        self._crossed = np.concatenate([self._crossed, crossing])
+
+    def _count_translated(self, journeys: I64) -> None:
+        """Count the translations of the hosts where journeys were seen last."""
+        is_crossed = (journeys[:, c.J_FLAGS] & c.J_CROSSED) != 0
+        if is_crossed.any() and len(self._crossed):
+            order = np.argsort(self._crossed[:, c.J_ID], kind="stable")
+            known = self._crossed[order]
+            place = np.minimum(np.searchsorted(known[:, c.J_ID], journeys[:, c.J_ID]), len(known) - 1)
+            rows = np.flatnonzero(is_crossed & (known[place, c.J_ID] == journeys[:, c.J_ID]))
+            journeys = journeys.copy()
+            for column, was in _FIRST_IS_LAST:
+                journeys[rows, column] = known[place[rows], was]
+        self._nat.count(journeys)
+
+    def _forget_crossed(self, journeys: I64) -> None:
+        if len(self._crossed):
+            self._crossed = self._crossed[~np.isin(self._crossed[:, c.J_ID], journeys[:, c.J_ID])]
 
     def _end_some(self, before_ts: int, n_open_max: int = _OPEN_MAX) -> bool:
         """End some of the journeys last seen before a time; whether there are more."""
@@ -332,16 +403,20 @@ class Stitcher:
         hops = self._hops.take(ended)
         self._ended.add(HOPS, hops.columns)
         n_hops = np.bincount(np.searchsorted(ended[:, c.J_ID], hops.journey), minlength=len(ended))
-        self._forwards |= len(self._nat) > 0 or bool((ended[:, c.J_FLAGS] & c.J_TRANSLATED).any())
+        host = ended[:, c.J_HOST]
+        self._forwards[host[(ended[:, c.J_FLAGS] & c.J_TRANSLATED) != 0]] = True
+        self._forwards[self._nat.hosts()] = True
         verdict = judge(
             ended,
             self.places,
             self._limits,
-            never_forwards=not self._forwards,
-            has_deliveries=self._has_deliveries,
-            sees_wire=self._sees_wire,
+            never_forwards=~self._forwards[host],
+            has_deliveries=self._has_deliveries[host],
+            sees_wire=self._sees_wire[host],
+            has_large=self._has_large,
         )
-        self._nat.count(ended)
+        self._count_translated(ended)
+        self._forget_crossed(ended)
         confidence = np.minimum(ended[:, c.J_CONFIDENCE], verdict.sure) / 1000
         flow = self._flows.add(ended, verdict.outcome, confidence, self._nat)
         names = self._drop_names(ended)
@@ -355,8 +430,8 @@ class Stitcher:
         rows = np.flatnonzero(ended[:, c.J_FLAGS] & c.J_IS_DROPPED)
         if not len(rows):
             return Texts(code, [])
-        columns = (ended[rows, column] for column in (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION, c.J_SESSION))
-        names = self._drops.names(*columns)
+        of_drop = (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION, c.J_DROP_SESSION)
+        names = self._drops.names(*(ended[rows, column] for column in of_drop))
         code[rows] = names.code
         return Texts(code, names.values)
 
@@ -383,16 +458,17 @@ class Stitcher:
 
         for point in points:
             for address in point.ipv4:
-                self._local_address(int.from_bytes(address, "big"), loops)
+                self._local_address(int.from_bytes(address, "big"), point.host, loops)
         for node in self._topology.nodes:
             for text in (
                 node.properties.get("addresses", ()) if node.kind in ("physical_nic", "team", "host_vnic") else ()
             ):
                 value = _address_number(text)
                 if value is not None:
-                    self._local_address(value, loops)
+                    self._local_address(value, self._hosts.of(node.session_id), loops)
 
-    def _local_address(self, value: int, loops: Any) -> None:  # Any: a module
+    def _local_address(self, value: int, host: int, loops: Any) -> None:  # Any: a module
+        value = loops._of_host(value, host)
         slot = loops._slot(value, len(self._local) - 1)
         self._local[slot] = value, -1, 1
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.dataset as ds
 
 from wnv import __version__
+from wnv.clock import NO_TIME
 from wnv.decode.catalog import Catalog
 from wnv.errors import UsageError
 from wnv.etl.reader import Progress
-from wnv.journeys.clocks import clock_columns
+from wnv.journeys.clocks import HostClock, clock_columns
 from wnv.journeys.collect import Limits
+from wnv.journeys.hosts import Hosts
 from wnv.journeys.stitch import Stitcher
 from wnv.pipeline.clocks import read_clocks
 from wnv.pipeline.network import build_topology, has_offload
 from wnv.pipeline.stored import StoredTrace
-from wnv.providers.stages import Stage, Tables
+from wnv.providers.stages import Stretch, Tables
 from wnv.schema import CLOCKS, DERIVED_TABLES, TABLES
 from wnv.store.cache import code_digest
 from wnv.store.folder import DERIVED_FORMAT, NotWritable, TablesWriter, derived_path, is_newer, open_derived
@@ -27,6 +30,7 @@ from wnv.topology.model import Topology
 
 _RULES = ("schema", "clock", "kernels", "packets", "decode", "providers", "topology", "journeys", "pipeline")
 """Parts of the package that decide what is in derived tables."""
+_NOTHING_HEARD, _ALL_HEARD = NO_TIME, (1 << 63) - 1
 _TABLE = {table.name: table for table in TABLES}
 
 
@@ -74,34 +78,66 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
     with TablesWriter(path, DERIVED_TABLES, jobs=jobs, overwrite=True, is_as_good=is_as_good) as writer:
         topology = build_topology(stored)
         _write(writer, topology.tables())
-        clocks = read_clocks(stored, topology)
-        hosts = stored.capture.host_of_session
-        names = {hosts[session]: name or None for session, name in topology.hosts.items()}
-        _write(writer, {
-            CLOCKS.name: clock_columns(clocks, hosts, [names.get(host) for host in range(len(clocks))])
-        })  # fmt: skip
-        stages = _stages(topology, stored)
-        for stretch in stored.stretches(progress):
-            for stage in stages:
-                for tables in stage.add(stretch):
-                    _write(writer, tables)
-            writer.end_slice()
-        for stage in stages:
-            for tables in stage.finish():
+        hosts = _hosts(stored, topology)
+        _write(writer, {CLOCKS.name: clock_columns(hosts.clocks, hosts.of_session, hosts.names)})
+        stitcher = _stitcher(topology, stored, hosts)
+        for stretch_rows in _followed(stitcher, stored, hosts, progress):
+            for tables in stretch_rows:
                 _write(writer, tables)
-                writer.end_slice()
+            writer.end_slice()
+        for tables in stitcher.finish():
+            _write(writer, tables)
+            writer.end_slice()
         writer.finish({"derived_format": DERIVED_FORMAT, "wnv_version": __version__, "made_of": wanted})
 
 
-def _stages(topology: Topology, stored: StoredTrace) -> Sequence[Stage]:
-    """The stages of pass 2, in the order in which they see each stretch."""
+def _hosts(stored: StoredTrace, topology: Topology) -> Hosts:
+    facts = stored.capture
+    return Hosts(facts.host_of_session, read_clocks(stored, topology), facts.hosts)
+
+
+def _stitcher(topology: Topology, stored: StoredTrace, hosts: Hosts) -> Stitcher:
     overview = stored.overview
     limits = Limits(
         is_complete=overview.is_complete, why_incomplete="; ".join(overview.losses()),
         filters=overview.filters(), has_offload=has_offload(stored),
-        has_more_hosts=len(overview.sessions) > 1,
     )  # fmt: skip
-    return (Stitcher(topology, stored.capture.points, limits=limits, builds=stored.capture.builds_of_sessions),)
+    builds = stored.capture.builds_of_sessions
+    return Stitcher(topology, stored.capture.points, limits=limits, builds=builds, hosts=hosts)
+
+
+def _followed(
+    stitcher: Stitcher, stored: StoredTrace, hosts: Hosts, progress: Progress | None
+) -> Iterator[Iterator[Tables]]:  # fmt: skip
+    """Pass 2: what the stitcher says of each stretch. Of several hosts the one that is behind is read next."""
+    if len(hosts) == 1:
+        for stretch in stored.stretches(progress):
+            yield stitcher.add(stretch)
+        return
+    streams = [stored.stretches_of_host(host) for host in range(len(hosts))]
+    heard = [_NOTHING_HEARD] * len(hosts)
+    n_done, n_events = 0, stored.folder.rows["events"]
+    while min(heard) < _ALL_HEARD:
+        host = heard.index(min(heard))
+        found = next(streams[host], None)
+        if found is None:
+            heard[host] = _ALL_HEARD
+            continue
+        stretch = _corrected(found, hosts.clocks[host])
+        ts_ns = stretch.piece.events.ts_ns
+        heard[host] = max(heard[host], int(ts_ns.max()))
+        yield stitcher.add_of_host(stretch, min(heard))
+        n_done += len(stretch)
+        if progress is not None:
+            progress(n_done, n_events)
+
+
+def _corrected(stretch: Stretch, clock: HostClock) -> Stretch:
+    """A stretch with its times by the clock of the first host."""
+    if clock.is_first:
+        return stretch
+    events = stretch.piece.events
+    return replace(stretch, piece=replace(stretch.piece, events=replace(events, ts_ns=clock.corrected(events.ts_ns))))
 
 
 def _write(writer: TablesWriter, tables: Tables) -> None:
