@@ -329,6 +329,8 @@ class TestOutOfBand:
             pytest.param({4: 4095 << 4}, 28, "VLAN 4095", False, id="the last VLAN"),
             pytest.param({8: 5}, 28, "", False, id="untagged"),
             pytest.param({2: 1460}, 28, "large send", True, id="large send"),
+            pytest.param({22: 9, 19: 9}, 28, "9 segments coalesced", True, id="coalesced"),
+            pytest.param({22: 1472, 19: 1472}, 28, "", False, id="segment size of a UDP send"),
             pytest.param({}, 4, "", False, id="without an entry for the VLAN"),
             pytest.param({}, 0, "", False, id="nothing"),
         ],

@@ -82,7 +82,8 @@ rare_keywords = st.sampled_from([
 ])  # fmt: skip
 oobs = st.sampled_from([
     b"", VLAN, oob_data(vlan=0x765, priority=3, lso=1460 | 54 << 20), oob_data(lso=1, n_values=3),
-    oob_data(vlan=9, pointer_bytes=4), VLAN[:36], VLAN[:35],
+    oob_data(vlan=9, pointer_bytes=4), VLAN[:36], VLAN[:35], oob_data(values={22: 9, 19: 1472}),
+    oob_data(values={19: 3, 22: 1472}, pointer_bytes=4), oob_data(values={22: 9})[:184],
 ])  # fmt: skip
 
 

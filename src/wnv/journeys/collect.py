@@ -28,6 +28,8 @@ _PROVIDERS = (vmswitch.GUID, winnat.GUID, vfp.GUID, wfp.WFP_GUID, wfp.TCPIP_GUID
 _LOOSE_WAITS_NS = 1_000_000
 _PADDING_BYTES = 256
 _ICMP, _TCP, _UDP = 1, 6, 17
+_FRAME_BYTES = 1518
+_SEGMENT_BYTES, _SEGMENT_BYTES_MAX = 1460, 9216  # of TCP in such a frame, and in any frame on a wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ class Collector:
         sights[c.FLAGS] = np.where(fragments.is_large_send | (fragments.n_coalesced > 1), c.IS_LARGE, 0)
         sights[c.FLAGS] |= np.where(is_unplaced, c.IS_UNPLACED, 0)
         self._fill_frames(sights, packets)
+        _mark_long(sights)
         none = np.zeros(n, np.int64)
         return Sighted(sights, none, none)
 
@@ -421,6 +424,7 @@ class Collector:
             data, start, room, np.full(n, LINK_RAW, np.uint16), np.maximum(length, room)
         ))  # fmt: skip
         sights[c.FLAGS] = 0
+        _mark_long(sights)
 
     # --- drops by filters and stacks --------------------------------------------------------------------
 
@@ -494,3 +498,12 @@ class Collector:
             whole = decoded.is_whole
             if whole.any():
                 yield description.event_id, rows[places[whole]], decoded.take(whole) if not whole.all() else decoded
+
+
+def _mark_long(sights: I64) -> None:
+    """Mark what has more bytes of TCP or UDP than one frame of most networks carries."""
+    is_udp = sights[c.WHAT] >> 8 == _UDP
+    sights[c.FLAGS] |= np.where(is_udp & (sights[c.LENGTH] > _FRAME_BYTES), c.IS_LONG, 0)
+    n_bytes = np.where(sights[c.SEQ] >= 0, sights[c.SEQ_END] - sights[c.SEQ], 0)
+    sights[c.FLAGS] |= np.where(n_bytes > _SEGMENT_BYTES, c.IS_LONG, 0)
+    sights[c.FLAGS] |= np.where(n_bytes > _SEGMENT_BYTES_MAX, c.IS_LARGE, 0)

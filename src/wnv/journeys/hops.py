@@ -94,7 +94,7 @@ class HeldHops:
 
         total = out.shape[1]
         hop_of, first, last = (np.empty(total, np.int64) for _ in range(3))
-        said = np.empty((4, total), np.int64)
+        said = np.empty((6, total), np.int64)
         n = loops.group_hops(sights, out, _WORD_RANK, hop_of, first, last, said)
         first, last, said = first[:n], last[:n], said[:, :n]
         loops.date_copies(out[c.O_JOURNEY], sights[c.EVENT], hop_of, n, first)
@@ -171,7 +171,7 @@ _REWRITE_COLUMNS = (
     c.O_CHANGED, c.O_WHAT, c.O_OLD_WHAT, c.O_SRC_HIGH, c.O_SRC_LOW, c.O_DST_HIGH, c.O_DST_LOW, c.O_PORTS,
     c.O_OLD_SRC_HIGH, c.O_OLD_SRC_LOW, c.O_OLD_DST_HIGH, c.O_OLD_DST_LOW, c.O_OLD_PORTS, c.O_OLD_MAC_SRC,
     c.O_OLD_MAC_DST, c.O_OUTER_VERSION, c.O_OUTER_SRC_HIGH, c.O_OUTER_SRC_LOW, c.O_OUTER_DST_HIGH, c.O_OUTER_DST_LOW,
-    c.O_VNI, c.O_OLD_VNI, c.O_OLD_VLAN,
+    c.O_VNI, c.O_OLD_VNI, c.O_OLD_VLAN, c.O_PARTS,
 )  # fmt: skip
 
 
@@ -193,9 +193,14 @@ def _rewrite(
     changed: int, what: int, old_what: int, src_high: int, src_low: int, dst_high: int, dst_low: int, ports: int,
     old_src_high: int, old_src_low: int, old_dst_high: int, old_dst_low: int, old_ports: int, old_mac_src: int,
     old_mac_dst: int, outer_version: int, outer_src_high: int, outer_src_low: int, outer_dst_high: int,
-    outer_dst_low: int, vni: int, old_vni: int, old_vlan: int, mac_src: int, mac_dst: int, vlan: int,
+    outer_dst_low: int, vni: int, old_vni: int, old_vlan: int, n_parts: int, mac_src: int, mac_dst: int, vlan: int,
 ) -> str:  # fmt: skip
     parts = []
+    if changed & (c.CHANGED_CUT | c.CHANGED_JOINED):
+        what_became = "cut into" if changed & c.CHANGED_CUT else "joined from"
+        parts.append(f"{what_became} {n_parts:,} segment{'s' if n_parts != 1 else ''}")
+    if changed & c.CHANGED_PART_DROPPED:
+        parts.append("one of its segments")
     if changed & c.CHANGED_SRC:
         before = _end(old_what & 0xFF, old_src_high, old_src_low, old_ports >> 32 & 0xFFFFFFFF)
         parts.append(f"{before} → {_end(what & 0xFF, src_high, src_low, ports >> 32 & 0xFFFFFFFF)}")

@@ -24,6 +24,7 @@ RARE_OUT = (
     c.O_CHANGED, c.O_DROP, c.O_OLD_SRC_HIGH, c.O_OLD_SRC_LOW, c.O_OLD_DST_HIGH, c.O_OLD_DST_LOW, c.O_OLD_PORTS,
     c.O_OLD_MAC_SRC, c.O_OLD_MAC_DST, c.O_OLD_VNI, c.O_OLD_WHAT, c.O_OUTER_VERSION, c.O_OUTER_SRC_HIGH,
     c.O_OUTER_SRC_LOW, c.O_OUTER_DST_HIGH, c.O_OUTER_DST_LOW, c.O_VNI, c.O_OLD_VLAN,
+    c.O_PARTS,
 )  # fmt: skip
 _N_RARE_SIGHTS, _N_RARE_OUT = len(RARE_SIGHTS), len(RARE_OUT)
 N_RARE_COLUMNS = _N_RARE_SIGHTS + _N_RARE_OUT
@@ -164,10 +165,15 @@ def merge_hops(
         else:
             for column in range(c.O_OUTER_SRC_HIGH, c.O_VNI + 1):
                 what[column, hop] = -1
-        changed = int(np.int64(said[1, hop]))
+        changed, part, offload = int(np.int64(said[1, hop])), int(np.int64(said[4, hop])), int(np.int64(said[5, hop]))
         what[c.O_CHANGED, hop] = 0
-        if changed >= 0:
-            what[c.O_CHANGED, hop] = out[c.O_CHANGED, changed]
+        what[c.O_PARTS, hop] = 0
+        if offload >= 0:
+            what[c.O_CHANGED, hop] = out[c.O_CHANGED, offload] & c.CHANGED_BY_OFFLOAD
+            what[c.O_PARTS, hop] = out[c.O_PARTS, part if part >= 0 else offload]
+        if changed >= 0 or offload >= 0:
+            changed = changed if changed >= 0 else offload
+            what[c.O_CHANGED, hop] |= out[c.O_CHANGED, changed] & ~(c.IS_PART | c.CHANGED_BY_OFFLOAD)
             for column in range(c.O_OLD_SRC_HIGH, c.O_OLD_WHAT + 1):
                 what[column, hop] = out[column, changed]
             what[c.O_OLD_VLAN, hop] = out[c.O_OLD_VLAN, changed]

@@ -84,9 +84,10 @@ EVENT_WORDS: Final = (
 
 NO_PORT: Final = 0x7FFFFFFF
 NO_KEY, KEY_PKTMON, KEY_NBL = range(3)
-IS_GROUP, IS_LARGE, IS_REPLY_LIKE, IS_GFT, IS_UNPLACED = 1, 2, 4, 8, 16
-"""`FLAGS`: to a group address; a large send or coalesced; RST or ICMP error; handled by hardware as well; out of a
-switch by ports that could not be read."""
+IS_GROUP, IS_LARGE, IS_REPLY_LIKE, IS_GFT, IS_UNPLACED, IS_LONG = 1, 2, 4, 8, 16, 32
+"""`FLAGS`: to a group address; a large send or coalesced, as Windows states or no wire could carry it; RST or ICMP
+error; handled by hardware as well; out of a switch by ports that could not be read; more of TCP or UDP than a frame of
+1518 bytes carries."""
 QUOTED: Final = 0x51 << 50
 """Part of the number of a packet that an error of ICMP quotes."""
 
@@ -162,8 +163,18 @@ UNCLEAR, ENTRY, EXIT, WIRE = range(4)
     J_HOST,  # where it was seen last
     J_FIRST_HOST,
     J_DROP_SESSION,  # whose numbers name the reason
+    J_WHOLE_SEQ,  # of TCP, where the packet begins that offload cuts, or has joined; -1 = it is not known to do either
+    J_WHOLE_END,
+    J_WHOLE_TUPLE,  # under which the whole is listed
+    J_COVER,  # number of the newest cover; 0 = none
+    J_DROP_SEQ,  # of TCP, of the segment that was dropped last; -1 = none, or no segment was
+    J_DROP_BYTES,  # of its segments that were dropped
+    J_PARTS,  # journeys that were joined into it: the first
+    J_NEXT_PART,
+    J_N_PARTS,
+    J_PART_OF,  # id of the journey it was joined into; 0 = none
     N_JOURNEY,
-) = range(86)  # fmt: skip
+) = range(96)  # fmt: skip
 (
     J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED,
     J_IS_ALIKE,
@@ -173,6 +184,12 @@ the same content can have been this one."""
 J_CROSSED: Final = 1 << 24
 """`J_FLAGS`: it came to another host. `J_TRANSLATED` and `J_HAS_LEFT` are then of the host where it was seen last, but
 for packets to a group."""
+J_IS_LARGE, J_IS_CUT, J_IS_JOINED, J_PART_DROPPED, J_PART_MISSING, J_MAY_BE_PART = (
+    1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21,
+)  # fmt: skip
+"""`J_FLAGS` of offload: stated to be large; seen as segments; joined from segments; a segment, not all of it, was
+dropped; not all of its segments were seen where it was seen last; offload may have cut it, or joined it with others,
+without a sign into what."""
 
 STATED_LOCAL: Final = 1 << 40
 """`J_LOCAL` of an address that the recording says is the host's; less where its packets only came out of it."""
@@ -197,9 +214,14 @@ K_KIND, K_ONE, K_TWO, K_JOURNEY, K_NEXT, K_OF_JOURNEY, N_KEY = range(7)
     O_DST_HIGH, O_DST_LOW, O_PORTS, O_OLD_SRC_HIGH, O_OLD_SRC_LOW, O_OLD_DST_HIGH, O_OLD_DST_LOW, O_OLD_PORTS,
     O_OLD_MAC_SRC, O_OLD_MAC_DST, O_OLD_VNI, O_OLD_WHAT, O_OUTER_VERSION, O_OUTER_SRC_HIGH, O_OUTER_SRC_LOW,
     O_OUTER_DST_HIGH, O_OUTER_DST_LOW, O_VNI, O_OLD_VLAN,
+    O_PARTS,  # segments of the packet seen there so far, or joined there
     N_OUT,
-) = range(31)  # fmt: skip
+) = range(32)  # fmt: skip
 CHANGED_SRC, CHANGED_DST, CHANGED_MAC_SRC, CHANGED_MAC_DST, CHANGED_OUTER, CHANGED_VLAN = 1, 2, 4, 8, 16, 32
+IS_PART, CHANGED_CUT, CHANGED_JOINED, CHANGED_PART_DROPPED = 64, 128, 256, 512
+"""`O_CHANGED` of offload: a segment of the packet; the first place where segments were seen; the first place where it
+was seen joined; a segment of it was dropped."""
+CHANGED_BY_OFFLOAD: Final = CHANGED_CUT | CHANGED_JOINED | CHANGED_PART_DROPPED
 DROP_IS_SAME: Final = 1 << 62
 """Added to `O_DROP` where a drop was told before by another event."""
 
@@ -214,8 +236,10 @@ DROP_IS_SAME: Final = 1 << 62
     Z_OPEN, Z_LIFETIME, Z_FORCED, Z_RUNS,
     Z_ROUTED,  # 1: the recording says where switches route
     Z_CROSSED,  # journeys that came to another host and are still to be taken
+    Z_COVER,  # number of the cover begun last
+    Z_HAS_LARGE,  # 1: a packet was seen that offload can cut
     N_SCALARS,
-) = range(15)  # fmt: skip
+) = range(17)  # fmt: skip
 
 # --- hosts: rows of a matrix (host, column) -----------------------------------------------------------------------
 
@@ -223,3 +247,5 @@ H_SURE, H_ERROR, N_HOST = range(3)
 """How sure the offset of its clock is, in ‰, 0 = it is not known; and to within how many ns."""
 HOST_MIX: Final = 0x5851F42D4C95
 """What makes hashes of addresses those of one host: times its number, so that the first host's stay as they are."""
+REVERSE: Final = 0x2EAD << 46
+"""Added to such a hash of a tuple: in the table of translations it stands for the tuple that became this one."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from wnv.arrays import I32, I64, U8
 from wnv.journeys import layout as c
+from wnv.journeys import offload_loops as offload
 from wnv.journeys.answer_loops import find_answer, note_answers
 from wnv.kernels import njit
 
@@ -576,6 +577,8 @@ def _unlist(journeys: I64, scalars: I64, j: int) -> None:
 @njit
 def _touch(journeys: I64, scalars: I64, j: int, is_new: bool, which: int) -> None:
     """To the end of a list of journeys by time of last sighting."""
+    if journeys[j, c.J_PART_OF] > 0:
+        return  # it ends with the journey it was joined into
     if not is_new:
         if journeys[j, c.J_LRU_NEXT] < 0 and journeys[j, c.J_LIST] == which:
             return
@@ -696,6 +699,13 @@ def add_translation(map_keys: I64, map_values: I64, before: int, after: int) -> 
     map_keys[first] = before
     map_values[first] = after
     return False
+
+
+@njit
+def _learn_translation(map_keys: I64, map_values: I64, before: int, after: int, host: int) -> None:
+    """Remember that a tuple becomes another on a host, and which one became it."""
+    if add_translation(map_keys, map_values, _of_host(before, host), after):
+        add_translation(map_keys, map_values, _of_host(after, host) ^ c.REVERSE, before)
 
 
 @njit
@@ -827,7 +837,7 @@ def _find_content(
             age = ts - int(np.int64(journeys[j, c.J_LAST_TS]))
             payload = _is_same_payload(sights, i, journeys, j)
             relation = 0
-            if age <= window_ns and payload > 0:
+            if age <= window_ns and payload > 0 and journeys[j, c.J_PART_OF] == 0:
                 if journeys[j, c.J_TUPLE] == sights[c.TUPLE, i]:
                     relation = 4
                 elif is_nat_event and journeys[j, c.J_FIRST_TUPLE] == sights[c.TUPLE, i]:
@@ -1294,6 +1304,58 @@ def _find_dropped(
 
 
 @njit
+def _find_range(
+    sights: I64, i: int, code: int, journeys: I64, visited: I32, tuple_heads: I64, wholes: I64, covers: I64,
+    places: I64, map_keys: I64, map_values: I64, scalars: I64, window_ns: int, parts: I64, found: I64,
+) -> int:  # fmt: skip
+    """The journey of the packet that this is a segment of, or that it was joined from; -1 = none.
+
+    `found` gets confidence in ‰, why, and how many segments were joined: `parts` has their journeys; 0 = this is one.
+    """
+    found[2] = 0
+    value = int(np.int64(sights[c.TUPLE, i]))
+    is_long = (sights[c.FLAGS, i] & (c.IS_LARGE | c.IS_LONG)) != 0
+    before = 0
+    if is_long or scalars[c.Z_HAS_LARGE] != 0:
+        key = _of_host(value, int(np.int64(sights[c.HOST, i]))) ^ c.REVERSE
+        before = _translated_to(map_keys, map_values, key)
+    if scalars[c.Z_HAS_LARGE] != 0:
+        for one in (value, before):
+            j = offload.find_cut(sights, i, one, code, journeys, visited, wholes, covers, window_ns, found)
+            if j >= 0 and _fits_path(sights, i, journeys, j, places):
+                return j
+    n = offload.find_parts(sights, i, before, code, journeys, visited, tuple_heads, parts, found)
+    if n > 0 and _fits_path(sights, i, journeys, int(np.int64(parts[0, 0])), places):
+        found[2] = n
+        return int(np.int64(parts[0, 0]))
+    return -1
+
+
+@njit
+def _join(journeys: I64, scalars: I64, content_heads: I64, parts: I64, n: int) -> None:
+    """Let a journey go on as the packet that its segment and `n - 1` others were joined to; theirs end with it."""
+    j = int(np.int64(parts[0, 0]))
+    journeys[j, c.J_FLAGS] &= ~c.J_MAY_BE_PART
+    for k in range(1, n):
+        part = int(np.int64(parts[0, k]))
+        _unlist(journeys, scalars, part)
+        journeys[part, c.J_PART_OF] = journeys[j, c.J_ID]
+        last, before = part, int(np.int64(journeys[part, c.J_PARTS]))
+        journeys[part, c.J_NEXT_PART] = before
+        while before >= 0:  # what was joined into it before
+            journeys[before, c.J_PART_OF] = journeys[j, c.J_ID]
+            last, before = before, int(np.int64(journeys[before, c.J_NEXT_PART]))
+        journeys[last, c.J_NEXT_PART] = journeys[j, c.J_PARTS]
+        journeys[j, c.J_PARTS] = part
+        journeys[j, c.J_N_PARTS] += 1 + journeys[part, c.J_N_PARTS]
+    if journeys[j, c.J_CONTENT] != 0:
+        _unlink(journeys, content_heads, j, int(np.int64(journeys[j, c.J_CONTENT])), c.J_CONTENT_NEXT, c.J_CONTENT_PREV)
+        journeys[j, c.J_CONTENT] = 0
+    journeys[j, c.J_HASH_8] = journeys[j, c.J_HASH_32] = -1
+    journeys[j, c.J_FLAGS] |= c.J_IS_JOINED
+
+
+@njit
 def _start(journeys: I64, scalars: I64, sights: I64, i: int) -> int:
     j = int(np.int64(scalars[c.Z_FREE]))
     if j < 0:
@@ -1335,6 +1397,10 @@ def _start(journeys: I64, scalars: I64, sights: I64, i: int) -> int:
     journeys[j, c.J_KEYS] = -1
     journeys[j, c.J_NEXT_SEEN] = -1
     journeys[j, c.J_LOCAL] = -1
+    journeys[j, c.J_WHOLE_SEQ] = -1
+    journeys[j, c.J_DROP_SEQ] = -1
+    journeys[j, c.J_PARTS] = -1
+    journeys[j, c.J_NEXT_PART] = -1
     return j
 
 
@@ -1490,14 +1556,15 @@ def _remember_way(ways: I64, journeys: I64, j: int, tuple_before: int, code: int
 def link(
     sights: I64, n: int, journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64,
     threads: I64, places: I64, expected: I64, map_keys: I64, map_values: I64, activity: I64, ways: I64, local: I64,
-    answers: I64, scalars: I64, window_ns: int, hosts: I64, crossed: I64, out: I64,
+    answers: I64, wholes: I64, covers: I64, scalars: I64, window_ns: int, hosts: I64, crossed: I64, out: I64,
 ) -> int:  # fmt: skip
     """Give each of the first `n` sightings to a journey, in order; returns how many were done.
 
     Fewer than `n`: the matrices are full, and the caller has to make room. `crossed` gets journeys as they were when
     they came to another host, translated on the one before.
     """
-    found = np.zeros(2, np.int64)
+    found = np.zeros(3, np.int64)
+    parts = np.empty((offload.N_PARTS, offload.PARTS_MAX), np.int64)
     for i in range(n):
         if scalars[c.Z_FREE] < 0 or scalars[c.Z_KEY_FREE] < 0 or scalars[c.Z_CROSSED] >= crossed.shape[0]:
             return i
@@ -1516,6 +1583,10 @@ def link(
         out[c.O_DROP, i] = 0
         j = -1
         has_key = False
+        code = place * 4 + direction
+        seq, seq_end = int(np.int64(sights[c.SEQ, i])), int(np.int64(sights[c.SEQ_END, i]))
+        is_data = seq_end > seq >= 0 and event != c.LOOSE_DROP
+        is_part, n_joined = False, 0
         if kind != c.NO_KEY:
             j = _find_key(keys, key_heads, kind, one, two)
             has_key = j >= 0
@@ -1523,7 +1594,8 @@ def link(
                 found[0], found[1] = sights[c.TIE, i], sights[c.TIE_WHY, i]
             elif has_key:
                 gap = int(np.int64(sights[c.APPEARANCE, i])) - int(np.int64(journeys[j, c.J_APPEARANCE]))
-                if gap > 1 and journeys[j, c.J_APPEARANCE] > 0:
+                is_cut = (journeys[j, c.J_FLAGS] & c.J_IS_CUT) != 0  # into segments that count for themselves
+                if gap > 1 and journeys[j, c.J_APPEARANCE] > 0 and not is_cut:
                     found[1] = c.WHY_GAP
                     journeys[j, c.J_FLAGS] |= c.J_HAS_GAP
         if j < 0 and event == c.LOOSE_DROP:
@@ -1549,6 +1621,22 @@ def link(
                 j = _find_original(sights, i, journeys, visited, threads, found)
             if j < 0 and event == c.RECEIVED:
                 j = _find_sent_on(sights, i, journeys, threads, places, found)
+        is_other_range = has_key and is_data and (journeys[j, c.J_SEQ] != seq or journeys[j, c.J_SEQ_END] != seq_end)
+        if is_data and (j < 0 or is_other_range) and sights[c.CONTENT, i] != 0:
+            if j >= 0 and offload.is_within(journeys, j, seq, seq_end):
+                is_part = (journeys[j, c.J_FLAGS] & c.J_IS_JOINED) == 0
+                found[0], found[1] = min(found[0], 900), c.WHY_RANGE
+            elif j < 0 or journeys[j, c.J_WHOLE_END] != seq_end:
+                known, sure, why = j, found[0], found[1]
+                j = _find_range(
+                    sights, i, code, journeys, visited, tuple_heads, wholes, covers, places, map_keys, map_values,
+                    scalars, window_ns, parts, found,
+                )  # fmt: skip
+                if known >= 0 and (j != known or found[2] == 0):
+                    j, found[0], found[1] = known, sure, why  # what its key says is surer
+                elif j >= 0:
+                    n_joined = found[2]
+                    is_part = n_joined == 0
         is_nat = c.TRANSLATED <= event <= c.DROPPED
         if j < 0 and kind == c.NO_KEY and ((event == c.FRAME and sights[c.CONTENT, i] != 0) or is_nat):
             j = _find_bare(sights, i, journeys, visited, threads, places, found)
@@ -1558,6 +1646,9 @@ def link(
         if j >= 0 and journeys[j, c.J_HOST] != host:
             _change_host(journeys, j, host, scalars, crossed)
         is_new = j < 0
+        if n_joined > 0:
+            _join(journeys, scalars, content_heads, parts, n_joined)
+            n_joined = 1 + int(np.int64(journeys[j, c.J_N_PARTS]))
         if is_new:
             j = _start(journeys, scalars, sights, i)
             found[0], found[1] = 1000, c.WHY_STATED
@@ -1589,21 +1680,47 @@ def link(
             journeys[j, c.J_WHY] = found[1]
         code = place * 4 + direction
         tuple_before = int(np.int64(journeys[j, c.J_TUPLE]))
+        is_at_new_place = True
+        if is_part:
+            n_here = 0
+            if sights[c.IS_DROP, i] == 0:
+                n_here = offload.cover(journeys, j, code, seq, seq_end, covers, scalars)
+            out[c.O_PARTS, i] = n_here
+            is_at_new_place = n_here == 1
         if event == c.TRANSLATED:
             before, after = int(np.int64(sights[c.TUPLE, i])), int(np.int64(sights[c.TUPLE_AFTER, i]))
-            add_translation(map_keys, map_values, _of_host(before, host), after)
+            _learn_translation(map_keys, map_values, before, after, host)
             back = int(np.int64(sights[c.TUPLE_AFTER_BACK, i]))
             if back != 0:
-                add_translation(map_keys, map_values, _of_host(back, host), int(np.int64(sights[c.TUPLE_BACK, i])))
+                _learn_translation(map_keys, map_values, back, int(np.int64(sights[c.TUPLE_BACK, i])), host)
         elif found[1] == c.WHY_NAT_INFERRED:
-            add_translation(map_keys, map_values, _of_host(tuple_before, host), int(np.int64(sights[c.TUPLE, i])))
+            _learn_translation(map_keys, map_values, tuple_before, int(np.int64(sights[c.TUPLE, i])), host)
             back = int(np.int64(sights[c.TUPLE_BACK, i]))
-            add_translation(map_keys, map_values, _of_host(back, host), int(np.int64(journeys[j, c.J_TUPLE_BACK])))
-        _take_packet(journeys, sights, i, j, content_heads, tuple_heads, out)
+            _learn_translation(map_keys, map_values, back, int(np.int64(journeys[j, c.J_TUPLE_BACK])), host)
+        if is_at_new_place:
+            _take_packet(journeys, sights, i, j, content_heads, tuple_heads, out)
+        else:
+            offload.fill_part(sights, i, out)
         if sights[c.ASKS, i] != 0 or sights[c.ANSWERS, i] != 0:
             note_answers(sights, i, journeys, j, answers)
+        if is_part:
+            out[c.O_CHANGED, i] |= c.IS_PART
+            if (journeys[j, c.J_FLAGS] & c.J_IS_CUT) == 0:
+                out[c.O_CHANGED, i] |= c.CHANGED_CUT
+            journeys[j, c.J_FLAGS] |= c.J_IS_CUT
+        elif (sights[c.FLAGS, i] & (c.IS_LARGE | c.IS_LONG)) != 0 and not is_data:
+            offload.note_datagram(journeys, j, wholes, scalars)
+        elif is_data and (n_joined > 0 or (sights[c.FLAGS, i] & (c.IS_LARGE | c.IS_LONG)) != 0):
+            is_stated = (sights[c.FLAGS, i] & c.IS_LARGE) != 0
+            offload.note_whole(journeys, j, seq, seq_end, is_stated, wholes, scalars)
+            if n_joined > 0:
+                out[c.O_CHANGED, i] |= c.CHANGED_JOINED
+                out[c.O_PARTS, i] = n_joined
+        if journeys[j, c.J_WHOLE_SEQ] >= 0:
+            offload.list_whole(journeys, j, wholes)
         if (
-            not is_new
+            is_at_new_place
+            and not is_new
             and journeys[j, c.J_LAST_PLACE] >= 0
             and tuple_before != 0
             and event != c.LOOSE_DROP
@@ -1624,7 +1741,12 @@ def link(
                 local[slot, 1] = places[c.STATION_OF, place]
                 local[slot, 2] = places[c.IS_STACK, place]
         if sights[c.IS_DROP, i] != 0:
-            if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0 and (journeys[j, c.J_FLAGS] & c.J_FANNED) == 0:
+            is_same = offload.is_same_drop(journeys, j, seq, is_part)
+            if is_part or (not is_same and (journeys[j, c.J_FLAGS] & c.J_IS_CUT) != 0):
+                out[c.O_CHANGED, i] |= c.CHANGED_PART_DROPPED
+                if not is_same:
+                    offload.note_drop(journeys, j, seq, seq_end if is_part else seq)
+            if is_same and (journeys[j, c.J_FLAGS] & c.J_FANNED) == 0:
                 out[c.O_DROP, i] = journeys[j, c.J_DROP] | c.DROP_IS_SAME
             else:
                 out[c.O_DROP, i] = scalars[c.Z_NEXT_DROP]
@@ -1638,7 +1760,10 @@ def link(
                 journeys[j, c.J_DROP_TS] = ts
             journeys[j, c.J_FLAGS] |= c.J_IS_DROPPED
         else:
-            if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0:
+            is_another = (journeys[j, c.J_FLAGS] & c.J_PART_DROPPED) != 0 and (
+                not is_data or journeys[j, c.J_DROP_SEQ] != seq
+            )
+            if (journeys[j, c.J_FLAGS] & c.J_IS_DROPPED) != 0 and not is_another:
                 journeys[j, c.J_FLAGS] |= c.J_MOVED_ON
             if class_here == c.EXIT:
                 journeys[j, c.J_FLAGS] |= c.J_WAS_DELIVERED
@@ -1659,20 +1784,21 @@ def link(
             if event == c.DELIVERED:
                 _note_activity(activity, code | 3, ts, is_untold)
             n_visited = int(np.int64(journeys[j, c.J_VISITED]))
-            if n_visited < c.VISITED_MAX:
+            if n_visited < c.VISITED_MAX and is_at_new_place:
                 # The last of four codes of a place says that a switch has routed the packet there.
                 visited[j, n_visited] = code | 3 if event == c.ROUTED else code
                 if event == c.DELIVERED:
                     _cross_off(journeys, visited, j, code)
                 journeys[j, c.J_VISITED] += 1
-            if journeys[j, c.J_LAST_PLACE] != place or journeys[j, c.J_HOPS] == 0:
+            if is_at_new_place and (journeys[j, c.J_LAST_PLACE] != place or journeys[j, c.J_HOPS] == 0):
                 path = int(np.int64(journeys[j, c.J_PATH]))
                 journeys[j, c.J_PATH] = ((path * 31 + place + 1) ^ (path >> 33)) & 0x3FFFFFFFFFFFFF
         journeys[j, c.J_HOPS] += 1
         journeys[j, c.J_LAST_TS] = max(ts, int(np.int64(journeys[j, c.J_LAST_TS])))
-        journeys[j, c.J_LAST_PLACE] = place
-        journeys[j, c.J_LAST_DIR] = direction
-        journeys[j, c.J_LAST_EVENT] = event
+        if is_at_new_place:
+            journeys[j, c.J_LAST_PLACE] = place
+            journeys[j, c.J_LAST_DIR] = direction
+            journeys[j, c.J_LAST_EVENT] = event
         journeys[j, c.J_LAST_ROW] = sights[c.ROW, i]
         thread = int(np.int64(sights[c.THREAD, i]))
         _remember_thread(threads, journeys, j, thread)
@@ -1712,15 +1838,17 @@ def _is_active(activity: I64, code: int, ts: int) -> int:
 @njit
 def close(
     journeys: I64, visited: I32, content_heads: I64, tuple_heads: I64, keys: I64, key_heads: I64, activity: I64,
-    ways: I64, local: I64, answers: I64, scalars: I64, places: I64, expected: I64, before_ts: int,
-    arrived_before_ts: int, n_open_max: int, rows: I64, paths: I32,
+    ways: I64, local: I64, answers: I64, wholes: I64, covers: I64, scalars: I64, places: I64, expected: I64,
+    before_ts: int, arrived_before_ts: int, n_open_max: int, rows: I64, paths: I32,
 ) -> int:  # fmt: skip
     """Take out journeys last seen before a time, or before another where the packet has arrived; how many went to
-    `rows`. Beyond `n_open_max` the oldest go too."""
-    n = 0
-    while n < rows.shape[0]:
-        j = int(np.int64(scalars[c.Z_FIRST_ARRIVED]))
-        if j < 0 or journeys[j, c.J_LAST_TS] >= arrived_before_ts:
+    `rows`, whose last `offload_loops.PARTS_MAX` are room for what was joined. Beyond `n_open_max` the oldest go too."""
+    n, part = 0, -1
+    while n < rows.shape[0] - offload.PARTS_MAX or part >= 0:
+        j = part if part >= 0 else int(np.int64(scalars[c.Z_FIRST_ARRIVED]))
+        if part >= 0:
+            pass  # it ends with what it was joined into
+        elif j < 0 or journeys[j, c.J_LAST_TS] >= arrived_before_ts:
             j = int(np.int64(scalars[c.Z_FIRST]))
             if j < 0:
                 j = int(np.int64(scalars[c.Z_FIRST_ARRIVED]))
@@ -1731,6 +1859,10 @@ def close(
                 if scalars[c.Z_OPEN] <= n_open_max:
                     break
                 scalars[c.Z_FORCED] += 1
+        if (journeys[j, c.J_FLAGS] & c.J_IS_CUT) != 0:
+            offload.settle(journeys, j, covers)
+        if scalars[c.Z_HAS_LARGE] != 0:
+            offload.doubt_datagram(journeys, j, wholes)
         last = int(np.int64(journeys[j, c.J_LAST_PLACE])) * 4 + int(np.int64(journeys[j, c.J_LAST_DIR]))
         way = _way_from(journeys, j)
         value = int(np.int64(journeys[j, c.J_TUPLE]))
@@ -1783,7 +1915,9 @@ def close(
         if journeys[j, c.J_TUPLE] != 0:
             _unlink(journeys, tuple_heads, j, int(np.int64(journeys[j, c.J_TUPLE])), c.J_TUPLE_NEXT, c.J_TUPLE_PREV)
         _remove_keys(keys, key_heads, scalars, journeys, j)
-        _unlist(journeys, scalars, j)
+        if part < 0:
+            _unlist(journeys, scalars, j)
+        part = int(np.int64(journeys[j, c.J_PARTS if part < 0 else c.J_NEXT_PART]))
         journeys[j, c.J_IS_OPEN] = 0
         journeys[j, c.J_LRU_NEXT] = scalars[c.Z_FREE]
         scalars[c.Z_FREE] = j
@@ -1819,9 +1953,10 @@ def relink(journeys: I64, content_heads: I64, tuple_heads: I64, keys: I64, key_h
 @njit
 def group_hops(sights: I64, out: I64, rank: I64, hop_of: I64, first: I64, last: I64, said: I64) -> int:
     """Number the hops of sightings in order of journey: what a switch or a NAT says of a packet at one place in one
-    direction is one hop. `first` and `last` get the first and last sighting of each hop, `said` (column, hop) which
-    sighting names what happened, which tells of a change, which has the frame, which is the least sure; -1 = none.
-    Returns how many hops there are."""
+    direction is one hop, and so are the segments of a packet there. `first` and `last` get the first and last sighting
+    of each hop, `said` (column, hop) which sighting names what happened, which tells of a change, which has the frame,
+    which is the least sure, which is the last segment, which tells of offload; -1 = none. Returns how many hops there
+    are."""
     n = 0
     begin = 0
     for i in range(out.shape[1]):
@@ -1829,13 +1964,18 @@ def group_hops(sights: I64, out: I64, rank: I64, hop_of: I64, first: I64, last: 
             begin = n
         found = -1
         event, place, direction = sights[c.EVENT, i], out[c.O_PLACE, i], out[c.O_DIR, i]
-        if c.INGRESS <= event <= c.LEFT_TO_HOST and out[c.O_DROP, i] == 0 and place >= 0:
+        is_said = c.INGRESS <= event <= c.LEFT_TO_HOST
+        is_part = (out[c.O_CHANGED, i] & c.IS_PART) != 0
+        if (is_said or is_part) and out[c.O_DROP, i] == 0 and place >= 0:
             for hop in range(n - 1, max(begin, n - 32) - 1, -1):
                 k = first[hop]
                 if (
                     out[c.O_PLACE, k] == place
                     and out[c.O_DIR, k] == direction
-                    and c.INGRESS <= sights[c.EVENT, k] <= c.LEFT_TO_HOST
+                    and (
+                        (is_said and c.INGRESS <= sights[c.EVENT, k] <= c.LEFT_TO_HOST)
+                        or (is_part and (out[c.O_CHANGED, k] & c.IS_PART) != 0)
+                    )
                     and out[c.O_DROP, k] == 0
                 ):
                     found = hop
@@ -1847,13 +1987,19 @@ def group_hops(sights: I64, out: I64, rank: I64, hop_of: I64, first: I64, last: 
             said[1, n] = -1
             said[2, n] = -1
             said[3, n] = i
+            said[4, n] = -1
+            said[5, n] = -1
             n += 1
         hop_of[i] = found
         last[found] = i
         if rank[event] > rank[sights[c.EVENT, said[0, found]]]:
             said[0, found] = i
-        if out[c.O_CHANGED, i] != 0:
+        if out[c.O_CHANGED, i] & ~(c.IS_PART | c.CHANGED_BY_OFFLOAD) != 0:
             said[1, found] = i
+        if is_part:
+            said[4, found] = i
+        if (out[c.O_CHANGED, i] & c.CHANGED_BY_OFFLOAD) != 0:
+            said[5, found] = i
         if sights[c.FRAME_ID, i] >= 0 and said[2, found] < 0:
             said[2, found] = i
         if out[c.O_CONFIDENCE, i] < out[c.O_CONFIDENCE, said[3, found]]:

@@ -132,6 +132,8 @@ class NatRows:
         is_changed = inside[0] != outside[0]
         self._before += [of_host[0][is_changed], of_host[3][is_changed]]
         self._after += [outside[0][is_changed], inside[1][is_changed]]
+        self._before += [of_host[2][is_changed] ^ c.REVERSE, of_host[1][is_changed] ^ c.REVERSE]
+        self._after += [inside[0][is_changed], outside[1][is_changed]]
 
     def _hashes(self, protocol: I64, src: winnat.Ends, dst: winnat.Ends) -> tuple[I64, I64]:
         ports = pack_ports(src.port.astype(np.int64), dst.port.astype(np.int64))
@@ -147,7 +149,8 @@ class NatRows:
         return one
 
     def take_translations(self) -> tuple[I64, I64]:
-        """Hashes of tuples before (as those of their host) and after translation, as stated since the last call."""
+        """Hashes of tuples before (as those of their host) and after translation, as stated since the last call;
+        and the other way round, see `layout.REVERSE`."""
         none = [np.zeros(0, np.int64)]
         before, after = np.concatenate(self._before or none), np.concatenate(self._after or none)
         self._before, self._after = [], []

@@ -44,8 +44,8 @@ OUTCOME_WORDS = ("delivered", "answered", "left_host", "dropped", "vanished", "u
 (
     _PLAIN, _NOT_RECORDING, _FILTERED, _ENDS, _OFFLOADED, _STACK, _NO_NEXT, _GAP, _MOVED, _UNCLEAR, _NEXT_MISSED,
     _INCOMPLETE, _ASSUMED, _TRUNCATED, _BEHIND_NAT, _TAKEN, _NO_DROPS, _BETWEEN_HOSTS, _UNTOLD, _ALIKE, _ANSWERED,
-    _ANSWERED_ELSEWHERE, _REJECTED,
-) = range(23)  # fmt: skip
+    _ANSWERED_ELSEWHERE, _REJECTED, _PART_DROPPED, _PART_MISSING, _MAY_BE_PART,
+) = range(26)  # fmt: skip
 _REASONS = (
     "",
     "not seen beyond it: the next point was not recording then",
@@ -70,6 +70,9 @@ _REASONS = (
     "answered from there: {answer}",
     "not seen beyond it, yet it was answered: {answer}",
     "rejected from there: {answer}",
+    "offload cut it: a segment of it was dropped, the others were not",
+    "offload cut it: not all of its segments were seen there",
+    "not seen beyond it: offload may have cut it, or joined it with others, and nothing shows into what",
 )
 
 
@@ -85,7 +88,7 @@ class Verdict:
     outcome: I64
     """An `Outcome`."""
     why: I64
-    """Row of the reasons; 0 where it is plain."""
+    """Row of the reasons; 0 where it is plain; less: the number of the journey it was joined into, negated."""
     sure: I64
     """Confidence in ‰."""
 
@@ -140,6 +143,8 @@ def journey_columns(
 
 
 def _reason(code: int, reasons: list[str]) -> str | None:
+    if code < 0:
+        return f"joined with other segments into one packet, which is journey {-code}"
     kind, why = code >> _KIND_SHIFT, code & ((1 << _KIND_SHIFT) - 1)
     if why >= _LINK:
         return c.WHY_WORDS[why - _LINK] or None
@@ -244,12 +249,13 @@ def judge(
     outcome[is_untold], why[is_untold], sure[is_untold] = int(Outcome.UNKNOWN), _NO_DROPS, 1000
     seen &= tells_drops
     if limits.is_complete and not (limits.filters or limits.has_offload or limits.is_truncated):
-        is_told = ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & ~has(c.J_IS_ALIKE)
+        is_told = ~has(c.J_IS_GFT) & ~has(c.J_HAS_GAP) & ~has(c.J_IS_ALIKE) & ~has(c.J_MAY_BE_PART)
         sure_of = seen & is_told & (ended[:, c.J_CONFIDENCE] >= _SURE)
         outcome[sure_of], why[sure_of], sure[sure_of] = int(Outcome.VANISHED), _NEXT_MISSED, 900
         why[open_ways & seen & has(c.J_IS_ALIKE)] = _ALIKE
         why[open_ways & seen & has(c.J_IS_GFT)] = _OFFLOADED
         why[open_ways & seen & has(c.J_HAS_GAP)] = _GAP
+        why[open_ways & seen & has(c.J_MAY_BE_PART)] = _MAY_BE_PART
     else:
         # Others of its flow went on from here: it has not arrived, and whether it was lost cannot be told.
         is_open = open_ways | (delivered & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_AND_LATER))
@@ -257,6 +263,9 @@ def judge(
         why[is_open] = _why_open(limits)
     moved = has(c.J_IS_DROPPED) & ~is_dropped & ~is_group
     why[moved] = _MOVED
+    why[is_dropped & has(c.J_PART_DROPPED)] = _PART_DROPPED
+    missing = has(c.J_PART_MISSING) & ~has(c.J_IS_DROPPED)
+    outcome[missing], why[missing], sure[missing] = int(Outcome.UNKNOWN), _PART_MISSING, 1000
     if limits.is_complete and not (limits.filters or limits.has_offload or limits.is_truncated):
         between = is_wire & ~is_group & ~moved & _is_lost_between(ended, places, has_large)
         why[between], sure[between] = _BETWEEN_HOSTS, 900
@@ -264,6 +273,25 @@ def judge(
         by_switch=has_deliveries & np.isin(event, (c.INGRESS, c.RECEIVED, c.ROUTED)),
         by_next=expected & (ended[:, c.J_NEXT_ACTIVE] > 0), in_stack=(is_in_stack | is_arrival) & sees_origins,
     ), shows_all=limits.is_complete and not limits.filters)  # fmt: skip
+    return Verdict(outcome, why, sure)
+
+
+def joined(ended: I64, verdict: Verdict) -> Verdict:
+    """Segments that were joined end as the packet does that they became part of, and by the same drop.
+
+    `ended` is in order of number, has that packet's journey too, and gets the drop.
+    """
+    rows = np.flatnonzero(ended[:, c.J_PART_OF] > 0)
+    if not len(rows):
+        return verdict
+    whole = np.searchsorted(ended[:, c.J_ID], ended[rows, c.J_PART_OF])
+    outcome, why, sure = verdict.outcome.copy(), verdict.why.copy(), verdict.sure.copy()
+    outcome[rows] = outcome[whole]
+    why[rows] = -ended[rows, c.J_PART_OF]
+    sure[rows] = np.minimum(sure[whole], ended[whole, c.J_CONFIDENCE])
+    for column in (c.J_DROP_KIND, c.J_DROP_CODE, c.J_DROP_LOCATION, c.J_DROP_RULE, c.J_DROP_SESSION):
+        ended[rows, column] = ended[whole, column]
+    ended[rows, c.J_FLAGS] |= ended[whole, c.J_FLAGS] & c.J_IS_DROPPED
     return Verdict(outcome, why, sure)
 
 

@@ -23,7 +23,7 @@ from wnv.journeys.held import Held
 from wnv.journeys.hops import HeldHops
 from wnv.journeys.hosts import HostQueues, Hosts
 from wnv.journeys.nat import NatRows
-from wnv.journeys.outcome import journey_columns, judge
+from wnv.journeys.outcome import joined, journey_columns, judge
 from wnv.journeys.places import Places
 from wnv.journeys.sights import Keys
 from wnv.packets.headers import Texts
@@ -51,6 +51,8 @@ _LOCALS = 1 << 14
 _QUESTIONS = 1 << 16
 _MAP_SLOTS = 1 << 16
 _MAP_SLOTS_MAX = 1 << 22
+_WHOLES = 1 << 12
+_COVERS = 1 << 14
 _NBL_EXPIRY_NS = 1_000_000_000
 _CROSSED_AT_ONCE = 1 << 10
 _FIRST_IS_LAST = (
@@ -76,14 +78,19 @@ class _Open:
     tuple_heads: I64
     keys: I64
     key_heads: I64
+    wholes: I64
+    covers: I64
     scalars: I64
 
     @classmethod
     def empty(cls, n: int) -> _Open:
+        from wnv.journeys import offload_loops
+
         one = cls(
             np.zeros((n, c.N_JOURNEY), np.int64), np.zeros((n, c.VISITED_MAX), np.int32),
             np.full(2 * n, -1, np.int64), np.full(2 * n, -1, np.int64), np.zeros((2 * n, c.N_KEY), np.int64),
-            np.full(2 * n, -1, np.int64), np.zeros(c.N_SCALARS, np.int64),
+            np.full(2 * n, -1, np.int64), np.zeros((_WHOLES, offload_loops.N_WHOLE), np.int64),
+            np.zeros((_COVERS, offload_loops.N_COVER), np.int64), np.zeros(c.N_SCALARS, np.int64),
         )  # fmt: skip
         one.scalars[[c.Z_NEXT_ID, c.Z_NEXT_DROP]] = 1
         one.scalars[c.Z_FREE : c.Z_LAST_ARRIVED + 1] = -1
@@ -156,7 +163,7 @@ class Stitcher:
     ) -> None:  # fmt: skip
         """`limits`: what the recording lost or left out; without, nothing is called vanished. `builds`: of Windows, by
         session."""
-        from wnv.journeys import loops
+        from wnv.journeys import loops, offload_loops
 
         self._hosts = hosts or Hosts()
         n_hosts = len(self._hosts)
@@ -183,9 +190,8 @@ class Stitcher:
         self._drops = DropRows(self.places, topology, self._collector.texts, builds)
         self._hops = HeldHops(self.places, self._drops, self._hosts.words())
         self._builds = builds
-        self._closed = (
-            np.empty((_CLOSED_AT_ONCE, c.N_JOURNEY), np.int64), np.empty((_CLOSED_AT_ONCE, c.VISITED_MAX), np.int32)
-        )  # fmt: skip
+        room = _CLOSED_AT_ONCE + offload_loops.PARTS_MAX
+        self._closed = np.empty((room, c.N_JOURNEY), np.int64), np.empty((room, c.VISITED_MAX), np.int32)
         self._forwards, self._has_deliveries, self._sees_wire = np.zeros((3, n_hosts), np.bool_)
         """Of each host: whether it forwards packets, whether its switches state what they deliver, whether packets were
         seen at its physical NICs."""
@@ -321,7 +327,7 @@ class Stitcher:
             is_wire = self.places.holds(sights[c.PLACE], c.IS_PHYSICAL) & (sights[c.FRAME_ID] >= 0)
             self._note(self._sees_wire, sights, is_wire)
         if len(self._hosts) > 1 and not self._has_large:
-            self._has_large = bool((sights[c.FLAGS] & c.IS_LARGE).any())
+            self._has_large = bool((sights[c.FLAGS] & (c.IS_LARGE | c.IS_LONG)).any())
         done = 0
         one = self._open
         while done < sights.shape[1]:
@@ -330,7 +336,8 @@ class Stitcher:
             n = loops.link(
                 part, part.shape[1], one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys,
                 one.key_heads, self._threads, self.places.matrix, self.places.following, *self._map, self._activity,
-                self._ways, self._local, self._answers, one.scalars, WINDOW_NS, self._of_hosts, self._crossing, out,
+                self._ways, self._local, self._answers, one.wholes, one.covers, one.scalars, WINDOW_NS, self._of_hosts,
+                self._crossing, out,
             )  # fmt: skip
             self._drops.add(part[:, :n], out[:, :n])
             self._hops.add(part, out, n, one.journeys)
@@ -380,13 +387,13 @@ class Stitcher:
 
     def _end_some(self, before_ts: int, n_open_max: int = _OPEN_MAX) -> bool:
         """End some of the journeys last seen before a time; whether there are more."""
-        from wnv.journeys import loops
+        from wnv.journeys import loops, offload_loops
 
         one = self._open
         n = loops.close(
             one.journeys, one.visited, one.content_heads, one.tuple_heads, one.keys, one.key_heads, self._activity,
-            self._ways, self._local, self._answers, one.scalars, self.places.matrix, self.places.following,
-            before_ts,
+            self._ways, self._local, self._answers, one.wholes, one.covers, one.scalars, self.places.matrix,
+            self.places.following, before_ts,
             min(_LAST, before_ts + WINDOW_NS - ARRIVED_NS) if before_ts > -_LAST else before_ts, n_open_max,
             *self._closed,
         )  # fmt: skip
@@ -394,7 +401,7 @@ class Stitcher:
             rows, paths = self._closed
             order = np.argsort(rows[:n, c.J_ID])
             self._write_journeys(rows[order], paths[order])
-        is_all = n < len(self._closed[0])
+        is_all = n < len(self._closed[0]) - offload_loops.PARTS_MAX
         if is_all:
             self._ended.add(DROPS, self._drops.take(self._last_ts - WINDOW_NS))
         return not is_all
@@ -415,6 +422,7 @@ class Stitcher:
             sees_wire=self._sees_wire[host],
             has_large=self._has_large,
         )
+        verdict = joined(ended, verdict)
         self._count_translated(ended)
         self._forget_crossed(ended)
         confidence = np.minimum(ended[:, c.J_CONFIDENCE], verdict.sure) / 1000

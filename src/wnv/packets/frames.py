@@ -88,6 +88,7 @@ class Fragments:
             last, vlan=np.where(is_silent, other.vlan, last.vlan),
             priority=np.where(is_silent, other.priority, last.priority),
             is_large_send=last.is_large_send | other.is_large_send,
+            n_coalesced=np.maximum(last.n_coalesced, other.n_coalesced),
             remark=np.where(last.remark < 0, other.remark, last.remark),
         )  # fmt: skip
 

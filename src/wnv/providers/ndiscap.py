@@ -44,6 +44,12 @@ _SWITCH_STRINGS = 3  # PortName, NicName, NicType
 _DESTINATION_BYTES_MIN = 4 + 2 * _SWITCH_STRINGS
 _SMALLEST_FRAME = 13  # a guessed place of the frame must hold more (ndis-packetcapture.md, 1003)
 _OOB_LARGE_SEND, _OOB_VLAN = 2, 4  # entries of the NetBufferListInfo array
+_OOB_COALESCED_64, _OOB_COALESCED_32 = (
+    22,
+    19,
+)  # TcpRecvSegCoalesceInfo; with 4-byte pointers there are no switch entries
+_COALESCED_MAX = 512
+"""Segments of one packet; more is the segment size of a UDP send, which shares the entry."""
 SEGMENT_MASK = 0xFFFFF
 """In an entry of a large send (NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO): bytes of a segment."""
 _WIFI_PROTECTED = 0x40
@@ -303,12 +309,12 @@ class Ndiscap:
         miniport, lower = head["miniport"].astype(np.int64), head["lower"].astype(np.int64)
         oob_at, oob_end, _ = _sized_pair(data, size_at[good], end[good])
         direction = _path_direction(keyword)
-        vlan, priority, is_large = _out_of_band(data, oob_at, oob_end, events.pointer_bytes[rows[good]])
+        vlan, priority, is_large, n_coalesced = _out_of_band(data, oob_at, oob_end, events.pointer_bytes[rows[good]])
         fragments = Fragments.whole(
             rows[good], frame_at, n_bytes, np.full(len(good), LINK_ETHERNET, np.uint16),
             is_first=_has(keyword, KEYWORD_START), is_last=_has(keyword, KEYWORD_END),
             stream=_stream(events, rows[good], miniport, head["size"].astype(np.int64) << 32 | lower, direction),
-            vlan=vlan, priority=priority, is_large_send=is_large,
+            vlan=vlan, priority=priority, is_large_send=is_large, n_coalesced=n_coalesced,
         )  # fmt: skip
         number_of = np.full(len(rows), -1, np.int64)
         number_of[good] = np.arange(len(good))
@@ -431,10 +437,10 @@ def _sized_pair(data: U8, at: I64, end: I64) -> tuple[I64, I64, BOOL]:
     return np.where(fits, size_at + 4, -1), np.where(fits, size_at + 4 + n_oob, -1), fits & (n_bytes > _SMALLEST_FRAME)
 
 
-def _out_of_band(data: U8, at: I64, end: I64, pointer_bytes: I64) -> tuple[I32, U8, BOOL]:
-    """VLAN id, priority and large-send mark from the NetBufferListInfo array, an entry a pointer."""
+def _out_of_band(data: U8, at: I64, end: I64, pointer_bytes: I64) -> tuple[I32, U8, BOOL, U16]:
+    """VLAN id, priority, large-send mark and coalesced segments from the NetBufferListInfo array of pointers."""
 
-    def entry(index: int) -> I64:
+    def entry(index: int | I64) -> I64:
         place = at + index * pointer_bytes
         return read_u32(data, place, np.where(place + pointer_bytes <= end, end, -1))
 
@@ -443,7 +449,10 @@ def _out_of_band(data: U8, at: I64, end: I64, pointer_bytes: I64) -> tuple[I32, 
     priority = np.where(tag < 0, 0, tag & 7).astype(np.uint8)
     # The segment size; when received, the entry holds a mark of 1 (a segment that was not to be pushed).
     segment = entry(_OOB_LARGE_SEND)
-    return vlan, priority, (segment >= 0) & (segment & SEGMENT_MASK > 1)
+    joined = entry(np.where(pointer_bytes == 8, _OOB_COALESCED_64, _OOB_COALESCED_32))
+    joined = np.where(joined >= 0, joined & 0xFFFF, 0)
+    n_coalesced = np.where(joined <= _COALESCED_MAX, joined, 0).astype(np.uint16)
+    return vlan, priority, (segment >= 0) & (segment & SEGMENT_MASK > 1), n_coalesced
 
 
 def _short(name: str) -> str:

@@ -124,6 +124,7 @@ def packet_rows(seen: Seen, found: Found, ts_ns: I64) -> PacketRows:
         event, numbers[k.SEEN_START], numbers[k.SEEN_BYTES], numbers[k.SEEN_LINK].astype(np.uint16),
         stated_bytes=numbers[k.SEEN_STATED], vlan=numbers[k.SEEN_VLAN].astype(np.int32),
         priority=numbers[k.SEEN_PRIORITY].astype(np.uint8), is_large_send=numbers[k.SEEN_LARGE] != 0,
+        n_coalesced=numbers[k.SEEN_COALESCED].astype(np.uint16),
         has_group=numbers[k.SEEN_NUMBERED] != 0, group=numbers[k.SEEN_GROUP].view(np.uint64),
         number=numbers[k.SEEN_NUMBER].astype(np.uint16), appearance=numbers[k.SEEN_APPEARANCE].astype(np.uint16),
         is_drop=numbers[k.SEEN_DROP] != 0, drop_reason=numbers[k.SEEN_REASON].astype(np.uint32),

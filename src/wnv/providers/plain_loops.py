@@ -16,8 +16,8 @@ from wnv.packets.points import IN, LINK_ETHERNET, LINK_RAW, OUT
 # Packets of the usual layouts (`providers.plain`): numbers of a sighting.
 SEEN_EVENT, SEEN_START, SEEN_BYTES, SEEN_STATED, SEEN_ORIGINAL, SEEN_POINT, SEEN_GROUP, SEEN_DIRECTION = range(8)
 SEEN_VLAN, SEEN_PRIORITY, SEEN_LARGE, SEEN_LINK, SEEN_NUMBER, SEEN_APPEARANCE, SEEN_DROP, SEEN_REASON = range(8, 16)
-SEEN_LOCATION, SEEN_PID, SEEN_TID, SEEN_NUMBERED = range(16, 20)
-SEEN_COLUMNS: Final = 20
+SEEN_LOCATION, SEEN_PID, SEEN_TID, SEEN_NUMBERED, SEEN_COALESCED = range(16, 21)
+SEEN_COLUMNS: Final = 21
 # Which table an entry of the known points is in, and its columns: what stands behind the two numbers of its key.
 PLAIN_LAYER, PLAIN_PORT, PLAIN_COMPONENT = 0, 1, 2
 PLAIN_POINT, PLAIN_OUTWARD, PLAIN_RANGE_AT, PLAIN_RANGE_BYTES, PLAIN_ONE, PLAIN_OTHER, PLAIN_TABLE = range(7)
@@ -32,6 +32,9 @@ _NDIS_WHOLE: Final = 0xC0000000
 _NDIS_SEND_BIT, _NDIS_RECEIVE_BIT = 32, 33
 _OOB_LARGE: Final = 2
 _OOB_VLAN: Final = 4
+_OOB_COALESCED_64: Final = 22
+_OOB_COALESCED_32: Final = 19
+_COALESCED_MAX: Final = 512  # as in `ndiscap`
 _MSS_MASK: Final = 0xFFFFF
 _PKTMON_IN, _PKTMON_OUT, _PKTMON_RX, _PKTMON_TX, _PKTMON_INGRESS, _PKTMON_EGRESS = 1, 2, 3, 4, 5, 6
 _PKTMON_ETHERNET, _PKTMON_IP = 1, 3
@@ -170,6 +173,7 @@ def read_plain_packets(
         seen[SEEN_VLAN, n] = _VLAN_NOT_RECORDED
         seen[SEEN_PRIORITY, n] = 0
         seen[SEEN_LARGE, n] = 0
+        seen[SEEN_COALESCED, n] = 0
         seen[SEEN_LINK, n] = LINK_ETHERNET
         if which == 1:
             if start + _PKTMON_HEAD_BYTES > stop:
@@ -290,6 +294,10 @@ def read_plain_packets(
             tag = u32_at(data, oob + _OOB_VLAN * pointer)
             seen[SEEN_VLAN, n] = (tag >> 4) & 0xFFF
             seen[SEEN_PRIORITY, n] = tag & 7
+        coalesced = oob + (_OOB_COALESCED_64 if pointer == 8 else _OOB_COALESCED_32) * pointer
+        if coalesced + pointer <= stop:
+            n_coalesced = u32_at(data, coalesced) & 0xFFFF
+            seen[SEEN_COALESCED, n] = n_coalesced if n_coalesced <= _COALESCED_MAX else 0
         seen[SEEN_START, n] = frame
         seen[SEEN_BYTES, n] = n_bytes
         seen[SEEN_ORIGINAL, n] = max(n_bytes, _length_by_ip(data, frame, n_bytes, False, measures))
