@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 import wnv.journeys.places as of_places
+from by_hand import HOST, WEB, recording
 from lab_worlds import ran
 from networks import topology_at
+from stitched import rows_at
 from wnv import open_trace
 from wnv.journeys import layout as c
 from wnv.journeys.places import NEXT_MAX, Places
 from wnv.packets.points import IN, NO_DIRECTION, OUT, Point
+from wnv_lab import frames
+from wnv_lab.events import tcpip
 
 
 def of_recording(path: Path) -> tuple[Places, list[Point]]:
@@ -94,3 +98,29 @@ def test_kinds_are_asked_for_all_at_once() -> None:
     places, _ = web()
     part = places.of_part("WinNat", "nat", 0)
     assert places.is_kind(np.array([part, -1]), ("nat",)).tolist() == [True, False]
+
+
+def test_a_frame_without_a_direction_has_the_one_that_the_address_of_its_nic_says(tmp_path: Path) -> None:
+    request = HOST.to(WEB, 1, frames.echo(False, 1, 1), 5)
+    reply = WEB.to(HOST, 1, frames.echo(True, 1, 1), 6)
+    with recording(tmp_path / "silent.etl") as host:
+        host.event(1, tcpip.KIND_1527, tcpip.interface_rundown(
+            if_index=HOST.if_index, if_luid=tcpip.luid(6, 1), alias="vEthernet (nat)", mac_address=HOST.mac, version=0
+        ))  # fmt: skip
+        host.nic(100, HOST, request, is_send=None)
+        host.through(103, HOST, WEB, request, 0x1000)
+        host.through(200, WEB, HOST, reply, 0x2000)
+        host.nic(210, HOST, reply, is_send=None)
+    hops = rows_at(tmp_path / "silent.etl")["hops"]
+    assert [row["direction"] for row in hops if row["point"].startswith("eth")] == ["out", "in"]
+
+
+def test_a_frame_without_a_direction_goes_on_as_the_switch_gave_it_to_its_nic(tmp_path: Path) -> None:
+    """Nothing states the address of the NIC; its port is known by the frames that pass both."""
+    with recording(tmp_path / "silent.etl") as host:
+        for number in range(4):
+            reply = WEB.to(HOST, 1, frames.echo(True, 1, number), 6 + number)
+            host.through(200 + 100 * number, WEB, HOST, reply, 0x2000)
+            host.nic(210 + 100 * number, HOST, reply, is_send=None)
+    hops = rows_at(tmp_path / "silent.etl")["hops"]
+    assert {row["direction"] for row in hops if row["point"].startswith("eth")} == {"in"}

@@ -213,6 +213,10 @@ class Collector:
         sights[c.FLAGS] |= np.where(is_unplaced, c.IS_UNPLACED, 0)
         self._fill_frames(sights, packets)
         _mark_long(sights)
+        silent = np.flatnonzero((sights[c.DIR] == NO_DIRECTION) & (sights[c.EVENT] == c.FRAME))
+        if len(silent):
+            stations = (sights[column, silent] for column in (c.PLACE, c.MAC_SRC, c.MAC_DST))
+            sights[c.DIR, silent] = self._places.directions(*stations)
         none = np.zeros(n, np.int64)
         return Sighted(sights, none, none)
 

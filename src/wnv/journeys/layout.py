@@ -134,8 +134,9 @@ WHY_WORDS: Final = (
     CLASS_NONE, CLASS_IN, CLASS_OUT,  # class by direction
     IS_STACK,  # the NIC is the host's own, or of an unknown owner: packets can be forwarded from it
     IS_PHYSICAL,
+    MAC_OF,  # of the NIC; -1 = not known
     N_PLACE,
-) = range(8)  # fmt: skip
+) = range(9)  # fmt: skip
 UNCLEAR, ENTRY, EXIT, WIRE = range(4)
 """Class of a place in a direction: packets start there; end there, at a NIC's owner; leave the host there."""
 

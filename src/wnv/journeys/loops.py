@@ -1135,6 +1135,16 @@ def _find_sent_on(sights: I64, i: int, journeys: I64, threads: I64, places: I64,
 
 
 @njit
+def _direction_behind(journeys: I64, j: int, places: I64, place: int) -> int:
+    """Direction of a frame that states none, of a packet that was seen before: where its NIC's port or another layer
+    of it gave it one, it goes on so; 0 = not known."""
+    last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
+    if last < 0 or places[c.STATION_OF, last] < 0 or places[c.STATION_OF, last] != places[c.STATION_OF, place]:
+        return 0
+    return int(np.int64(journeys[j, c.J_LAST_DIR]))
+
+
+@njit
 def _find_bare(sights: I64, i: int, journeys: I64, visited: I32, threads: I64, places: I64, found: I64) -> int:
     """For a frame at a NIC, or what a NAT says of a packet: the journey of an NBL without bytes that the switch gave to
     that NIC, or to the host's stack, on the same thread right before; of several the first."""
@@ -1662,6 +1672,8 @@ def link(
             out[c.O_PLACE, i], out[c.O_DIR, i] = place, direction
             _tell_packet(journeys, j, out, i)
             continue
+        if direction == 0 and event == c.FRAME and not is_new and place >= 0:
+            direction = _direction_behind(journeys, j, places, place)
         if kind != c.NO_KEY and not has_key:
             _add_key(keys, key_heads, scalars, journeys, j, kind, one, two)
         if kind == c.KEY_PKTMON:

@@ -14,9 +14,21 @@ from wnv.topology.model import NOWHERE, End, Expectation, NodeKind, Place, Topol
 NEXT_MAX = 8
 PLACES_MAX = 1 << 15
 """More than any host has; what comes beyond has no place."""
+_MAC_DIGITS = 12
 _PHYSICAL = (NodeKind.PHYSICAL_NIC, NodeKind.TEAM)
 _GUESTS = (NodeKind.VM_NIC, NodeKind.CONTAINER_NIC)
 _STACK_KINDS = (PointKind.PROTOCOL, PointKind.IP, PointKind.HTTP)
+
+
+def _macs_of(topology: Topology) -> dict[str, int]:
+    """Addresses of NICs by their nodes; -1 where two hosts have different ones."""
+    found: dict[str, int] = {}
+    for node in topology.nodes:
+        digits = str(node.properties.get("mac", "")).replace(":", "").replace("-", "")
+        if len(digits) == _MAC_DIGITS and set(digits.lower()) <= set("0123456789abcdef"):
+            mac = int(digits, 16)
+            found[node.node_id] = mac if found.get(node.node_id, mac) == mac else -1
+    return found
 
 
 class Places:
@@ -27,6 +39,7 @@ class Places:
         self._topology = topology
         self._points = points
         self._host_labels = host_labels
+        self._macs = _macs_of(topology)
         self._numbers: dict[tuple[object, ...], int] = {}
         self._taken = {point.name for point in points}
         self.matrix: I64 = np.full((c.N_PLACE, 64), -1, np.int64)
@@ -209,6 +222,7 @@ class Places:
         column[c.STATION_OF], column[c.SWITCH_OF] = place.station, place.switch
         column[c.CLASS_NONE : c.CLASS_OUT + 1] = c.UNCLEAR
         column[c.IS_STACK], column[c.IS_PHYSICAL] = 0, 0
+        column[c.MAC_OF] = self._macs.get(place.node_id, -1)
         if kind is None:
             column[c.IS_STACK] = 1
             return
@@ -230,6 +244,17 @@ class Places:
             # Above the NIC: the end of what is received, the start of what is sent.
             column[c.CLASS_IN], column[c.CLASS_OUT] = c.EXIT, c.ENTRY
             column[c.IS_STACK] = 1
+
+    def directions(self, place: I64, mac_src: I64, mac_dst: I64) -> I64:
+        """Direction of frames that state none, where the NIC's own address tells it; else none.
+
+        A NIC that takes in only what is for its owner sends nothing from other addresses.
+        """
+        mac = np.where(place >= 0, self.matrix[c.MAC_OF, np.maximum(place, 0)], -1)
+        is_own = self.classes(place, np.full(len(place), IN, np.int64)) == c.EXIT
+        to_owner = (mac_dst == mac) | (is_own & (mac_src >= 0))
+        found: I64 = np.where(mac_src == mac, OUT, np.where(to_owner, IN, NO_DIRECTION))
+        return np.where(mac >= 0, found, NO_DIRECTION)
 
     def classes(self, place: I64, direction: I64) -> I64:
         """Class of each place in a direction; `UNCLEAR` where there is none."""
