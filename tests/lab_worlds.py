@@ -155,7 +155,7 @@ def read(path: Path) -> tuple[Counter[Key], set[str]]:
         }
         rows = trace.table("observations").select(["event_row", "frame_id", "ts_ns", "cpu"]).to_pylist()
         events = {row["event_row"]: row for row in rows}
-        said = {str(row["code"]) for row in trace.table("diagnostics").to_pylist()}
+        said = {str(row["code"]) for row in trace.stored().dataset("diagnostics").to_table().to_pylist()}
     return Counter(
         (r["ts_ns"], r["cpu"], crc32(frames[r["frame_id"]]), len(frames[r["frame_id"]])) for r in events.values()
     ), said

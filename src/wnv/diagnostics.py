@@ -89,6 +89,8 @@ class Code(StrEnum):
     INVENTORY_INVALID = "inventory_invalid"
     # journeys
     JOURNEYS_ENDED_EARLY = "journeys_ended_early"
+    ASSUMPTION_VMSWITCH_56_RECEIVED = "assumption_vmswitch_56_received"
+    ASSUMPTION_VMSWITCH_240_RECEIVED = "assumption_vmswitch_240_received"
     # decoding
     DESCRIPTION_INVALID = "description_invalid"
 
@@ -192,6 +194,12 @@ KINDS: dict[Code, Kind] = {
     Code.JOURNEYS_ENDED_EARLY: Kind(
         _LOSS, "journeys", "journeys that were ended while their packets may still have been on their way",
         "More packets a second than wnv keeps in mind; read a shorter stretch of the recording."),
+    Code.ASSUMPTION_VMSWITCH_56_RECEIVED: Kind(
+        _NOTE, "journeys", "times that VmSwitch's 56 was not what is received, and 58 not what is delivered",
+        "This build numbers them otherwise than public documents suggest; please report it."),
+    Code.ASSUMPTION_VMSWITCH_240_RECEIVED: Kind(
+        _NOTE, "journeys", "times that VmSwitch's 240 was not what is received, and 241 not what is delivered",
+        "Which is which is a guess; please report it."),
     Code.INVENTORY_INVALID: Kind(
         _NOTE, "topology", "parts of the inventory that are not in any form wnv knows"),
     Code.DESCRIPTION_INVALID: Kind(

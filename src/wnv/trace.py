@@ -20,7 +20,7 @@ from wnv.etl.reader import READERS, Progress, Recording, Slice
 from wnv.export.capture import CaptureResult
 from wnv.overview import Overview
 from wnv.pipeline import CaptureOptions, Opened, Scanned, convert_to_pcapng, longest_sightings, scan
-from wnv.schema import TABLES, Table
+from wnv.schema import DIAGNOSTICS, TABLES, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -215,7 +215,7 @@ class Trace:
         table = _TABLES.get(name)
         if table is None:
             raise UsageError(f"there is no table {name!r}", advice=f"There are: {', '.join(_TABLES)}.")
-        if table.is_derived:
+        if table.is_derived or table is DIAGNOSTICS:  # of which following packets adds some
             return self._derived_tables()[name]
         return self.stored().dataset(name)
 

@@ -12,6 +12,7 @@ from wnv.clock import NO_TIME
 from wnv.decode.columns import Decoded
 from wnv.decode.values import Blobs
 from wnv.journeys import layout as c
+from wnv.journeys.assumptions import Readings
 from wnv.journeys.columns import distinct_rows
 from wnv.journeys.places import Places
 from wnv.journeys.sights import Keys, Packets, empty_sights, fill_ends, fill_keys
@@ -147,6 +148,7 @@ class Collector:
         self._places, self._keys, self.limits = places, keys, limits
         self._names = vmswitch.Names()
         self.texts = Texts()
+        self.readings = Readings()
         self._sessions_seen: set[int] = set()
         self._nic_places: dict[tuple[int, int, int, int], int] = {}
         self._statements = Statements([], [], [])
@@ -282,10 +284,14 @@ class Collector:
         routed = np.flatnonzero(is_routed)
         came_from = (one[routed] for one in (found.nic, found.nic_friendly, found.switch, session))
         sights[c.SOURCE, routed] = self._stations(self._nics(*came_from))
-        sights[c.EVENT] = c.RECEIVED + (found.passage - vmswitch.RECEIVED)
+        passage = self.readings.read(
+            stretch.piece.events.event_id[event].astype(np.int64), found.nbl.view(np.int64),
+            session << 32 | found.switch, sights[c.STATION], sights[c.SOURCE],
+        )  # fmt: skip
+        sights[c.EVENT] = c.RECEIVED + (passage - vmswitch.RECEIVED)
         is_uplink = self._places.holds(sights[c.PLACE], c.IS_PHYSICAL)
         inward = np.where(is_uplink, OUT, IN)
-        sights[c.DIR] = np.where(found.passage == vmswitch.RECEIVED, np.where(is_uplink, IN, OUT), inward)
+        sights[c.DIR] = np.where(passage == vmswitch.RECEIVED, np.where(is_uplink, IN, OUT), inward)
         return Sighted(sights, found.nbl.view(np.int64), found.switch)
 
     def _nics(self, nic: I64, friendly: I64, switch: I64, session: I64) -> I64:

@@ -97,8 +97,8 @@ QUOTED: Final = 0x51 << 50
     WHY_STATED, WHY_NBL, WHY_BEHIND_NBL, WHY_CHAIN_UNEQUAL, WHY_CONTENT, WHY_CONTENT_WEAK, WHY_CONTENT_ALIKE,
     WHY_SESSION, WHY_NAT_INFERRED, WHY_NAT_ALIKE, WHY_THREAD, WHY_TUPLE_ID, WHY_TUPLE_TIME, WHY_DROP_THREAD,
     WHY_DROP_ALIKE, WHY_DROP_TUPLE, WHY_RANGE, WHY_ENCAPSULATED, WHY_GAP, WHY_HOSTS, WHY_CLONE,
-    WHY_AGAIN, WHY_HOSTS_ALIKE, WHY_HOSTS_BOUND,
-) = range(24)  # fmt: skip
+    WHY_AGAIN, WHY_HOSTS_ALIKE, WHY_HOSTS_BOUND, WHY_MISREAD,
+) = range(25)  # fmt: skip
 WHY_WORDS: Final = (
     "",
     "same NBL address between received and delivered, as the events' ids are read",
@@ -124,6 +124,7 @@ WHY_WORDS: Final = (
     "the same frame, logged again at the same port right after",
     "same content at the next host, as several packets on their way",
     "same content at the next host, whose clock packets bound on one side only",
+    "as the ids of the switch's events are read, which this recording contradicts",
 )
 
 # --- places: rows of a matrix (column, place) -----------------------------------------------------------------

@@ -20,7 +20,7 @@ from wnv.journeys.collect import Collector, Limits, Sighted
 from wnv.journeys.drops import DropRows
 from wnv.journeys.flows import FlowRows
 from wnv.journeys.held import Held
-from wnv.journeys.hops import HeldHops
+from wnv.journeys.hops import HeldHops, Hops
 from wnv.journeys.hosts import HostQueues, Hosts
 from wnv.journeys.nat import NatRows
 from wnv.journeys.outcome import joined, journey_columns, judge
@@ -49,6 +49,7 @@ _THREADS = 1 << 12
 _WAYS = 1 << 18
 _LOCALS = 1 << 14
 _QUESTIONS = 1 << 16
+_DOUBTED = 800
 _MAP_SLOTS = 1 << 16
 _MAP_SLOTS_MAX = 1 << 22
 _WHOLES = 1 << 12
@@ -244,6 +245,7 @@ class Stitcher:
         self._ended.add(DROPS, self._drops.take(None))
         self._ended.add(FLOWS, self._flows.columns(self._nat))
         self._ended.add(NAT_SESSIONS, self._nat.columns())
+        self._collector.readings.record(self._log)
         self._log.record(Code.JOURNEYS_ENDED_EARLY, count=int(self._open.scalars[c.Z_FORCED]))
         yield from self._ended.take()
 
@@ -339,6 +341,8 @@ class Stitcher:
                 self._ways, self._local, self._answers, one.wholes, one.covers, one.scalars, WINDOW_NS, self._of_hosts,
                 self._crossing, out,
             )  # fmt: skip
+            if self._collector.readings.is_doubtful:
+                _doubt(part[:, :n], out[:, :n])
             self._drops.add(part[:, :n], out[:, :n])
             self._hops.add(part, out, n, one.journeys)
             done += n
@@ -408,6 +412,8 @@ class Stitcher:
 
     def _write_journeys(self, ended: I64, paths: I32) -> None:
         hops = self._hops.take(ended)
+        if self._collector.readings.is_doubtful:
+            _doubt_journeys(ended, hops)
         self._ended.add(HOPS, hops.columns)
         n_hops = np.bincount(np.searchsorted(ended[:, c.J_ID], hops.journey), minlength=len(ended))
         host = ended[:, c.J_HOST]
@@ -479,6 +485,21 @@ class Stitcher:
         value = loops._of_host(value, host)
         slot = loops._slot(value, len(self._local) - 1)
         self._local[slot] = value, -1, 1
+
+
+def _doubt(sights: I64, out: I64) -> None:
+    """What rests on a reading that the recording contradicts is no more than likely."""
+    rests = (sights[c.EVENT] >= c.RECEIVED) & (sights[c.EVENT] <= c.DELIVERED) & (out[c.O_CONFIDENCE] > _DOUBTED)
+    out[c.O_CONFIDENCE, rests], out[c.O_WHY, rests] = _DOUBTED, c.WHY_MISREAD
+
+
+def _doubt_journeys(ended: I64, hops: Hops) -> None:
+    """A journey is as sure as its weakest hop."""
+    lowest = np.full(len(ended), 1000, np.int64)
+    sure = np.rint(np.asarray(hops.columns["confidence"], np.float64) * 1000).astype(np.int64)
+    np.minimum.at(lowest, np.searchsorted(ended[:, c.J_ID], hops.journey), sure)
+    less = np.flatnonzero((lowest == _DOUBTED) & (lowest < ended[:, c.J_CONFIDENCE]))
+    ended[less, c.J_CONFIDENCE], ended[less, c.J_WHY] = _DOUBTED, c.WHY_MISREAD
 
 
 def _address_number(text: Any) -> int | None:  # Any: JSON of an inventory

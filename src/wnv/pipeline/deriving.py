@@ -8,24 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 
 from wnv import __version__
 from wnv.clock import NO_TIME
 from wnv.decode.catalog import Catalog
+from wnv.diagnostics import Log
 from wnv.errors import UsageError
 from wnv.etl.reader import Progress
 from wnv.journeys.clocks import HostClock, clock_columns
 from wnv.journeys.collect import Limits
 from wnv.journeys.hosts import Hosts
 from wnv.journeys.stitch import Stitcher
+from wnv.overview import diagnostic_row
 from wnv.pipeline.clocks import read_clocks
 from wnv.pipeline.network import build_topology, has_offload
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.stages import Stretch, Tables
-from wnv.schema import CLOCKS, DERIVED_TABLES, TABLES
+from wnv.schema import CLOCKS, DERIVED_TABLES, DIAGNOSTICS, TABLES
 from wnv.store.cache import code_digest
-from wnv.store.folder import DERIVED_FORMAT, NotWritable, TablesWriter, derived_path, is_newer, open_derived
+from wnv.store.folder import DERIVED_FORMAT, IN_DERIVED, NotWritable, TablesWriter, derived_path, is_newer, open_derived
+from wnv.store.tables import read_table
 from wnv.topology.model import Topology
 
 _RULES = ("schema", "clock", "kernels", "packets", "decode", "providers", "topology", "journeys", "pipeline")
@@ -47,7 +51,7 @@ def made_of(stored: StoredTrace) -> dict[str, Any]:  # Any: JSON
 def derived_tables(
     stored: StoredTrace, spare: Callable[[], Path], *, jobs: int = 1, progress: Progress | None = None
 ) -> dict[str, ds.Dataset]:
-    """The derived tables of a trace folder, made first if they are missing or of an older format.
+    """The derived tables of a trace folder, and all diagnostics, made first if they are missing or of an older format.
 
     Where the folder cannot be written, or a newer wnv made those in it, they are made below `spare()`.
     """
@@ -62,7 +66,11 @@ def derived_tables(
         derive(stored, place, jobs=jobs, progress=progress)
         found = open_derived(place, wanted)
     assert found is not None
-    return {table.name: found.dataset(table) for table in DERIVED_TABLES}
+    diagnostics = [read_table(one) for one in (stored.dataset(DIAGNOSTICS.name), found.dataset(DIAGNOSTICS))]
+    return {
+        **{table.name: found.dataset(table) for table in DERIVED_TABLES},
+        DIAGNOSTICS.name: ds.dataset(pa.concat_tables(diagnostics)),
+    }
 
 
 def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress | None = None) -> None:
@@ -75,12 +83,13 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
     def is_as_good() -> bool:
         return open_derived(path, wanted) is not None
 
-    with TablesWriter(path, DERIVED_TABLES, jobs=jobs, overwrite=True, is_as_good=is_as_good) as writer:
-        topology = build_topology(stored)
+    with TablesWriter(path, IN_DERIVED, jobs=jobs, overwrite=True, is_as_good=is_as_good) as writer:
+        log = Log()
+        topology = build_topology(stored, log)
         _write(writer, topology.tables())
         hosts = _hosts(stored, topology)
         _write(writer, {CLOCKS.name: clock_columns(hosts.clocks, hosts.of_session, hosts.names)})
-        stitcher = _stitcher(topology, stored, hosts)
+        stitcher = _stitcher(topology, stored, hosts, log)
         for stretch_rows in _followed(stitcher, stored, hosts, progress):
             for tables in stretch_rows:
                 _write(writer, tables)
@@ -88,6 +97,9 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
         for tables in stitcher.finish():
             _write(writer, tables)
             writer.end_slice()
+        said = [diagnostic_row(row) for row in log.rows()]
+        if said:
+            _write(writer, {DIAGNOSTICS.name: {name: [row[name] for row in said] for name in DIAGNOSTICS.names}})
         writer.finish({"derived_format": DERIVED_FORMAT, "wnv_version": __version__, "made_of": wanted})
 
 
@@ -96,14 +108,14 @@ def _hosts(stored: StoredTrace, topology: Topology) -> Hosts:
     return Hosts(facts.host_of_session, read_clocks(stored, topology), facts.hosts)
 
 
-def _stitcher(topology: Topology, stored: StoredTrace, hosts: Hosts) -> Stitcher:
+def _stitcher(topology: Topology, stored: StoredTrace, hosts: Hosts, log: Log) -> Stitcher:
     overview = stored.overview
     limits = Limits(
         is_complete=overview.is_complete, why_incomplete="; ".join(overview.losses()),
         filters=overview.filters(), has_offload=has_offload(stored),
     )  # fmt: skip
     builds = stored.capture.builds_of_sessions
-    return Stitcher(topology, stored.capture.points, limits=limits, builds=builds, hosts=hosts)
+    return Stitcher(topology, stored.capture.points, limits=limits, builds=builds, log=log, hosts=hosts)
 
 
 def _followed(

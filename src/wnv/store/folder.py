@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from wnv.errors import UsageError, WnvError
-from wnv.schema import BASE_TABLES, DERIVED_TABLES, Table
+from wnv.schema import BASE_TABLES, DERIVED_TABLES, DIAGNOSTICS, Table
 from wnv.store.arrow import StoredData, record_batch
 from wnv.store.records import parse_json
 from wnv.store.tables import TableWriter, open_table
@@ -41,6 +41,8 @@ BASE_FORMAT: Final = 3
 """Of the base tables and `meta.json`; an older one needs a new import."""
 DERIVED_FORMAT: Final = 2
 """Of the derived tables and the rules by which they are made; older ones are made again."""
+IN_DERIVED: Final = (*DERIVED_TABLES, DIAGNOSTICS)
+"""What making derived tables found wrong stands beside them, and is read with what reading found."""
 INVENTORY_FILE: Final = "inventory.json"
 MANIFESTS_FILE: Final = "manifests.json"
 _META = "meta.json"
@@ -251,11 +253,11 @@ def is_newer(path: Path) -> bool:
 def open_derived(path: Path, made_of: Mapping[str, Any]) -> DerivedFolder | None:  # Any: JSON
     """The derived tables at `path`, if they are whole, of our format, and made of what `made_of` says; else None."""
     try:
-        meta, rows = _read_meta(path, DERIVED_TABLES)
+        meta, rows = _read_meta(path, IN_DERIVED)
         found = DerivedFolder(path, meta, rows)
         if meta.get("derived_format") != DERIVED_FORMAT or meta.get("made_of") != made_of:
             return None
-        for table in DERIVED_TABLES:
+        for table in IN_DERIVED:
             found.dataset(table)
     except WnvError:
         return None
