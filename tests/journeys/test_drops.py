@@ -17,6 +17,7 @@ from wnv.journeys.collect import (
     KIND_VFP,
     KIND_WFP,
     KIND_WINNAT,
+    VFP_EVENT_BITS,
 )  # fmt: skip
 from wnv.journeys.drops import advice, location_names, reason_name
 from wnv.providers import words
@@ -77,7 +78,8 @@ def test_a_switch_drops_for_the_reasons_of_pktmon() -> None:
 
 
 def test_a_location_is_named_where_there_is_one() -> None:
-    names = location_names(np.array([-1, 0xE0003004, 0xE0003004]), np.array([26100, 26100, 17763])).tolist()
+    code = np.array([0, 0xE0003004, 0xE0003004])
+    names = location_names(np.full(3, KIND_PKTMON), code, np.array([26100, 26100, 17763])).tolist()
     assert names[0] is None
     assert names[1]
     assert names[1] != names[2]  # of that build the numbers are not documented
@@ -96,3 +98,11 @@ def test_advice_is_a_line_for_a_reason_that_can_occur() -> None:
 @pytest.mark.parametrize("name", _FAULTS)
 def test_every_fault_of_the_lab_has_advice(name: str) -> None:
     assert all(advice(row["drop_reason"]) for row in true_rows(name, "drops"))
+
+
+def test_a_location_of_vfp_is_the_number_that_its_event_states() -> None:
+    stated, none = 105 | 0x1234 << VFP_EVENT_BITS, 105
+    location = np.array([stated, none, 3])
+    kind = np.array([KIND_VFP, KIND_VFP, KIND_WFP])
+    assert location_names(kind, location, np.full(3, 26100)).tolist() == ["0x1234", None, None]
+    assert reason_name(KIND_VFP, 1, stated, "", 26100) == reason_name(KIND_VFP, 1, none, "", 26100)

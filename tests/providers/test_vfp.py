@@ -37,6 +37,12 @@ def test_a_rule_with_a_status_blocks(tmp_path: Path, flow: lab.Flow) -> None:
     assert (found.port, found.port_friendly) == ([PORT.name], [PORT.friendly_name])
 
 
+def test_where_in_vfp_the_status_was_set_is_kept(tmp_path: Path) -> None:
+    payload = lab.rule_matched(PORT, 1, RULE, V4, status=lab.STATUS_BLOCKED, status_location=0x1234)
+    (found,) = blocks(tmp_path, [(V4.kind_of(lab.RULE_KINDS), payload)])
+    assert found.location.tolist() == [0x1234]
+
+
 def test_a_result_with_a_status_names_no_rule(tmp_path: Path) -> None:
     payload = lab.packet_result(PORT, 1, V4, status=lab.STATUS_BLOCKED)
     (found,) = blocks(tmp_path, [(V4.kind_of(lab.RESULT_KINDS), payload)])

@@ -24,6 +24,8 @@ from wnv.providers.stages import Stretch
 
 (KIND_PKTMON, KIND_SWITCH, KIND_SWITCH_EVENT, KIND_WINNAT, KIND_VFP, KIND_WFP, KIND_TCPIP) = range(1, 8)
 """`layout.DROP_KIND`: whose numbers `DROP_CODE` is of. `KIND_SWITCH_EVENT`: the id of the VmSwitch event."""
+VFP_EVENT_BITS = 16
+"""`layout.DROP_LOCATION` of a drop by VFP: the id of its event, above it the location that the event states."""
 _EVENTS_AT_ONCE = 1 << 14  # few enough that their columns stay in the processor's cache
 _PROVIDERS = (vmswitch.GUID, winnat.GUID, vfp.GUID, wfp.WFP_GUID, wfp.TCPIP_GUID)
 _LOOSE_WAITS_NS = 1_000_000
@@ -456,7 +458,7 @@ class Collector:
             ]
             sights[c.STATION] = np.where(sights[c.PLACE] >= 0, self._stations(sights[c.PLACE]), -1)
             self._fill_loose(sights, found.status, KIND_VFP)
-            sights[c.DROP_LOCATION] = found.event_id
+            sights[c.DROP_LOCATION] = found.event_id | found.location << VFP_EVENT_BITS
             sights[c.DROP_RULE] = [self.texts.number(text) for text in found.rule]
             nothing = np.zeros(len(found.event), np.int64)
             parts.append(Sighted(sights, nothing, nothing))

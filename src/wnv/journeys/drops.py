@@ -18,6 +18,7 @@ from wnv.journeys.collect import (
     KIND_VFP,
     KIND_WFP,
     KIND_WINNAT,
+    VFP_EVENT_BITS,
     Texts,
 )  # fmt: skip
 from wnv.journeys.columns import addresses, as_lists, listed, port_numbers, texts_of
@@ -33,6 +34,7 @@ _SWITCH_EVENTS = {
     131: "filtered",
 }  # fmt: skip
 _ANY_BUILD = 0
+_VFP_BUILD = 1
 _FIRST_SLBMUX = 1301
 
 
@@ -166,11 +168,9 @@ class DropRows:
         return np.where(is_numbered, sights[c.DROP_CODE], -1)
 
     def locations(self, sights: I64) -> headers.Texts:
-        """Where in Windows' code, as pktmon states it."""
-        code = np.where(
-            (sights[c.DROP_KIND] == KIND_PKTMON) & (sights[c.DROP_LOCATION] != 0), sights[c.DROP_LOCATION], -1
-        )
-        return location_names(code, builds_of(self._builds, sights[c.SESSION]))
+        """Where in Windows' code, as pktmon and VFP state it."""
+        build = builds_of(self._builds, sights[c.SESSION])
+        return location_names(sights[c.DROP_KIND], sights[c.DROP_LOCATION], build)
 
 
 def builds_of(builds: Sequence[int], session: I64) -> I64:
@@ -180,10 +180,20 @@ def builds_of(builds: Sequence[int], session: I64) -> I64:
     return found
 
 
-def location_names(code: I64, build: I64) -> headers.Texts:
-    """Windows' own symbols for drop locations of pktmon, by number and build; null for -1."""
-    both = np.where(code >= 0, build << 32 | code, -1)
-    return texts_of(both, lambda one: words.drop_location(one & 0xFFFFFFFF, one >> 32).name if one >= 0 else None)
+def location_names(kind: I64, location: I64, build: I64) -> headers.Texts:
+    """Windows' own symbols for drop locations of pktmon, by number and build; of VFP its number, for which no names are
+    known. Null where none is stated."""
+    is_pktmon, is_vfp = kind == KIND_PKTMON, kind == KIND_VFP
+    number = np.where(is_vfp, location >> VFP_EVENT_BITS, np.where(is_pktmon, location, 0)) & 0xFFFFFFFF
+    of_build = np.where(is_vfp, _VFP_BUILD, build)
+    return texts_of(np.where(number > 0, of_build << 32 | number, -1), _location)
+
+
+def _location(code: int) -> str | None:
+    if code < 0:
+        return None
+    number, build = code & 0xFFFFFFFF, code >> 32
+    return f"{number:#x}" if build == _VFP_BUILD else words.drop_location(number, build).name
 
 
 def reason_name(kind: int, code: int, location: int, said: str, build: int) -> str:
@@ -201,7 +211,7 @@ def reason_name(kind: int, code: int, location: int, said: str, build: int) -> s
         # WinNat's reasons are those of SLBMUX, whose names pktmon has from 1301 on.
         return words.drop_reason(_FIRST_SLBMUX + code - 1, _ANY_BUILD).slug if code > 0 else "unknown"
     if kind == KIND_VFP:
-        return "intercept" if location in vfp.GUARD_IDS else "intercept_block"
+        return "intercept" if location & ((1 << VFP_EVENT_BITS) - 1) in vfp.GUARD_IDS else "intercept_block"
     if kind == KIND_WFP:
         return said or "wfp_filter"
     return f"tcpip_{said}" if said else f"tcpip_reason_{code}"

@@ -104,8 +104,7 @@ def journey_columns(
     last_version = np.where(last_what >= 0, last_what & 0xFF, 0)
     is_dropped = outcome == Outcome.DROPPED
     is_numbered = np.isin(ended[:, c.J_DROP_KIND], (KIND_PKTMON, KIND_SWITCH, KIND_WINNAT, KIND_VFP, KIND_TCPIP))
-    location = np.where(is_dropped & (ended[:, c.J_DROP_KIND] == KIND_PKTMON) & (ended[:, c.J_DROP_LOCATION] != 0),
-                        ended[:, c.J_DROP_LOCATION], -1)  # fmt: skip
+    location = np.where(is_dropped, ended[:, c.J_DROP_LOCATION], 0)
     confidence = np.minimum(ended[:, c.J_CONFIDENCE], sure) / 1000
     reasons = list(_REASONS)
     reasons[_INCOMPLETE] = reasons[_INCOMPLETE].replace("{why}", limits.why_incomplete.split(";")[0])
@@ -134,7 +133,9 @@ def journey_columns(
         "outcome": listed(outcome, OUTCOME_WORDS),
         "drop_reason": Texts(np.where(is_dropped, drop_names.code, -1).astype(np.int32), drop_names.values),
         "drop_reason_code": np.where(is_dropped & is_numbered, ended[:, c.J_DROP_CODE], -1),
-        "drop_location": location_names(location, builds_of(builds, ended[:, c.J_DROP_SESSION])),
+        "drop_location": location_names(
+            ended[:, c.J_DROP_KIND], location, builds_of(builds, ended[:, c.J_DROP_SESSION])
+        ),
         "flow_id": flow,
         "confidence": confidence,
         "answer_id": np.where(ended[:, c.J_ANSWER] > 0, ended[:, c.J_ANSWER], -1),

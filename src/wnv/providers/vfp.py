@@ -38,6 +38,8 @@ class Blocks:
     port_friendly: list[str]
     rule: list[str]
     """`layer / group / rule`, of rule events; empty else."""
+    location: I64
+    """StatusLocation: where in VFP the status was set; 0 = not stated."""
 
 
 def read_blocks(event: I64, event_id: int, decoded: Decoded) -> Blocks | None:
@@ -55,6 +57,7 @@ def read_blocks(event: I64, event_id: int, decoded: Decoded) -> Blocks | None:
     return Blocks(
         event[blocked], event_id, read_side(mine, "Src"), read_side(mine, "Dst"), numbers(mine, "IpProtocol"),
         status[blocked], _texts(mine, "PortName"), _texts(mine, "PortFriendlyName"), rule,
+        numbers(mine, "StatusLocation", 0),
     )  # fmt: skip
 
 
