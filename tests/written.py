@@ -154,6 +154,11 @@ class Writing:
         texts += [nics[0].switch_guid, nics[0].switch]
         return self.add(VMSWITCH, event_id, b"".join(map(counted, texts)) + struct.pack("<Q", nbl), keyword=2)
 
+    def dropped(self, nic: Nic, reason: int) -> Writing:
+        """VmSwitch 54."""
+        texts = (nic.guid, nic.name, nic.switch_guid, nic.switch)
+        return self.add(VMSWITCH, 54, b"".join(map(counted, texts)) + struct.pack("<II", reason, 0), keyword=2)
+
     def crosses(self, nic: Nic, to: Nic, packet: bytes, nbl: int, **habits: bool) -> Writing:
         """A switch, on one thread: received, seen, routed, seen, delivered."""
         self.received(nic, nbl).ingress(nic, packet).routed(nic, to, nbl)

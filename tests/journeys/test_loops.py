@@ -261,3 +261,21 @@ def test_events_of_a_switch_without_its_frames_are_tied_to_the_frames_of_nics(na
         score = score_recording(told_by(trace), result.truth, result.recordings[0].name)
     assert score.counts["sequences right"] == score.counts["packets"] > 0
     assert score.counts["nat joins missing"] == score.counts["nat joins wrong"] == score.counts["outcomes wrong"] == 0
+
+
+def test_an_address_received_again_after_a_drop_is_another_packet(tmp_path: Path) -> None:
+    """Without frames the drop lies between two 56 of one NIC, which else look like a chain."""
+    host = w.Writing()
+    host.received(w.VM_A, 0x1000).dropped(w.VM_A, 16)
+    host.received(w.VM_A, 0x1000).routed(w.VM_A, w.VM_B, 0x1000).delivered(w.VM_B, 0x1000)
+    rows = host.rows(tmp_path)
+    assert [(row["n_hops"], row["outcome"], row["drop_reason"]) for row in rows["journeys"]] == [
+        (2, "dropped", "mac_spoofing"), (2, "delivered", None),
+    ]  # fmt: skip
+
+
+def test_a_drop_is_not_that_of_a_packet_which_the_switch_has_delivered(tmp_path: Path) -> None:
+    host = w.Writing().received(w.VM_A, 0x1000).routed(w.VM_A, w.UPLINK, 0x1000).delivered(w.UPLINK, 0x1000)
+    host.received(w.VM_A, 0x2000).dropped(w.VM_A, 16)
+    (drop,) = host.rows(tmp_path)["drops"]
+    assert (drop["journey_id"], drop["confidence"]) == (2, 0.9)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import written as w
 from by_hand import recording
 from lab_worlds import scenario_of
+from payloads import Tcp, ip
 from stitched import Row, rows_at, rows_of, true_rows
 from wnv_lab.events import winnat
 from wnv_lab.events.fields import Socket
@@ -83,3 +85,66 @@ def test_a_port_published_on_every_address_gives_its_sessions_their_compartment(
         ))  # fmt: skip
     (session,) = rows_at(tmp_path / "mapping.etl")["nat_sessions"]
     assert (session["kind"], session["compartment"]) == ("mapping", 7)
+
+
+_OUTSIDE = "10.1.1.10"
+
+
+def _host() -> w.Writing:
+    return w.Writing().interface(w.GATEWAY).interface(w.CONTAINER).interface(w.ALONE)
+
+
+def _packet(ends: w.Tuple, ident: int) -> bytes:
+    src, sport, dst, dport = ends
+    return ip(src, dst, Tcp(sport, dport, b"a request", seq=1000 * ident + sport), ident=ident)
+
+
+def _passes(host: w.Writing, ends: tuple[w.Tuple, w.Tuple], ident: int, *, is_stated: bool = True) -> None:
+    """A packet from the gateway's NIC to the physical one, or back."""
+    before, after = ends
+    is_out = before[0].startswith("172.")
+    came, leaves = (w.GATEWAY, w.ALONE) if is_out else (w.ALONE, w.GATEWAY)
+    host.at(1000 * ident).seen(came, _packet(before, ident), w.RECEIVE)
+    if is_stated:
+        host.translated(before, after, ident=ident)
+    host.seen(leaves, ip(after[0], after[2], Tcp(after[1], after[3], b"a request", seq=1000 * ident + before[1]),
+                         ident=ident, ttl=63), w.SEND)  # fmt: skip
+
+
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_an_outside_port_that_is_used_again_belongs_to_another_session(tmp_path: Path, is_stated: bool) -> None:
+    host = _host()
+    outside = (_OUTSIDE, 1025, "1.1.1.1", 443)
+    for number, inside in enumerate((("172.30.0.11", 40000, "1.1.1.1", 443), ("172.30.0.12", 41000, "1.1.1.1", 443))):
+        _passes(host, (inside, outside), 2 * number + 1, is_stated=is_stated)
+        back = (outside[2:] + outside[:2], inside[2:] + inside[:2])
+        _passes(host, back, 2 * number + 2, is_stated=is_stated)
+    rows = host.rows(tmp_path)
+    found = [
+        (row["inside_src"], row["inside_sport"], row["outside_sport"], row["n_packets"]) for row in rows["nat_sessions"]
+    ]
+    assert found == [("172.30.0.11", 40000, 1025, 2), ("172.30.0.12", 41000, 1025, 2)]
+    assert [(row["src"], row["n_packets"], row["n_packets_back"]) for row in rows["flows"]] == [
+        ("172.30.0.11", 1, 1), ("172.30.0.12", 1, 1),
+    ]  # fmt: skip
+
+
+def test_a_container_that_calls_a_published_port_of_its_own_host_has_one_session(tmp_path: Path) -> None:
+    """WinNat rewrites both ends, and the packet goes back by the NIC it came from."""
+    asked, passed = ("172.30.0.11", 45000, _OUTSIDE, 8080), (_OUTSIDE, 1029, "172.30.0.12", 80)
+    host = _host()
+    for number in (1, 3):
+        for ident, (before, after) in enumerate(
+            ((asked, passed), (passed[2:] + passed[:2], asked[2:] + asked[:2])), number
+        ):
+            host.at(1000 * ident).seen(w.GATEWAY, _packet(before, ident), w.RECEIVE).translated(
+                before, after, ident=ident
+            )
+            sent = Tcp(after[1], after[3], b"a request", seq=1000 * ident + before[1])
+            host.seen(w.GATEWAY, ip(after[0], after[2], sent, ident=ident, ttl=63), w.SEND)
+    rows = host.rows(tmp_path)
+    assert keys(rows["nat_sessions"]) == {("TCP", *asked, *passed)}
+    assert [row["n_packets"] for row in rows["nat_sessions"]] == [4]
+    assert [(row["src_last"], row["dst_last"]) for row in rows["journeys"]] == [
+        (_OUTSIDE, "172.30.0.12"), (_OUTSIDE, "172.30.0.11"),
+    ] * 2  # fmt: skip

@@ -13,6 +13,8 @@ from wnv.journeys.protocols import protocol_name
 from wnv.providers.stages import Columns
 
 _TCP = 6
+_WITHOUT_PORTS = (1, 58)
+"""Of ICMP a flow is what goes between two addresses, whatever the identifiers."""
 _SYN, _ACK = 2, 0x10
 _TRANSITS_KEPT = 64
 """Of each flow, for the median."""
@@ -59,20 +61,27 @@ class FlowRows:
         return np.where(flow >= 0, flow + 1, -1)
 
     def _number(self, journey: I64, first: int, last: int, nat: NatRows) -> int:
-        known = self._of_tuple.get(first, self._of_tuple.get(last))
-        columns, hosts = [c.J_FIRST_TUPLE, c.J_TUPLE], [c.J_FIRST_HOST, c.J_HOST]
-        nat_id = nat.of_tuples(*of_host_hash(journey[columns], journey[hosts]).tolist())
+        nat_id = nat.of_packet(journey, int(journey[c.J_FIRST_HOST]))
+        # A port outside serves several conversations, so where a packet was translated its session tells which.
+        is_told = nat_id >= 0 and first != last and journey[c.J_WHAT] >> 8 not in _WITHOUT_PORTS
+        known = self._of_tuple.get(-nat_id) if is_told else None
+        if known is None and not (is_told and self._is_of_another(first, last, nat_id)):
+            known = self._of_tuple.get(first, self._of_tuple.get(last))
         if known is None and nat_id >= 0:
             known = self._of_tuple.get(-nat_id)
         if known is None:
             known = self._start(journey)
-        self._of_tuple.setdefault(first, known)
-        self._of_tuple.setdefault(last, known)
+        self._of_tuple[first] = self._of_tuple[last] = known
         row = self._rows[known]
         if nat_id >= 0:
             self._of_tuple.setdefault(-nat_id, known)
             row[_NAT] = nat_id
         return known
+
+    def _is_of_another(self, first: int, last: int, nat_id: int) -> bool:
+        """Whether the flow that has one of these tuples is that of another NAT session."""
+        known = self._of_tuple.get(first, self._of_tuple.get(last))
+        return known is not None and 0 <= self._rows[known, _NAT] != nat_id
 
     def _start(self, journey: I64) -> int:
         if self._n == len(self._rows):

@@ -443,7 +443,11 @@ def tie_nbls(
             lifetimes[life, L_NUMBER] = number
             lifetimes[life, L_BEFORE] = newest
             lifetimes[life, L_THREAD] = thread
+            # An address that comes again in what looks like one chain was given back meanwhile: its packet was dropped.
+            is_reused = newest >= 0 and lifetimes[newest % cap, L_RUN] == run[R_RUN]
             is_same_run = phase == RECEIVING and event == c.RECEIVED and run[R_STATION] == sights[c.STATION, i]
+            if event == c.RECEIVED and is_same_run and is_reused:
+                is_same_run, phase = False, IDLE
             lifetimes[life, L_RUN] = run[R_RUN] if is_same_run else number
             run[R_RUN] = lifetimes[life, L_RUN]
             lifetimes[life, L_N_ROUTED] = 1 if event == c.DELIVERED else 0  # a clone's delivery is all there is of it
@@ -744,8 +748,8 @@ def _is_same_payload(sights: I64, i: int, journeys: I64, j: int) -> int:
 
 
 @njit
-def _fits_path(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
-    """Whether a packet last seen where the journey was can be seen here next."""
+def _fits_path(sights: I64, i: int, journeys: I64, j: int, places: I64, is_translated: bool) -> bool:
+    """Whether a packet last seen where the journey was can be seen here next; `is_translated`: by a stated session."""
     place, direction = int(np.int64(sights[c.PLACE, i])), int(np.int64(sights[c.DIR, i]))
     if place < 0 or places[c.CLASS_NONE + direction, place] != c.ENTRY:
         return True
@@ -770,7 +774,12 @@ def _fits_path(sights: I64, i: int, journeys: I64, j: int, places: I64) -> bool:
             direction == 2
             and places[c.IS_STACK, place] == 1
             and (places[c.IS_STACK, last] == 1 or last_class == c.UNCLEAR)
-            and (station < 0 or station != last_station or (journeys[j, c.J_FLAGS] & c.J_TRANSLATED) != 0)
+            and (
+                station < 0
+                or station != last_station
+                or is_translated
+                or (journeys[j, c.J_FLAGS] & c.J_TRANSLATED) != 0
+            )
         )
     return False
 
@@ -849,7 +858,8 @@ def _find_content(
                 elif (
                     (journeys[j, c.J_FLAGS] & (c.J_TRANSLATED | c.J_IS_GROUP)) == 0
                     and (sights[c.FLAGS, i] & c.IS_GROUP) == 0
-                    and (payload == 2 or sights[c.IP_ID, i] > 0) and _is_rewritten(sights, i, journeys, j)
+                    and (payload == 2 or sights[c.IP_ID, i] > 0 or sights[c.WHAT, i] >> 8 == _TCP)
+                    and _is_rewritten(sights, i, journeys, j)
                     and _can_translate(sights, i, journeys, j, places)
                 ):  # fmt: skip
                     relation = 2
@@ -859,7 +869,8 @@ def _find_content(
             if relation > 0 and (
                 _is_past_nat(sights, i, journeys, j, places)
                 if is_nat_event
-                else _was_there(journeys, visited, j, code) or not _fits_path(sights, i, journeys, j, places)
+                else _was_there(journeys, visited, j, code)
+                or not _fits_path(sights, i, journeys, j, places, relation == 3)
             ):  # fmt: skip
                 relation = 0
             if relation > 0:
@@ -1215,6 +1226,8 @@ def _is_in_switch(journeys: I64, j: int, places: I64, last: int) -> bool:
     event = int(np.int64(journeys[j, c.J_LAST_EVENT]))
     if c.INGRESS <= event <= c.ROUTED:
         return True
+    if event == c.DELIVERED and (journeys[j, c.J_FLAGS] & c.J_FANNED) == 0:
+        return False
     last_class = places[c.CLASS_NONE + journeys[j, c.J_LAST_DIR], last] if last >= 0 else c.UNCLEAR
     return bool(last_class in (c.ENTRY, c.UNCLEAR))
 
@@ -1332,10 +1345,10 @@ def _find_range(
     if scalars[c.Z_HAS_LARGE] != 0:
         for one in (value, before):
             j = offload.find_cut(sights, i, one, code, journeys, visited, wholes, covers, window_ns, found)
-            if j >= 0 and _fits_path(sights, i, journeys, j, places):
+            if j >= 0 and _fits_path(sights, i, journeys, j, places, False):
                 return j
     n = offload.find_parts(sights, i, before, code, journeys, visited, tuple_heads, parts, found)
-    if n > 0 and _fits_path(sights, i, journeys, int(np.int64(parts[0, 0])), places):
+    if n > 0 and _fits_path(sights, i, journeys, int(np.int64(parts[0, 0])), places, False):
         found[2] = n
         return int(np.int64(parts[0, 0]))
     return -1

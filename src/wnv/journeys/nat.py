@@ -20,8 +20,11 @@ from wnv.providers.stages import Columns
 _EVIDENCE_MAX = 16
 _ICMP, _ICMPV6 = 1, 58
 _PROTOCOL_MAX = 0xFF
+_TUPLE_COLUMNS = (c.J_FIRST_TUPLE, c.J_FIRST_TUPLE_BACK, c.J_TUPLE, c.J_TUPLE_BACK)
 Side = tuple[int, int, int, int]
 """Version, high and low half of the address, port; -1 = none."""
+Pair = tuple[int, int, int, int]
+"""Hashes of a packet's tuple before and after translation; of ICMP also its identifier before and after, else 0."""
 Key = tuple[int, int, Side, Side, Side, Side]
 """Host, protocol, inside source and destination, outside source and destination."""
 
@@ -57,7 +60,11 @@ class NatRows:
         self._rows: list[_Session] = []
         self._hosts: set[int] = set()
         self._of_tuple: dict[int, int] = {}
-        """Session by the hash of a tuple on either side, in either direction, as that of its host."""
+        """Session by the hash of a tuple on either side, in either direction, as that of its host: the last that
+        had it."""
+        self._of_pair: dict[Pair, int] = {}
+        """Session by what its packets become: an outside port serves one inside end after another, and several at once
+        to different destinations."""
         self._mapped: set[tuple[int, int, Side]] = set()
         """Published ports: host, protocol and outside end."""
         self._compartments: dict[tuple[int, int, Side], int] = {}
@@ -127,13 +134,21 @@ class NatRows:
             one.see(int(ts_ns[last[number]]))
             if compartment[first[number]] >= 0:
                 one.compartment = int(compartment[first[number]])
-            for values_of_host in of_host:
-                self._of_tuple.setdefault(int(values_of_host[number]), one.nat_id)
+            identifiers = (key[2][3], key[4][3]) if key[1] in (_ICMP, _ICMPV6) else (0, 0)
+            self._find_by(one.nat_id, [int(value[number]) for value in of_host], identifiers)
         is_changed = inside[0] != outside[0]
         self._before += [of_host[0][is_changed], of_host[3][is_changed]]
         self._after += [outside[0][is_changed], inside[1][is_changed]]
         self._before += [of_host[2][is_changed] ^ c.REVERSE, of_host[1][is_changed] ^ c.REVERSE]
         self._after += [inside[0][is_changed], outside[1][is_changed]]
+
+    def _find_by(self, nat_id: int, tuples: Sequence[int], identifiers: tuple[int, int]) -> None:
+        """`tuples`, as those of the host: inside, there and back, then outside. `identifiers`: inside and outside."""
+        for value in tuples:
+            self._of_tuple[value] = nat_id
+        inside, inside_back, outside, outside_back = tuples
+        self._of_pair[inside, outside, *identifiers] = nat_id
+        self._of_pair[outside_back, inside_back, *identifiers[::-1]] = nat_id
 
     def _hashes(self, protocol: I64, src: winnat.Ends, dst: winnat.Ends) -> tuple[I64, I64]:
         ports = pack_ports(src.port.astype(np.int64), dst.port.astype(np.int64))
@@ -141,7 +156,9 @@ class NatRows:
         return one, back
 
     def _session(self, key: Key, session_id: int, ts_ns: int) -> _Session:
-        one = self._sessions.get(key)
+        # Where both ends are rewritten, as on the way from a container to a published port of its own host, a packet of
+        # the other direction looks like one from inside.
+        one = self._sessions.get(key) or self._sessions.get((*key[:2], *key[:1:-1]))
         if one is None:
             one = self._sessions[key] = _Session(len(self._rows) + 1, key, session_id, ts_ns, ts_ns)
             self._rows.append(one)
@@ -166,7 +183,9 @@ class NatRows:
         if not len(rows):
             return
         some = journeys[rows]
-        number_of, first = distinct_rows(some[:, c.J_HOST], some[:, c.J_FIRST_TUPLE], some[:, c.J_TUPLE])
+        is_icmp = np.isin(protocol[rows], (_ICMP, _ICMPV6))
+        identifiers = [np.where(is_icmp, some[:, column], 0) for column in (c.J_SEQ, c.J_SEQ_END)]
+        number_of, first = distinct_rows(some[:, c.J_HOST], some[:, c.J_FIRST_TUPLE], some[:, c.J_TUPLE], *identifiers)
         counts = np.bincount(number_of)
         begin, end = np.full(len(first), np.iinfo(np.int64).max), np.full(len(first), np.iinfo(np.int64).min)
         np.minimum.at(begin, number_of, some[:, c.J_FIRST_TS])
@@ -179,14 +198,12 @@ class NatRows:
 
     def _count_one(self, journey: I64, n: int, span: tuple[int, int], sure: int) -> None:
         """`journey`: one of `n` that were translated alike, between two times."""
-        columns = (c.J_FIRST_TUPLE, c.J_TUPLE, c.J_FIRST_TUPLE_BACK, c.J_TUPLE_BACK)
-        hashes = of_host_hash(journey[list(columns)], journey[c.J_HOST]).tolist()
-        nat_id = self._of_tuple.get(hashes[0]) or self._of_tuple.get(hashes[1])
-        if nat_id is None:
+        nat_id = self.of_packet(journey, int(journey[c.J_HOST]))
+        if nat_id < 0:
             one = self._session(_inferred(journey), self._session_of_host[int(journey[c.J_HOST])], span[0])
             one.confidence, one.why = sure, c.WHY_NAT_INFERRED
-            for value in hashes:
-                self._of_tuple.setdefault(value, one.nat_id)
+            tuples = of_host_hash(journey[list(_TUPLE_COLUMNS)], journey[c.J_HOST]).tolist()
+            self._find_by(one.nat_id, tuples, _identifiers(journey))
             one.see(span[0], int(journey[c.J_LAST_ROW]))
         else:
             one = self._rows[nat_id - 1]
@@ -194,9 +211,20 @@ class NatRows:
         one.see(span[0])
         one.see(span[1])
 
-    def of_tuples(self, first: int, last: int) -> int:
-        """The session of a tuple, by hashes as those of their hosts; -1 = none."""
-        return self._of_tuple.get(first, self._of_tuple.get(last, -1))
+    def of_packet(self, journey: I64, first_host: int) -> int:
+        """The session of an ended journey, which was as it was first on a host; -1 = none that is known.
+
+        What packets alone show is no more than what they became; a session that WinNat stated may also be one of
+        several that a packet went through.
+        """
+        columns, hosts = journey[[c.J_FIRST_TUPLE, c.J_TUPLE]], np.array([first_host, journey[c.J_HOST]])
+        first, last = of_host_hash(columns, hosts).tolist()
+        nat_id = self._of_pair.get((first, last, *_identifiers(journey)))
+        if nat_id is not None:
+            return nat_id
+        nat_id = self._of_tuple.get(first, self._of_tuple.get(last, -1))
+        is_open = first == last or nat_id < 0 or int(journey[c.J_WHAT]) >> 8 in (_ICMP, _ICMPV6)
+        return nat_id if is_open or self._rows[nat_id - 1].confidence == 1000 else -1
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -254,6 +282,12 @@ class NatRows:
         outside = one.key[4]
         anywhere = (outside[0], 0, 0, outside[3])
         return self._compartments.get((*one.key[:2], outside), self._compartments.get((*one.key[:2], anywhere), -1))
+
+
+def _identifiers(journey: I64) -> tuple[int, int]:
+    """Of ICMP, as the packet was first and last; 0 of all else."""
+    is_icmp = int(journey[c.J_WHAT]) >> 8 in (_ICMP, _ICMPV6)
+    return (int(journey[c.J_SEQ]), int(journey[c.J_SEQ_END])) if is_icmp else (0, 0)
 
 
 def of_host_hash(values: I64, host: I64) -> I64:

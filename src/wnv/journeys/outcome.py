@@ -220,7 +220,9 @@ def judge(
     is_kept = (event == c.LEFT_TO_HOST) | ((is_in_stack | is_arrival) & (is_local | has(c.J_IS_GROUP)))
     delivered = (is_end & ~is_stack) | is_kept | (is_end & is_group)
     delivered &= ~is_on_its_way | is_group
-    assumed = (is_in_stack | is_arrival) & ~delivered & never_forwards & sees_origins
+    # The uplink of a switch can be any NIC of which nothing is known, as long as it is not known by both its names.
+    is_open_nic = is_arrival & places.has_nameless_uplink()
+    assumed = (is_in_stack | is_arrival) & ~delivered & ~is_open_nic & never_forwards & sees_origins
     outcome = np.full(n, int(Outcome.UNKNOWN), np.int64)
     why = np.full(n, _NO_NEXT, np.int64)
     sure = np.full(n, 1000, np.int64)

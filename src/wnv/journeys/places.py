@@ -281,6 +281,13 @@ class Places:
         mine: BOOL = np.array([*guessed, False], np.bool_)[place]
         return mine
 
+    def has_nameless_uplink(self) -> bool:
+        """Whether a NIC that a switch named can be a physical one, and is tied to no adapter."""
+        return any(
+            key[0] == "nic" and self.known[row].switch >= 0 and self.known[row].owner == NodeKind.NIC
+            for key, row in self._numbers.items()
+        )
+
     def holds(self, place: I64, what: int) -> BOOL:
         """Whether a truth of a place (`IS_STACK`, `IS_PHYSICAL`) holds; False where there is none."""
         held: BOOL = (place >= 0) & (self.matrix[what, np.maximum(place, 0)] == 1)
