@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 import wnv.pipeline.clocks as reading
 from lab_worlds import ran
 from wnv import open_trace
-from wnv.pipeline.clocks import read_clocks
+from wnv.journeys.clocks import NO_CLOCK, HostClock
+from wnv.pipeline.clocks import by_first_clock, read_clocks
 from wnv.pipeline.network import build_topology
 from wnv.schema import CLOCKS
 
@@ -45,3 +47,17 @@ def test_of_more_packets_than_are_compared_all_hosts_leave_out_the_same(monkeypa
         _, second = read_clocks(stored, build_topology(stored))
     assert 0 < second.n_sent + second.n_received <= 20
     assert abs(second.offset_ns - _SKEW_NS) < 100_000
+
+
+def test_what_appears_on_another_host_does_so_by_the_first_ones_clock() -> None:
+    columns: dict[str, Sequence[object]] = {
+        "session_id": [0, 1, 2],
+        "from_ns": [1000, 1000, None],
+        "to_ns": [None, 5000, 7000],
+        "name": ["a", "b", "c"],
+    }
+    clocks = [HostClock(), HostClock(300), HostClock(-300)]
+    assert by_first_clock({"nodes": columns}, clocks)["nodes"] == {
+        **columns, "from_ns": [1000, 700, None], "to_ns": [None, 4700, 7300],
+    }  # fmt: skip
+    assert by_first_clock({"nodes": columns}, [HostClock(), NO_CLOCK, HostClock()]) == {"nodes": columns}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from wnv.arrays import BOOL, I64
+from wnv.clock import NO_TIME
 from wnv.journeys import layout as c
 from wnv.journeys.clocks import SIGHTINGS_MAX, HostClock, Seen, estimate_clocks, find_crossings
 from wnv.journeys.sights import Keys, Packets, empty_sights, fill_keys
@@ -14,6 +16,7 @@ from wnv.packets.points import LINK_UNKNOWN, Point, PointKind
 from wnv.packets.sightings import PacketRows
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.reading import mix
+from wnv.providers.stages import Tables
 from wnv.topology.model import NodeKind, Topology
 
 _ALL = 1 << 64
@@ -46,6 +49,26 @@ def read_clocks(stored: StoredTrace, topology: Topology) -> list[HostClock]:
             if threshold == 1:
                 break
     return estimate_clocks(find_crossings(Seen.concatenate(parts)), n_hosts)
+
+
+def by_first_clock(tables: dict[str, dict[str, Sequence[Any]]], clocks: Sequence[HostClock]) -> Tables:
+    """The rows of `nodes` and `edges` with their times by the first host's clock. `clocks`: of each session."""
+    if all(one.is_first for one in clocks):
+        return tables
+    return {
+        name: {**columns, **{side: _by_first_clock(columns, side, clocks) for side in ("from_ns", "to_ns")}}
+        for name, columns in tables.items()
+    }
+
+
+def _by_first_clock(
+    columns: dict[str, Sequence[Any]], side: str, clocks: Sequence[HostClock]
+) -> list[int | None]:  # Any: values of all kinds
+    found: list[int | None] = []
+    for session, time in zip(columns["session_id"], columns[side], strict=True):
+        shifted = NO_TIME if time is None else int(clocks[session].corrected(np.array([time]))[0])
+        found.append(None if shifted == NO_TIME else shifted)
+    return found
 
 
 def _seen(packets: PacketRows, rows: I64, host: I64, keys: Keys) -> tuple[Seen, I64]:

@@ -22,7 +22,7 @@ from wnv.journeys.collect import Limits
 from wnv.journeys.hosts import Hosts
 from wnv.journeys.stitch import Stitcher
 from wnv.overview import diagnostic_row
-from wnv.pipeline.clocks import read_clocks
+from wnv.pipeline.clocks import by_first_clock, read_clocks
 from wnv.pipeline.network import build_topology, has_offload
 from wnv.pipeline.stored import StoredTrace
 from wnv.providers.stages import Stretch, Tables
@@ -86,8 +86,8 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
     with TablesWriter(path, IN_DERIVED, jobs=jobs, overwrite=True, is_as_good=is_as_good) as writer:
         log = Log()
         topology = build_topology(stored, log)
-        _write(writer, topology.tables())
         hosts = _hosts(stored, topology)
+        _write(writer, by_first_clock(topology.tables(), [hosts.clocks[host] for host in hosts.of_session]))
         _write(writer, {CLOCKS.name: clock_columns(hosts.clocks, hosts.of_session, hosts.names)})
         stitcher = _stitcher(topology, stored, hosts, log)
         for stretch_rows in _followed(stitcher, stored, hosts, progress):

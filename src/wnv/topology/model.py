@@ -276,7 +276,7 @@ class Topology:
 
     # --- nodes -----------------------------------------------------------------------------------------
 
-    def tables(self) -> dict[str, dict[str, Sequence[object]]]:
+    def tables(self) -> dict[str, dict[str, Sequence[Any]]]:  # Any: values of all kinds
         """Rows of `schema.NODES` and `schema.EDGES`, as `stages.Tables`; times without bounds are null."""
         said: dict[tuple[int, str], list[Contradiction]] = {}
         for one in self.contradictions:
@@ -293,7 +293,7 @@ class Topology:
         return next((one for one in self.nodes if one.node_id == node_id and one.session_id == session_id), None)
 
 
-def _columns(table: Table, rows: Sequence[dict[str, object]]) -> dict[str, Sequence[object]]:
+def _columns(table: Table, rows: Sequence[dict[str, object]]) -> dict[str, Sequence[Any]]:  # Any: values of all kinds
     return {name: [row[name] for row in rows] for name in table.names}
 
 
