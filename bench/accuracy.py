@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from scoring import BINS, Score, score_recording, told_by
+from scoring import BINS, Score, score_clocks, score_recording, told_by
 
 from wnv.trace import open_trace
 from wnv_lab.errors import LabError
@@ -47,6 +47,8 @@ class Way:
     truncate_bytes: int = 0
     lost_share: float = 0.0
     has_inventory: bool = True
+    is_together: bool = False
+    """All recordings are read as one, where there are several."""
 
     def applied(self, scenario: Scenario) -> Scenario:
         capture, engine = scenario.capture, scenario.engine
@@ -73,6 +75,9 @@ WAYS: Final = (
     Way("5 % of buffers lost", "ndis", True, lost_share=0.05),
     Way("pktmon, cut to 64 bytes", "pktmon", True, truncate_bytes=64),
     Way("pktmon, 5 % lost", "pktmon", True, lost_share=0.05),
+    Way("hosts together", "ndis", is_together=True),
+    Way("hosts together, pktmon", "pktmon", is_together=True),
+    Way("both tools together", "both", is_together=True),
 )
 _NOT_HERE: Final = frozenset({"busy"})
 
@@ -82,10 +87,11 @@ def is_limited(scenario: Scenario, way: Way) -> bool:
     capture = scenario.capture
     if way.is_limited or capture.lost_share or capture.ring_bytes or capture.damage:
         return True
-    if way.kind == "pktmon":
+    if way.kind != "ndis":
         # pktmon does not watch what starts after it.
         is_late = any(container.starts_ms for host in scenario.host for container in host.container)
-        return bool(capture.address or capture.pktmon_bytes or is_late)
+        if way.kind == "pktmon" or capture.address or capture.pktmon_bytes or is_late:
+            return bool(capture.address or capture.pktmon_bytes or is_late)
     lacks = capture.address or capture.truncate_bytes or capture.points != "both"
     return bool(lacks) or set(capture.providers) < set(_ALL_PROVIDERS) or any(h.build < 17763 for h in scenario.host)
 
@@ -99,6 +105,13 @@ def measure(scenario: Scenario, way: Way, folder: Path, seed: int) -> Score | No
             return None
         raise
     score = Score()
+    if way.is_together:
+        if len(result.recordings) < 2:
+            return None
+        with open_trace(folder, use_cache=False) as trace:
+            score += score_recording(told_by(trace), result.truth, *(one.name for one in result.recordings))
+            score += score_clocks(trace.table("clocks").to_pylist(), result.truth)
+        return score
     for recording, inventory in zip(result.recordings, result.inventories, strict=True):
         if not way.has_inventory:
             inventory.unlink()
@@ -129,12 +142,14 @@ def scenario_cells(score: Score) -> list[str]:
         str(counts["invented hops"] + counts["invented drops"] or "–"), str(counts["false vanished"] or "–"),
         part(counts["tuple right"], counts["tuple right"] + counts["tuple wrong"]),
         str(counts["name wrong"] or "–"), str(counts["name missing"] or "–"),
+        part(counts["clocks right"], counts["clocks right"] + counts["clocks wrong"] + counts["clocks unknown"]),
     ]  # fmt: skip
 
 
 HEADINGS: Final = (
     "packets", "outcomes", "open", "wrong", "ways", "NAT joins", "false joins", "NAT sessions", "drops",
     "other reason", "invented", "false vanished", "addresses", "names wrong", "names missing",
+    "clocks",
 )  # fmt: skip
 KINDS: Final = ("outcome", "link", "nat", "drop")
 

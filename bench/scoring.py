@@ -6,6 +6,7 @@ each hop of wnv names the events it rests on. No name of a point is compared to 
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +21,8 @@ from wnv.trace import Trace
 from wnv_lab.capture.recording import PROVIDERS
 
 Row: TypeAlias = Mapping[str, Any]  # Any: a value of a table
-Key: TypeAlias = tuple[int, int, str, int]
-"""Time, processor, provider and id of an event: in a recording of the lab no two are alike."""
+Key: TypeAlias = tuple[str, int, int, str, int]
+"""Recording, time, processor, provider and id of an event: in the lab no two are alike."""
 
 _SHORT: Final = {str(UUID(bytes_le=guid)): name for guid, name in PROVIDERS.items()}
 _CORE: Final = {
@@ -31,6 +32,7 @@ _CORE: Final = {
 """Events that make a hop; all of the two captures do. Others may be evidence, and need not."""
 BINS: Final = ("1.0", "0.9–1.0", "0.5–0.9", "< 0.5")
 OPEN: Final = "unknown"
+_OF_THE_END: Final = ("outcome", "last_ns", "last_point", "drop_reason", "drop_reason_code", "drop_location")
 NAMES: Final = ("nic", "vswitch", "container", "vm", "compartment")
 
 
@@ -69,23 +71,30 @@ class Score:
 
 
 class Truth:
-    """What really happened, as far as this recording has events of it."""
+    """What really happened, as far as these recordings have events of it."""
 
-    def __init__(self, folder: Path, recording: str, logged: Mapping[Key, int]) -> None:
-        self.journeys = {row["journey_id"]: row for row in _rows(folder, "journeys")}
+    def __init__(self, folder: Path, recordings: Sequence[str], logged: Mapping[Key, int]) -> None:
+        self.journeys: dict[int, Row] = {row["journey_id"]: row for row in _rows(folder, "journeys")}
         self.hops: dict[int, dict[int, Row]] = defaultdict(dict)
-        together: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for row in _rows(folder, "hops"):
             self.hops[row["journey_id"]][row["seq"]] = row
-            together[row["nbl"], row["seq"], row["ts_ns"]].append(row["journey_id"])
+        part_of = self._join_hosts(folder, recordings) if len(recordings) > 1 else {}
+        together: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+        for journey, hops in self.hops.items():
+            for seq, row in hops.items():
+                together[row["nbl"], seq, row["ts_ns"]].append(journey)
         self.meant: dict[int, tuple[tuple[int, ...], int | None]] = {}
         """By row in `events`: the packets it was logged for (those of one NBL share its events), and their hop."""
         expected: dict[int, set[int]] = defaultdict(set)
         for row in _rows(folder, "sightings"):
-            event_row = logged.get((row["ts_ns"], row["cpu"], row["provider"], row["event_id"]))
-            if row["recording"] != recording or event_row is None:
+            event_row = logged.get((row["recording"], row["ts_ns"], row["cpu"], row["provider"], row["event_id"]))
+            if event_row is None:
                 continue
-            journey, seq = row["journey_id"], row["hop_seq"]
+            journey, seq = int(row["journey_id"]), row["hop_seq"]
+            if journey in part_of:
+                journey, before = part_of[journey]
+                if seq is not None:
+                    seq += before
             owners: tuple[int, ...] = (journey,)
             hop = self.hops[journey].get(seq)
             if hop is not None and row["frame_crc32"] is None:
@@ -97,6 +106,43 @@ class Truth:
         self.expected = {journey: self.in_order(journey, seqs) for journey, seqs in expected.items()}
         """By packet, the hops that the recording has events of."""
         self.sessions = _rows(folder, "nat")
+
+    def _join_hosts(self, folder: Path, recordings: Sequence[str]) -> dict[int, tuple[int, int]]:
+        """Make one packet of what left one host and came to another; the truth has a journey for each host.
+
+        Returns, for each journey that was joined, the one it is part of, and how many hops that had before.
+        """
+        said = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+        skew = {row["host"]: row["skew_ns"] for row in said["hosts"]}
+        hosts = {row["host"] for row in said["recordings"] if row["file"] in recordings}
+        if len(hosts) < 2:
+            return {}
+        ends = [
+            (hop["ts_ns"] - skew[hop["host"]], is_first, journey)
+            for journey, hops in self.hops.items() if hops
+            for is_first, hop in ((True, hops[min(hops)]), (False, hops[max(hops)]))
+            if hop["host"] in hosts and hop["kind"] == "physical_nic"
+            and hop["direction"] == ("in" if is_first else "out")
+        ]  # fmt: skip
+        under_way: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        whole: dict[int, int] = {}
+        part_of: dict[int, tuple[int, int]] = {}
+        for _, is_first, journey in sorted(ends):
+            hops = self.hops[journey]
+            frame = _frame(hops[min(hops) if is_first else max(hops)])
+            if not is_first:
+                under_way[frame].append(whole.get(journey, journey))
+            elif under_way[frame]:
+                # Packets of one flow keep their order on the lab's wire.
+                sender = under_way[frame].pop(0)
+                before = max(self.hops[sender]) + 1
+                part_of[journey], whole[journey] = (sender, before), sender
+                self.hops[sender] |= {seq + before: {**hop, "seq": seq + before} for seq, hop in hops.items()}
+                last = {name: self.journeys[journey][name] for name in _OF_THE_END}
+                self.journeys[sender] = {**self.journeys[sender], **last}
+        for journey in part_of:
+            del self.hops[journey], self.journeys[journey]
+        return part_of
 
     def in_order(self, journey: int, seqs: Iterable[int]) -> list[int]:
         """Hops in order of time, copies of a packet one after the other."""
@@ -136,23 +182,30 @@ class Told:
 
 def told_by(trace: Trace) -> Told:
     """The tables of an open recording."""
-    events = trace.dataset("events").to_table(columns=["event_row", "ts_ns", "cpu", "provider_guid", "event_id"])
-    return Told(
-        events.to_pylist(), *(trace.table(name).to_pylist() for name in ("journeys", "hops", "drops", "nat_sessions"))
-    )
+    columns = ["event_row", "session_id", "ts_ns", "cpu", "provider_guid", "event_id"]
+    files = [Path(str(one.row["source"])).name for one in trace.overview.sessions]
+    events = trace.dataset("events").to_table(columns=columns).to_pylist()
+    tables = (trace.table(name).to_pylist() for name in ("journeys", "hops", "drops", "nat_sessions"))
+    return Told([{**row, "recording": files[row["session_id"]]} for row in events], *tables)
 
 
-def score_recording(told: Told, truth_folder: Path, recording: str, *, has_names: bool = True) -> Score:
-    """Compare what is told of a recording with what happened; `recording` is the name of its file.
+def score_recording(told: Told, truth_folder: Path, *recordings: str, has_names: bool = True) -> Score:
+    """Compare what is told of recordings, read together, with what happened; `recordings` are the names of their files.
 
     `has_names`: whether names can be known at all; most stand in an inventory alone.
     """
     logged = {
-        (row["ts_ns"], row["cpu"], _SHORT[row["provider_guid"]], row["event_id"]): row["event_row"]
+        (
+            row.get("recording", recordings[0]),
+            row["ts_ns"],
+            row["cpu"],
+            _SHORT[row["provider_guid"]],
+            row["event_id"],
+        ): row["event_row"]
         for row in told.events
         if row["provider_guid"] in _SHORT
     }
-    truth = Truth(truth_folder, recording, logged)
+    truth = Truth(truth_folder, recordings, logged)
     hops: dict[int, list[Row]] = defaultdict(list)
     for row in sorted(told.hops, key=lambda row: (row["journey_id"], row["seq"])):
         hops[row["journey_id"]].append(row)
@@ -163,6 +216,26 @@ def score_recording(told: Told, truth_folder: Path, recording: str, *, has_names
     _score_packets(score, truth, ways)
     _score_drops(score, truth, ways, told.drops)
     _score_sessions(score, truth, told.sessions)
+    return score
+
+
+def score_clocks(told: Sequence[Row], truth_folder: Path) -> Score:
+    """Compare the estimated clocks of hosts, by session, with how far they really were apart."""
+    said = json.loads((truth_folder / "truth.json").read_text(encoding="utf-8"))
+    skew = {row["host"]: row["skew_ns"] for row in said["hosts"]}
+    score = Score()
+    for row in told:
+        if row["host"] not in skew or row["session_id"] == 0 or len(skew) < 2:
+            continue
+        if row["offset_ns"] is None:
+            score.counts["clocks unknown"] += 1
+            score.faults.append(f"the clock of {row['host']} is not known: {row['reason']}")
+            continue
+        off = abs(row["offset_ns"] - (skew[row["host"]] - skew[told[0]["host"]]))
+        is_right = row["error_ns"] is not None and off <= row["error_ns"]
+        score.counts["clocks right" if is_right else "clocks wrong"] += 1
+        if not is_right:
+            score.faults.append(f"the clock of {row['host']} is off by {off} ns, stated are {row['error_ns']} ns")
     return score
 
 
@@ -379,6 +452,12 @@ def _session(row: Row) -> tuple[Any, ...]:
             )
         ),
     )  # fmt: skip
+
+
+def _frame(hop: Row) -> tuple[Any, ...]:
+    """What no wire changes of a packet."""
+    names = ("eth_src", "eth_dst", "protocol", "src", "sport", "dst", "dport", "outer_src", "outer_dst", "vni")
+    return tuple(hop[name] for name in names)
 
 
 def _ends(row: Row, prefix: str = "") -> tuple[Any, Any, Any, Any]:

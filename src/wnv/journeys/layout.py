@@ -175,8 +175,9 @@ UNCLEAR, ENTRY, EXIT, WIRE = range(4)
     J_NEXT_PART,
     J_N_PARTS,
     J_PART_OF,  # id of the journey it was joined into; 0 = none
+    J_DROP_ALSO,  # bits of kinds (`DROP_KIND`) that told of the same drop later
     N_JOURNEY,
-) = range(96)  # fmt: skip
+) = range(97)  # fmt: skip
 (
     J_TRANSLATED, J_IS_DROPPED, J_WAS_DELIVERED, J_HAS_LEFT, J_IS_GROUP, J_HAS_GAP, J_MOVED_ON, J_IS_GFT, J_FANNED,
     J_IS_ALIKE,

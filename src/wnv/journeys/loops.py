@@ -1258,6 +1258,7 @@ def _find_dropped(
                     journeys[j, c.J_DROP_KIND] == sights[c.DROP_KIND, i]
                     and journeys[j, c.J_DROP_LOCATION] == sights[c.DROP_LOCATION, i]
                 )
+                or journeys[j, c.J_DROP_ALSO] >> sights[c.DROP_KIND, i] & 1 != 0
             ):
                 continue  # one reporter tells of a drop once
             last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
@@ -1773,6 +1774,8 @@ def link(
                     offload.note_drop(journeys, j, seq, seq_end if is_part else seq)
             if is_same and (journeys[j, c.J_FLAGS] & c.J_FANNED) == 0:
                 out[c.O_DROP, i] = journeys[j, c.J_DROP] | c.DROP_IS_SAME
+                if sights[c.DROP_KIND, i] != journeys[j, c.J_DROP_KIND]:
+                    journeys[j, c.J_DROP_ALSO] |= 1 << sights[c.DROP_KIND, i]
             else:
                 out[c.O_DROP, i] = scalars[c.Z_NEXT_DROP]
                 journeys[j, c.J_DROP] = scalars[c.Z_NEXT_DROP]
