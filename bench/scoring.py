@@ -81,8 +81,8 @@ class Truth:
         part_of = self._join_hosts(folder, recordings) if len(recordings) > 1 else {}
         together: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for journey, hops in self.hops.items():
-            for seq, row in hops.items():
-                together[row["nbl"], seq, row["ts_ns"]].append(journey)
+            for seq, hop in hops.items():
+                together[hop["nbl"], seq, hop["ts_ns"]].append(journey)
         self.meant: dict[int, tuple[tuple[int, ...], int | None]] = {}
         """By row in `events`: the packets it was logged for (those of one NBL share its events), and their hop."""
         expected: dict[int, set[int]] = defaultdict(set)
@@ -96,9 +96,9 @@ class Truth:
                 if seq is not None:
                     seq += before
             owners: tuple[int, ...] = (journey,)
-            hop = self.hops[journey].get(seq)
-            if hop is not None and row["frame_crc32"] is None:
-                owners = tuple(together[hop["nbl"], seq, hop["ts_ns"]])
+            known = self.hops[journey].get(seq)
+            if known is not None and row["frame_crc32"] is None:
+                owners = tuple(together[known["nbl"], seq, known["ts_ns"]])
             self.meant[event_row] = owners, seq
             if seq is not None and row["event_id"] in _CORE.get(row["provider"], (row["event_id"],)):
                 for owner in owners:
