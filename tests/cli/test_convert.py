@@ -420,3 +420,31 @@ def test_plain_hears_the_events_alone(tmp_path: Path) -> None:
     plain = read_capture(tmp_path / "plain.pcapng")
     assert (plain.called, {one.packet_id for one in plain.packets}) == ({}, {None})
     assert "eth:12" in plain.names
+
+
+def test_several_hosts_are_one_file_by_one_clock(tmp_path: Path) -> None:
+    folder = recordings("overlay-pods")[0].parent
+    shown = done("convert", folder, "-w", tmp_path / "both.pcapng", "--no-cache")
+    assert "the clock of NODE2 is 1.7 ms behind that of NODE1" in shown.err
+    capture = read_capture(tmp_path / "both.pcapng")
+    assert len(capture.packets) == 164
+    assert "the clock of NODE2 is 1.7 ms behind that of NODE1" in capture.comment
+    assert {"eth:4@NODE1 NIC Ethernet on NODE1", "eth:4@NODE2 NIC Ethernet on NODE2"} <= set(capture.names)
+    times = [one.ts_ns for one in capture.packets]
+    assert times == sorted(times)
+    done("convert", folder, "-w", tmp_path / "plain.pcapng", "--plain")
+    plain = read_capture(tmp_path / "plain.pcapng")
+    assert sorted(one.ts_ns for one in plain.packets) != times
+    assert "clock of" not in plain.comment
+
+
+def test_of_several_hosts_points_are_asked_for_by_both_names(tmp_path: Path) -> None:
+    folder = recordings("overlay-pods")[0].parent
+    done("convert", folder, "-w", tmp_path / "at.pcapng", "--plain", "--at", "eth:4@node2")
+    assert {one.interface for one in read_capture(tmp_path / "at.pcapng").packets} == {"eth:4@NODE2"}
+    assert "'eth:4'" in wnv("convert", folder, "-w", tmp_path / "at.pcapng", "--plain", "--at", "eth:4").err
+    once = done("convert", folder, "-w", tmp_path / "once.pcapng", "--plain", "--once")
+    assert "once a host" in once.err
+    assert {one.interface for one in read_capture(tmp_path / "once.pcapng").packets} == {
+        f"eth:{index}@NODE{host}" for index in (4, 9, 12) for host in (1, 2)
+    }  # fmt: skip

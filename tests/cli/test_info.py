@@ -23,6 +23,7 @@ from etl_writer import (
     system,
     unclosed,
 )
+from lab_worlds import ran
 from payloads import (
     COMPONENT_MINIPORT,
     Echo,
@@ -308,3 +309,15 @@ def test_json_keeps_names_and_shows_nothing_invisible(tmp_path: Path) -> None:
 def test_a_name_that_is_not_utf_8_can_be_shown(tmp_path: Path) -> None:
     ran = wnv("info", tmp_path / "no\udcff.etl")
     assert (ran.code, ran.err) == (1, f"wnv: {tmp_path / 'no'}\\udcff.etl: no such file\n")
+
+
+def test_points_stand_by_host() -> None:
+    shown = done("info", ran("overlay-pods").recordings[0].parent)
+    assert shown.lines[0].endswith("164 sightings of packets at 12 points, of 2 hosts")
+    assert [line for line in shown.lines if line.startswith("Where packets were seen")] == [
+        "Where packets were seen on NODE1", "Where packets were seen on NODE2",
+    ]  # fmt: skip
+    assert sum(line.startswith("  eth:4@NODE") for line in shown.lines) == 2
+    assert [line for line in shown.lines if line.startswith("Host ")] == [
+        "Host        NODE1: 4 processors, 64-bit", "Host        NODE2: 4 processors, 64-bit",
+    ]  # fmt: skip

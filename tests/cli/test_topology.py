@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from command_line import done, wnv
+from lab_worlds import ran
 from networks import NIC, PORT, SWITCH, at, connected, disconnected, passage, write_events
 from wnv import sample_path
 from wnv.clock import NO_TIME
@@ -91,3 +92,14 @@ def test_info_of_a_trace_folder_and_of_a_small_recording_tells_the_coverage(tmp_
     lines = done("info", tmp_path / "x.wnv").lines
     assert lines[lines.index("Coverage") + 1] == "  packets were seen at 4 points"
     assert "Coverage" in done("info", sample_path()).lines
+
+
+def test_two_hosts_are_two_trees_of_their_names() -> None:
+    folder = ran("overlay-pods").recordings[0].parent
+    shown = done("topology", folder)
+    heads = [line.partition(":")[0] for line in shown.lines if ": Windows Server 2022, build 20348" in line]
+    assert heads == ["NODE1", "NODE2"]
+    assert shown.lines.index("") < next(n for n, line in enumerate(shown.lines) if line.startswith("NODE2:"))
+    said = json.loads(done("topology", folder, "--format", "json").out)
+    assert said["hosts"] == {"0": "NODE1", "1": "NODE2"}
+    assert {node["session_id"] for node in said["nodes"]} == {0, 1}
