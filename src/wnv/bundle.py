@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from wnv.errors import UsageError, WnvError
 from wnv.etl.source import find_recordings
-from wnv.topology.inventory import FORMAT
 
 _TRACE_FOLDER_SUFFIX: Final = ".wnv"
 _TRACE_FOLDER_FILE: Final = "meta.json"
@@ -84,6 +83,8 @@ def read_inventories(paths: Sequence[Path]) -> Inventory | None:
     found = [read_inventory(path) for path in paths]
     if len(found) < 2:
         return found[0] if found else None
+    from wnv.topology.inventory import FORMAT
+
     whole: dict[str, Any] = {}
     for one in found:
         try:

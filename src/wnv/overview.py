@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from wnv import __version__
 from wnv.arrays import I64
 from wnv.clock import NO_TIME, SYSTEM_CLOCK, HostZone
-from wnv.decode.decoder import MANIFEST_ID, Decoder, Form
 from wnv.diagnostics import Code, Row, Severity
 from wnv.etl import layout
 from wnv.etl.events import NO_PROVIDER
@@ -24,8 +23,11 @@ from wnv.providers import registry
 from wnv.providers.builds import windows_version
 from wnv.providers.capture_rules import CaptureRules
 from wnv.providers.registry import ProviderKind
-from wnv.providers.sysconfig import HostFacts
 from wnv.text import counted
+
+if TYPE_CHECKING:
+    from wnv.decode.decoder import Decoder
+    from wnv.providers.sysconfig import HostFacts
 
 _EVENT_METADATA = "bbccf6c1-6cd1-48c4-80ff-839482e37671"
 _PARTITION_HOOK = 0x0050
@@ -38,7 +40,6 @@ _PARTITION_TYPES = {
     4: "direct utility VM",
 }
 _DESCRIBED, _CLASSIC, _HOOK, _MESSAGE = range(4)
-_FORMS = (Form.MANIFEST, Form.CLASSIC, Form.KERNEL)
 _KINDS_SHOWN = 6
 _SHOWN_GAPS = 5
 
@@ -133,6 +134,8 @@ class Census:
     def plain_kinds(self, n_guids: int) -> Iterator[tuple[int, int, int, int]]:
         """Kinds met that say nothing of the recording itself, by the first `n_guids` providers: key, number of the
         provider, id, version. Events of these without extended items may be counted by `add_counts` instead."""
+        from wnv.decode.decoder import MANIFEST_ID
+
         for key in self._counts:
             code, kind, number, version = (key >> 40) - 1, key >> 36 & 0xF, key >> 16 & 0xFFFF, key & 0xFFFF
             if kind == _DESCRIBED and 0 <= code < n_guids and number != MANIFEST_ID:
@@ -198,12 +201,15 @@ class Census:
 
     def providers(self, decoder: Decoder) -> list[ProviderCount]:
         """Counts by provider, most events first; hook events by the classic class they stand for."""
+        from wnv.decode.decoder import Form
+
+        forms = (Form.MANIFEST, Form.CLASSIC, Form.KERNEL)
         grouped: dict[str | None, list[EventCount]] = {}
         is_wpp: set[str | None] = set()
         for key, count in sorted(self._counts.items()):
             code, kind, number, version = (key >> 40) - 1, key >> 36 & 0xF, key >> 16 & 0xFFFF, key & 0xFFFF
             guid = None if code == NO_PROVIDER else self._guids[code]
-            is_known = kind != _MESSAGE and decoder.knows(_FORMS[kind], guid or "", number, version)
+            is_known = kind != _MESSAGE and decoder.knows(forms[kind], guid or "", number, version)
             n_described = count if is_known else self._self_described.get(key, 0)
             if kind == _HOOK:
                 guid = registry.hook_provider(number)

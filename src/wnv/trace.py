@@ -17,9 +17,6 @@ from wnv import bundle
 from wnv.diagnostics import Log
 from wnv.errors import UsageError, WnvError
 from wnv.etl.reader import READERS, Progress, Recording, Slice
-from wnv.export.capture import CaptureResult
-from wnv.overview import Overview
-from wnv.pipeline import CaptureOptions, Opened, Scanned, convert_to_pcapng, longest_sightings, scan
 from wnv.schema import DIAGNOSTICS, TABLES, Table
 
 if TYPE_CHECKING:
@@ -27,6 +24,9 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
     from wnv.decode.catalog import Catalog
+    from wnv.export.capture import CaptureResult
+    from wnv.overview import Overview
+    from wnv.pipeline import CaptureOptions, Opened, Scanned
     from wnv.pipeline.stored import StoredTrace
 
 _TABLES: dict[str, Table] = {table.name: table for table in TABLES if table.name != "fields"}
@@ -91,6 +91,8 @@ class Trace:
             assert self._stored is not None
             return self._stored
         if self._scanned is None:
+            from wnv.pipeline import scan
+
             self._scanned = scan(
                 self._recording, self._progress, catalog=self._catalog, inventory=self._inventory
             )  # fmt: skip
@@ -131,12 +133,16 @@ class Trace:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> CaptureResult:
         """Write the packets to a pcapng file; `-` is standard output."""
+        from wnv.pipeline import CaptureOptions, convert_to_pcapng
+
         return convert_to_pcapng(
             self.scanned(), out, options or CaptureOptions(), progress=self._progress, should_stop=should_stop
         )
 
     def longest_sightings(self) -> list[dict[str, object]]:
         """The sightings of the pktmon packet that was seen most often, the first such one; see `pipeline`."""
+        from wnv.pipeline import longest_sightings
+
         return longest_sightings(self.scanned())
 
     # --- tables -----------------------------------------------------------------------------------------
@@ -159,11 +165,12 @@ class Trace:
     def _save(self, path: Path, *, overwrite: bool = False, is_as_good: Callable[[], bool] | None = None) -> None:
         from wnv.pipeline.importing import import_recording
 
-        scanned = self.scanned()
-        if not isinstance(scanned, Scanned):
+        self.scanned()
+        if self._recording is None:
             raise UsageError("this is a trace folder already", advice="Copy it, or import the .etl files again.")
+        assert self._scanned is not None
         import_recording(
-            scanned, path, jobs=self._jobs, overwrite=overwrite, is_as_good=is_as_good,
+            self._scanned, path, jobs=self._jobs, overwrite=overwrite, is_as_good=is_as_good,
             progress=self._progress,
         )  # fmt: skip
 

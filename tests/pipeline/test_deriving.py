@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import wnv
+from lab_worlds import ran
 from stored_rows import every_kind, imported
-from wnv.pipeline.deriving import derive, derived_tables, made_of
+from wnv.pipeline.deriving import derive, derived_tables, known_coverage, made_of
+from wnv.pipeline.network import build_topology, coverage
 from wnv.pipeline.stored import StoredTrace
 from wnv.schema import DERIVED_TABLES
 from wnv.store.folder import derived_path, open_derived
@@ -110,3 +112,13 @@ def test_packets_of_two_hosts_are_followed_over_the_wire(tmp_path: Path) -> None
         ("dropped", "pod-b → vxlan0"): 15,
     }
     assert [tuple(row.values()) for row in flows] == [(6, 4, 0, 0), (4, 17, 6, 15)]
+
+
+def test_what_was_covered_is_known_once_tables_are_there(tmp_path: Path) -> None:
+    place = tmp_path / "nat-web.wnv"
+    with wnv.open_trace(ran("nat-web").recordings[0]) as trace:
+        trace.save(place)
+    stored = StoredTrace(place)
+    assert known_coverage(stored) is None
+    derive(stored, derived_path(place))
+    assert known_coverage(stored) == coverage(stored, build_topology(stored))

@@ -249,7 +249,15 @@ def _coverage(trace: Trace) -> Coverage | None:
     """What the virtual network has that was not seen; None where it would take long to say."""
     overview = trace.overview
     limit = _IMPORTED_EVENTS_MAX if trace.needs_import() else _COVERAGE_EVENTS_MAX
-    if not overview.n_packets or overview.n_events > limit:
+    if not overview.n_packets:
+        return None
+    if not trace.needs_import():
+        from wnv.pipeline.deriving import known_coverage
+
+        known = known_coverage(trace.stored())
+        if known is not None:
+            return known
+    if overview.n_events > limit:
         return None
     from wnv.pipeline.network import build_topology, coverage
 

@@ -1,4 +1,7 @@
-"""Derived tables of a trace folder, out of its base tables alone: the virtual network, then what happened in it."""
+"""Derived tables of a trace folder, out of its base tables alone: the virtual network, then what happened in it.
+
+What makes them is loaded where it is used: most commands find them there.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -15,22 +18,23 @@ from wnv import __version__
 from wnv.clock import NO_TIME
 from wnv.decode.catalog import Catalog
 from wnv.diagnostics import Log
-from wnv.errors import UsageError
+from wnv.errors import UsageError, WnvError
 from wnv.etl.reader import Progress
-from wnv.journeys.clocks import HostClock, clock_columns
-from wnv.journeys.collect import Limits
-from wnv.journeys.hosts import Hosts
-from wnv.journeys.stitch import Stitcher
 from wnv.overview import diagnostic_row
-from wnv.pipeline.clocks import by_first_clock, read_clocks
-from wnv.pipeline.network import build_topology, has_offload
 from wnv.pipeline.stored import StoredTrace
-from wnv.providers.stages import Stretch, Tables
 from wnv.schema import CLOCKS, DERIVED_TABLES, DIAGNOSTICS, TABLES
 from wnv.store.cache import code_digest
 from wnv.store.folder import DERIVED_FORMAT, IN_DERIVED, NotWritable, TablesWriter, derived_path, is_newer, open_derived
+from wnv.store.records import from_json, to_json
 from wnv.store.tables import read_table
-from wnv.topology.model import Topology
+
+if TYPE_CHECKING:
+    from wnv.journeys.clocks import HostClock
+    from wnv.journeys.hosts import Hosts
+    from wnv.journeys.stitch import Stitcher
+    from wnv.providers.stages import Stretch, Tables
+    from wnv.topology.coverage import Coverage
+    from wnv.topology.model import Topology
 
 _RULES = ("schema", "clock", "kernels", "packets", "decode", "providers", "topology", "journeys", "pipeline")
 """Parts of the package that decide what is in derived tables."""
@@ -73,11 +77,29 @@ def derived_tables(
     }
 
 
+def known_coverage(stored: StoredTrace) -> Coverage | None:
+    """What the recording saw of its virtual network, if derived tables say so already; else None."""
+    from wnv.topology.coverage import Coverage
+
+    place = derived_path(stored.folder.path)
+    found = open_derived(place, made_of(stored))
+    if found is None:
+        return None
+    try:
+        return from_json(Coverage, found.meta.get("coverage"), str(place))
+    except WnvError:
+        return None  # as good as none: it is found out again
+
+
 def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress | None = None) -> None:
     """Write the derived tables of a trace folder to `path`, in place of those that are there.
 
     Raises `WnvError` if they cannot be written, or the base tables cannot be read.
     """
+    from wnv.journeys.clocks import clock_columns
+    from wnv.pipeline.clocks import by_first_clock
+    from wnv.pipeline.network import build_topology, coverage
+
     wanted = made_of(stored)
 
     def is_as_good() -> bool:
@@ -100,15 +122,25 @@ def derive(stored: StoredTrace, path: Path, *, jobs: int = 1, progress: Progress
         said = [diagnostic_row(row) for row in log.rows()]
         if said:
             _write(writer, {DIAGNOSTICS.name: {name: [row[name] for row in said] for name in DIAGNOSTICS.names}})
-        writer.finish({"derived_format": DERIVED_FORMAT, "wnv_version": __version__, "made_of": wanted})
+        writer.finish({
+            "derived_format": DERIVED_FORMAT, "wnv_version": __version__, "made_of": wanted,
+            "coverage": to_json(coverage(stored, topology)),
+        })  # fmt: skip
 
 
 def _hosts(stored: StoredTrace, topology: Topology) -> Hosts:
+    from wnv.journeys.hosts import Hosts
+    from wnv.pipeline.clocks import read_clocks
+
     facts = stored.capture
     return Hosts(facts.host_of_session, read_clocks(stored, topology), facts.hosts)
 
 
 def _stitcher(topology: Topology, stored: StoredTrace, hosts: Hosts, log: Log) -> Stitcher:
+    from wnv.journeys.collect import Limits
+    from wnv.journeys.stitch import Stitcher
+    from wnv.pipeline.network import has_offload
+
     overview = stored.overview
     limits = Limits(
         is_complete=overview.is_complete, why_incomplete="; ".join(overview.losses()),

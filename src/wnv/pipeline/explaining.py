@@ -12,6 +12,7 @@ from wnv.errors import UsageError
 from wnv.explain.finding import Case
 from wnv.explain.naming import Names
 from wnv.explain.verdict import Verdict, judge
+from wnv.pipeline.deriving import known_coverage
 from wnv.pipeline.network import build_topology, coverage
 from wnv.pipeline.stored import StoredTrace
 from wnv.sql.engine import connect, read_batches
@@ -58,7 +59,7 @@ def explain_recording(
         flows = frozenset(int(row["flow_id"]) for row in found if row["flow_id"] is not None)
         if not found:
             raise UsageError(f"no packet fits {expression!r}", advice="`wnv flows TRACE` lists the conversations.")
-    seen = coverage(stored, build_topology(stored))
+    seen = known_coverage(stored) or coverage(stored, build_topology(stored))
     lost = tuple(stored.overview.losses())
     blind = [spot.code for spot in seen.blind if spot.code not in UNAVOIDABLE]
     verdict = judge(Case(ask, Names.read(ask), flows, lost), blind=blind, why_empty=stored.overview.why_no_packets())

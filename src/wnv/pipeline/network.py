@@ -124,9 +124,9 @@ def _capture(stored: StoredTrace, host: int) -> Capture:
     numbers = [number for number, one in enumerate(stored.capture.host_of_session) if one == host]
     sessions = [overview.sessions[number] for number in numbers]
     return Capture(
-        rules=[one.rules for one in sessions],
+        rules=tuple(one.rules for one in sessions),
         has_layers=any(_is_above(one.point) for one in overview.points if one.point.host == host),
-        cut_bytes=_cut_bytes(stored, numbers), lost=[line for one in sessions for line in one.losses()],
+        cut_bytes=_cut_bytes(stored, numbers), lost=tuple(line for one in sessions for line in one.losses()),
     )  # fmt: skip
 
 

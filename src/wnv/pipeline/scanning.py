@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wnv.arrays import I64
 from wnv.bundle import Inventory
-from wnv.decode.catalog import Catalog
-from wnv.decode.decoder import Decoder
 from wnv.etl.events import has_compiled
 from wnv.etl.order import CACHED_SLICE_BYTES, SLICE_BYTES
 from wnv.etl.reader import Progress, Recording, Slice
-from wnv.overview import Census, Overview, PointCount, build_overview
 from wnv.packets.points import LINK_NAMES, LINK_UNKNOWN, Channel, Point
 from wnv.packets.sightings import PacketRows
-from wnv.pipeline.tally import PlainTally
 from wnv.providers.builds import windows_version
-from wnv.providers.packets import PacketReader
-from wnv.topology.inventory import host_name, of_sessions, parse_inventory
+
+if TYPE_CHECKING:
+    from wnv.decode.catalog import Catalog
+    from wnv.decode.decoder import Decoder
+    from wnv.overview import Overview, PointCount
+    from wnv.providers.packets import PacketReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,12 @@ def scan(
     Both passes read about `slice_bytes` at a time. `catalog`: None = that of the user. `inventory`: what lay beside
     it, which alone knows what the hosts are called.
     """
+    from wnv.decode.catalog import Catalog
+    from wnv.decode.decoder import Decoder
+    from wnv.overview import Census, build_overview
+    from wnv.pipeline.tally import PlainTally
+    from wnv.providers.packets import PacketReader
+
     packets = PacketReader(recording)
     census = Census(recording.session_of_buffer)
     catalog = Catalog() if catalog is None else catalog
@@ -182,6 +188,8 @@ def scan(
 
 def _name_hosts(recording: Recording, inventory: Inventory | None) -> list[str]:
     """What to call each host: what an inventory says, else by number if there are several; different ones."""
+    from wnv.topology.inventory import host_name, of_sessions, parse_inventory
+
     of_session = recording.host_of_session
     names = [""] * (max(of_session) + 1)
     if inventory is not None:
@@ -198,6 +206,8 @@ def _name_hosts(recording: Recording, inventory: Inventory | None) -> list[str]:
 
 def count_points(packets: PacketReader, hosts: Sequence[str]) -> list[PointCount]:
     """The points of a recording by number, and what was seen there. `hosts`: what to call them."""
+    from wnv.overview import PointCount
+
     link_types = packets.link_types()
     n_packets = dict.fromkeys(range(len(packets.points.rows)), 0)
     for channel, n in packets.n_sightings.items():

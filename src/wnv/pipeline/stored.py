@@ -1,10 +1,14 @@
-"""A trace folder as a recording that was scanned: whatever reads the one reads the other."""
+"""A trace folder as a recording that was scanned: whatever reads the one reads the other.
+
+What reads events is loaded where it is used: most commands ask only for tables.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,24 +16,23 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from wnv.arrays import BOOL, I64
-from wnv.decode import classic, metadata
-from wnv.decode.catalog import Catalog, decode_brought
-from wnv.decode.decoder import MANIFEST_ID, Decoder
-from wnv.decode.processes import KERNEL_PROCESS, PROCESS_HOOKS
 from wnv.diagnostics import Log
 from wnv.errors import WnvError
 from wnv.etl.events import Guids
 from wnv.etl.reader import Progress, Slice
 from wnv.overview import Overview
-from wnv.packets.sightings import PacketRows
 from wnv.pipeline.scanning import CaptureFacts
-from wnv.providers.stages import Stretch
 from wnv.schema import BASE_TABLES, BUFFERS, SESSION
 from wnv.store.events import contradiction
 from wnv.store.folder import MANIFESTS_FILE, TraceFolder, open_folder
-from wnv.store.reading import FolderReader, Read, Wanted
 from wnv.store.records import from_json
 from wnv.store.tables import read_table
+
+if TYPE_CHECKING:
+    from wnv.decode.decoder import Decoder
+    from wnv.packets.sightings import PacketRows
+    from wnv.providers.stages import Stretch
+    from wnv.store.reading import FolderReader, Read, Wanted
 
 _BASE = {table.name: table for table in BASE_TABLES}
 
@@ -75,6 +78,9 @@ class StoredTrace:
     @cached_property
     def decoder(self) -> Decoder:
         """What describes its events, with what the recording says of its own."""
+        from wnv.decode.catalog import Catalog, decode_brought
+        from wnv.decode.decoder import Decoder
+
         manifests = self.folder.manifests()
         brought = decode_brought(manifests, str(self.folder.path / MANIFESTS_FILE)) if manifests is not None else []
         decoder = Decoder(self.capture.builds_of_sessions, Catalog(brought=brought), Log(), self.session_of_buffer)
@@ -140,6 +146,8 @@ class StoredTrace:
             yield found.stored.piece
 
     def _stretch(self, found: Read) -> Stretch:
+        from wnv.providers.stages import Stretch
+
         return Stretch(
             piece=found.stored.piece, event_row=found.stored.event_row, session_id=found.stored.session_id,
             host=self._hosts(found.stored.session_id), packets=found.packets, observation_id=found.observation_id,
@@ -165,6 +173,8 @@ class StoredTrace:
                     progress(int(found.stored.event_row[-1]) + 1, n_events)
 
     def _reader(self) -> FolderReader:
+        from wnv.store.reading import FolderReader
+
         return FolderReader(
             self.folder, self._guids, n_buffers=len(self.session_of_buffer), n_points=len(self.capture.points),
             remarks=self.capture.remarks,
@@ -173,6 +183,10 @@ class StoredTrace:
 
 def _tells_of_others(rows: pa.RecordBatch) -> BOOL:
     """Events that `Decoder.learn` takes: descriptions of others, starts and ends of processes, ids of containers."""
+    from wnv.decode import classic, metadata
+    from wnv.decode.decoder import MANIFEST_ID
+    from wnv.decode.processes import KERNEL_PROCESS, PROCESS_HOOKS
+
     provider = rows.column("provider_guid")
     described = pc.is_in(provider, pa.array([metadata.CLASS, classic.PROCESS, KERNEL_PROCESS], pa.string()))
     hook = pc.bit_wise_and(rows.column("hook_id"), 0xFF00)

@@ -19,19 +19,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wnv.arrays import I64
-from wnv.decode.columns import Decoded
-from wnv.decode.decoder import Decoder
-from wnv.decode.description import EventDescription
-from wnv.etl.reader import Slice
 from wnv.packets.headers import Texts
-from wnv.packets.sightings import PacketRows
-from wnv.schema import Table
+
+if TYPE_CHECKING:
+    from wnv.decode.columns import Decoded
+    from wnv.decode.decoder import Decoder
+    from wnv.decode.description import EventDescription
+    from wnv.etl.reader import Slice
+    from wnv.packets.sightings import PacketRows
+    from wnv.schema import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -35,13 +35,13 @@ EventCounts = Mapping[str, Mapping[int, int]]
 class Capture:
     """How a recording was made, as far as it shows."""
 
-    rules: Sequence[CaptureRules] = ()
+    rules: tuple[CaptureRules, ...] = ()
     """Of each session."""
     has_layers: bool = False
     """Packets were seen above the lowest layer of an adapter, too (MultiLayer)."""
     cut_bytes: int | None = None
     """The most that was kept of a packet that was cut; None where none was."""
-    lost: Sequence[str] = ()
+    lost: tuple[str, ...] = ()
     """What was lost, in words."""
 
     @property
@@ -151,10 +151,10 @@ def join_coverages(parts: Mapping[str, Coverage]) -> Coverage:
         tuple(replace(one, host=host) for host, part in parts.items() for one in part.silent),
         tuple(blind), _joined_words(parts),
         Capture(
-            rules=[one for part in parts.values() for one in part.capture.rules],
+            rules=tuple(one for part in parts.values() for one in part.capture.rules),
             has_layers=any(part.capture.has_layers for part in parts.values()),
             cut_bytes=max((part.capture.cut_bytes or 0 for part in parts.values()), default=0) or None,
-            lost=[f"{host}: {line}" for host, part in parts.items() for line in part.capture.lost],
+            lost=tuple(f"{host}: {line}" for host, part in parts.items() for line in part.capture.lost),
         ),
     )  # fmt: skip
 
