@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pyarrow as pa
 
 from explained import recordings
 from wnv import open_trace
@@ -14,7 +15,11 @@ from wnv.pipeline.following import Followed, follow_sightings
 @cache
 def followed(name: str) -> Followed:
     with open_trace(recordings(name)[0], use_cache=False) as trace:
-        return follow_sightings(trace.dataset)
+        found = follow_sightings(trace.dataset, keeps_all=True)
+        for rows in trace.scanned().sightings():
+            assert rows is not None
+            found.find(rows, len(trace.scanned().capture.points))
+        return found
 
 
 def test_each_journey_is_chosen_once() -> None:
@@ -41,8 +46,21 @@ def test_sightings_of_a_recording_are_found_by_event_and_point() -> None:
 
 
 def test_a_recording_without_journeys_has_nothing_to_say() -> None:
-    empty = np.zeros(0, np.int64)
-    nothing = Followed(empty, empty, empty, empty, empty, empty, empty.astype(bool), empty, [], {}, {})
+    nothing = Followed(iter(()), np.zeros(0, np.uint64), pa.array([], pa.string()), {}, {})
     with open_trace(recordings("nat-web")[0], use_cache=False) as trace:
         rows = next(rows for rows in trace.scanned().sightings() if rows is not None)
     assert (nothing.find(rows, 9) == -1).all()
+
+
+def test_what_is_behind_is_forgotten_and_no_sighting_missed() -> None:
+    with open_trace(recordings("chains")[0], use_cache=False) as trace, follow_sightings(trace.dataset) as found:
+        n_points, n_kept = len(trace.scanned().capture.points), []
+        for rows in trace.scanned().sightings():
+            assert rows is not None
+            for first in range(0, len(rows), 100):
+                some = rows.take(np.arange(first, min(first + 100, len(rows))))
+                places = found.find(some, n_points)
+                assert (places >= 0).all()
+                assert (found.event_row[places] == some.event_row).all()
+                n_kept.append(len(found.event_row))
+        assert n_kept[-1] < max(n_kept)

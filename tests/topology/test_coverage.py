@@ -45,7 +45,7 @@ class TestHowItWasRecorded:
         )  # fmt: skip
 
     def test_programs_get_it_in_parts(self) -> None:
-        said = _coverage([], ALL, capture=Capture(cut_bytes=64, lost=["2 events"])).to_json()
+        said = _coverage([], ALL, capture=Capture(cut_bytes=64, lost=("2 events",))).to_json()
         assert (said["cut_bytes"], said["is_multi_layer"], said["filters"], said["lost"]) == (
             64, False, None, ["2 events"],
         )  # fmt: skip
@@ -135,8 +135,8 @@ def test_what_is_so_of_all_hosts_is_said_once() -> None:
 
 
 def test_how_hosts_recorded_is_said_once_where_it_is_alike() -> None:
-    whole, cut = _coverage([], ALL), _coverage([], ALL, capture=Capture(cut_bytes=64, lost=["2 events"]))
+    whole, cut = _coverage([], ALL), _coverage([], ALL, capture=Capture(cut_bytes=64, lost=("2 events",)))
     assert join_coverages({"NODE1": whole, "NODE2": whole}).recorded == whole.recorded
     both = join_coverages({"NODE1": whole, "NODE2": cut})
     assert both.recorded[0] == "NODE1: one layer of each adapter; ports of virtual switches"
-    assert (both.capture.cut_bytes, both.capture.lost) == (64, ["NODE2: 2 events"])
+    assert (both.capture.cut_bytes, both.capture.lost) == (64, ("NODE2: 2 events",))

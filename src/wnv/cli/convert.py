@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,8 +105,7 @@ def convert(
         if is_table:
             is_partial = _write_table(trace, target, expression, points, bar, should_stop, raw=raw)
         else:
-            told = None if plain else _followed(trace, bar, choose=once)
-            with bar.shown("Converting"):
+            with _followed(trace, bar, is_wanted=not plain, choose=once) as told, bar.shown("Converting"):
                 only = _chosen(trace, expression)
                 from wnv.pipeline import CaptureOptions
 
@@ -126,14 +127,19 @@ def convert(
         return exit_code(trace, strict=strict)
 
 
-def _followed(trace: Trace, bar: ProgressBar, *, choose: bool) -> Followed | None:
-    """What journeys say of sightings; None of a recording without packets."""
-    if not trace.overview.n_packets:
-        return None
+@contextmanager
+def _followed(trace: Trace, bar: ProgressBar, *, is_wanted: bool, choose: bool) -> Iterator[Followed | None]:
+    """What journeys say of sightings; None where that is not wanted, and of a recording without packets."""
+    if not is_wanted or not trace.overview.n_packets:
+        yield None
+        return
     from wnv.pipeline.following import follow_sightings
 
     with bar.shown("Following packets"):
-        return follow_sightings(trace.dataset, choose=choose)
+        n_hosts = trace.scanned().capture.n_hosts
+        followed = follow_sightings(trace.dataset, choose=choose, keeps_all=n_hosts > 1)
+    with followed:
+        yield followed
 
 
 def _one_clock(trace: Trace) -> OneClock | None:

@@ -116,10 +116,12 @@ def _stands_for_its_packet(
 ) -> BOOL:  # fmt: skip
     """One sighting a packet: the one its journey chose, or, of what is part of no journey, the first."""
     first = first_sight.of(rows)
-    if told is None or not len(told.event_row):
+    if told is None:
         return first
     found = told.find(rows, n_points)
-    return np.where(found >= 0, told.is_chosen[np.maximum(found, 0)], first)
+    is_known = found >= 0
+    first[is_known] = told.is_chosen[found[is_known]]
+    return first
 
 
 def longest_sightings(source: Opened) -> list[dict[str, object]]:

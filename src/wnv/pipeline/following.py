@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from wnv.arrays import BOOL, I64
+from wnv.arrays import BOOL, I64, U64
 from wnv.explain.naming import Names
 from wnv.export.comments import comment_options
 from wnv.export.pcapng import PacketOptions
@@ -22,10 +25,8 @@ from wnv.text import visible
 _TABLES: Final = ("session", "observations", "points", "frames", "journeys", "hops", "flows", "nodes", "edges")
 _DNS_MAX: Final = 10_000
 _SAID = "hash(h.point, h.event, h.rewrite, h.drop_reason, j.outcome)"
-_SIGHTS = f"""
-    CREATE TEMP TABLE sights AS
-    SELECT o.event_row, o.point_id, o.frame_id, h.journey_id, h.seq, j.n_hops, {_SAID} AS said, j.flow_id,
-           j.src AS first_src, j.dst AS first_dst, h.src, h.dst
+_SEEN = f"""
+    SELECT o.event_row, o.point_id, o.frame_id, h.journey_id, h.seq, j.n_hops, {_SAID} AS said {{more}}
     FROM (
         SELECT journey_id, seq, point, event, rewrite, drop_reason, src, dst, unnest(evidence) AS event_row FROM hops
     ) h
@@ -33,6 +34,7 @@ _SIGHTS = f"""
     JOIN observations o ON o.event_row = h.event_row AND o.point_id = p.point_id
     JOIN journeys j ON j.journey_id = h.journey_id
 """
+_SIGHTS = f"CREATE TEMP TABLE sights AS {_SEEN.format(more=', j.flow_id, h.src, h.dst')}"
 _WORDS = f"""
     SELECT {_SAID} AS said, any_value(h.point) AS point, any_value(h.event) AS event, any_value(h.rewrite) AS rewrite,
            any_value(h.drop_reason) AS drop_reason, any_value(j.outcome) AS outcome
@@ -59,19 +61,24 @@ _CHOSEN = """
         WHERE s.frame_id IS NOT NULL
     ) GROUP BY journey_id
 """
-_ROWS = """
-    SELECT event_row, point_id, frame_id, journey_id, seq, n_hops, said FROM sights
-    ORDER BY event_row, point_id, journey_id, seq
+_ORDER = " ORDER BY event_row, point_id, journey_id, seq"
+_ROWS = f"SELECT *, FALSE AS is_chosen FROM ({_SEEN.format(more='')}) {_ORDER}"
+_ROWS_AND_CHOICE = f"""
+    SELECT s.event_row, s.point_id, s.frame_id, s.journey_id, s.seq, s.n_hops, s.said,
+           coalesce(c.event_row = s.event_row AND c.point_id = s.point_id, FALSE) AS is_chosen
+    FROM sights s LEFT JOIN chosen c ON c.journey_id = s.journey_id {_ORDER}
 """
-_CHOICE = "SELECT event_row, point_id FROM chosen"
+_SPILLING = ("memory_limit = '384MB'", "preserve_insertion_order = false")
+_BATCHES_KEPT = 8
+"""Writers are behind readers by less."""
 _RESOLVED = f"""
     SELECT DISTINCT dns_qry_name AS name, dns_a AS address FROM frames
     WHERE dns_is_response = 1 AND dns_a IS NOT NULL AND dns_qry_name IS NOT NULL LIMIT {_DNS_MAX}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+@dataclass(slots=True)
+class _Sights:
     """Sightings that are part of a journey, in order of event and point: columns of equal length."""
 
     event_row: I64
@@ -80,43 +87,121 @@ class Followed:
     journey: I64
     hop: I64
     n_hops: I64
-    is_chosen: BOOL
-    """The sighting that stands for its packet where each packet is wanted once; of none if that was not asked for."""
     text: I64
-    texts: pa.StringArray
-    """What `text` counts in: what happened, where, and how the journey ends."""
-    places: Mapping[str, str]
-    """Points in words, by name."""
-    names: Mapping[str, Sequence[str]]
-    """Names of addresses."""
+    is_chosen: BOOL
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch, said: U64) -> _Sights:
+        text = np.searchsorted(said, batch.column("said").to_numpy(zero_copy_only=False))
+        is_chosen = batch.column("is_chosen").to_numpy(zero_copy_only=False)
+        row, point, frame_id, journey, seq, n_hops = (_numbers(batch.column(number)) for number in range(6))
+        return cls(row, point, frame_id, journey, seq, n_hops, text.astype(np.int64), is_chosen)
+
+    def __len__(self) -> int:
+        return len(self.event_row)
+
+    def take(self, rows: BOOL | slice) -> _Sights:
+        return _Sights(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+    def join(self, more: _Sights) -> _Sights:
+        return _Sights(*(np.concatenate([getattr(self, one.name), getattr(more, one.name)]) for one in fields(self)))
+
+
+class Followed:
+    """Sightings that are part of a journey, read in order of event and point as they are asked for; close it."""
+
+    def __init__(
+        self, batches: Iterator[pa.RecordBatch], said: U64, texts: pa.StringArray, places: Mapping[str, str],
+        names: Mapping[str, Sequence[str]], *, keeps_all: bool = False, close: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`said`: what `texts` are about, ascending. `keeps_all`: they are not asked for in order."""
+        none = np.zeros(0, np.int64)
+        self._batches, self._said, self._keeps_all, self._close = batches, said, keeps_all, close
+        self._sights = _Sights(none, none, none, none, none, none, none, np.zeros(0, np.bool_))
+        self._last_key = (-1, -1)
+        self._is_read = False
+        self._lows: deque[int] = deque(maxlen=_BATCHES_KEPT)
+        self._texts = texts
+        self.places = places
+        """Points in words, by name."""
+        self.names = names
+        """Names of addresses."""
+
+    def close(self) -> None:
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def journey(self) -> I64:
+        """Journeys, by what `find` gave last; so too the columns below."""
+        return self._sights.journey
+
+    @property
+    def is_chosen(self) -> BOOL:
+        """The sighting that stands for its packet where each packet is wanted once; none if that was not asked for."""
+        return self._sights.is_chosen
+
+    @property
+    def event_row(self) -> I64:
+        return self._sights.event_row
+
+    @property
+    def point(self) -> I64:
+        return self._sights.point
 
     def find(self, rows: PacketRows, n_points: int) -> I64:
-        """The row of each sighting here; -1 where it is part of no journey."""
-        n = len(self.event_row)
-        if not len(rows) or not n:
+        """The row of each sighting in the columns here, until `find` is called again; -1 = part of no journey."""
+        if not len(rows):
+            return np.zeros(0, np.int64)
+        low, high = int(rows.event_row.min()), int(rows.event_row.max())
+        self._read_to(high)
+        self._lows.append(low)
+        if not self._keeps_all and len(self._lows) == _BATCHES_KEPT:
+            n_done = int(np.searchsorted(self._sights.event_row, min(self._lows)))
+            if n_done > len(self._sights) // 2:
+                self._sights = self._sights.take(slice(n_done, None))
+        event_row = self._sights.event_row
+        first, last = int(np.searchsorted(event_row, low)), int(np.searchsorted(event_row, high, "right"))
+        keys = event_row[first:last] * n_points + self._sights.point[first:last]
+        if not len(keys):
             return np.full(len(rows), -1, np.int64)
-        first = int(np.searchsorted(self.event_row, rows.event_row.min()))
-        last = int(np.searchsorted(self.event_row, rows.event_row.max(), "right"))
-        keys = self.event_row[first:last] * n_points + self.point[first:last]
         wanted = rows.event_row * n_points + rows.point
-        place = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-        is_found = keys[place] == wanted if len(keys) else np.zeros(len(rows), np.bool_)
-        found: I64 = np.where(is_found, place + first, -1)
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        found: I64 = np.where(keys[place] == wanted, place + first, -1)
         return found
+
+    def _read_to(self, event_row: int) -> None:
+        """Read on until all sightings of the events up to this one are here."""
+        while not self._is_read and not (len(self._sights) and self._sights.event_row[-1] > event_row):
+            batch = next(self._batches, None)
+            if batch is None:
+                self._is_read = True
+                return
+            more = _Sights.of(batch, self._said)
+            # A sighting that several journeys claim is the first one's.
+            before = np.append(self._last_key[0], more.event_row[:-1]), np.append(self._last_key[1], more.point[:-1])
+            is_new = (more.event_row != before[0]) | (more.point != before[1])
+            self._last_key = int(more.event_row[-1]), int(more.point[-1])
+            self._sights = self._sights.join(more.take(is_new))
 
     def comments(self, rows: PacketRows, found: I64, notes: Sequence[str], note: I64) -> PacketOptions:
         """What is said beside each packet: its frame, journey and hop, and `notes[note]`, -1 = nothing more.
 
         `found` is what `find` gave.
         """
-        known = np.maximum(found, 0)
+        one, known = self._sights, np.maximum(found, 0)
         is_known = pa.array(found >= 0)
         parts = [
-            "frame ", _digits(self.frame_id[known]), ", journey ", _digits(self.journey[known]), ", hop ",
-            _digits(self.hop[known] + 1), "/", _digits(self.n_hops[known]), ": ",
-            self.texts.take(pa.array(self.text[known])),
+            "frame ", _digits(one.frame_id[known]), ", journey ", _digits(one.journey[known]), ", hop ",
+            _digits(one.hop[known] + 1), "/", _digits(one.n_hops[known]), ": ",
+            self._texts.take(pa.array(one.text[known])),
         ]  # fmt: skip
-        told = pc.binary_join_element_wise(*parts, "") if len(self.event_row) else pa.nulls(len(rows), pa.string())
+        told = pc.binary_join_element_wise(*parts, "") if len(one) else pa.nulls(len(rows), pa.string())
         told = pc.if_else(is_known, told, pa.scalar("", pa.string()))
         if notes:
             more = pa.array([*notes, ""], pa.string()).take(pa.array(np.where(note >= 0, note, len(notes))))
@@ -126,47 +211,36 @@ class Followed:
         return comment_options(told, rows.fragments.is_drop)
 
 
-def follow_sightings(dataset: Callable[[str], ds.Dataset], *, choose: bool = True) -> Followed:
-    """What the tables say of sightings. `dataset` gives a table by name; with `choose`, one stands for each packet."""
-    connection = connect({name: dataset(name) for name in _TABLES})
+def follow_sightings(dataset: Callable[[str], ds.Dataset], *, choose: bool = True, keeps_all: bool = False) -> Followed:
+    """What the tables say of sightings; close it. `dataset` gives a table by name; with `choose`, one stands for each
+    packet. Unless `keeps_all`, they are asked for in order of time, and memory does not grow with the recording.
+    """
+    spill = tempfile.TemporaryDirectory(prefix="wnv-", ignore_cleanup_errors=True)
+    connection = connect({name: dataset(name) for name in _TABLES}, _SPILLING, spill=Path(spill.name))
+
+    def close() -> None:
+        connection.close()
+        spill.cleanup()
 
     def ask(query: str, *values: object) -> list[dict[str, Any]]:  # Any: values of a table
         return list(read_batches(connection, query, values).read_all().to_pylist())
 
-    names = Names.read(ask)
-    connection.execute(_SIGHTS)
-    rows = read_batches(connection, _ROWS).read_all()
-    event_row, point = _numbers(rows, "event_row"), _numbers(rows, "point_id")
-    n_points = int(point.max(initial=0)) + 1
-    key = event_row * n_points + point
-    first = np.flatnonzero(np.diff(key, prepend=-1))  # a sighting that several journeys claim is the first one's
-    is_chosen: BOOL = np.zeros(len(first), np.bool_)
+    names, words = Names.read(ask), ask(_WORDS)
+    known_names = _known_names(names, ask(_RESOLVED))
+    words.sort(key=lambda row: int(row["said"]))
+    said = np.array([int(row["said"]) for row in words], np.uint64)
     if choose:
-        for statement in (_HOME, _CHOSEN):
+        for statement in (_SIGHTS, _HOME, _CHOSEN):
             connection.execute(statement)
-        chosen = read_batches(connection, _CHOICE).read_all()
-        is_chosen = np.isin(key[first], _numbers(chosen, "event_row") * n_points + _numbers(chosen, "point_id"))
-    said, number = np.unique(rows.column("said").combine_chunks().to_numpy(zero_copy_only=False), return_inverse=True)
-    return Followed(
-        event_row=event_row[first], point=point[first], frame_id=_numbers(rows, "frame_id")[first],
-        journey=_numbers(rows, "journey_id")[first], hop=_numbers(rows, "seq")[first],
-        n_hops=_numbers(rows, "n_hops")[first], is_chosen=is_chosen, text=number.reshape(-1)[first].astype(np.int64),
-        texts=_texts(said.tolist(), ask(_WORDS), names), places=names.places,
-        names=_known_names(names, ask(_RESOLVED)),
-    )  # fmt: skip
+    batches = read_batches(connection, _ROWS_AND_CHOICE if choose else _ROWS)
+    texts = pa.array([_text(row, names) for row in words], pa.string())
+    return Followed(iter(batches), said, texts, names.places, known_names, keeps_all=keeps_all, close=close)
 
 
-def _numbers(table: pa.Table, name: str) -> I64:
+def _numbers(column: pa.Array) -> I64:
     """A column as numbers; null is -1."""
-    column = table.column(name).combine_chunks()
     values: I64 = pc.fill_null(pc.cast(column, pa.int64()), -1).to_numpy(zero_copy_only=False)
     return values
-
-
-def _texts(said: Sequence[int], words: Sequence[Mapping[str, Any]], names: Names) -> pa.StringArray:
-    """What is said of sightings, in the order of `said`."""
-    known = {int(row["said"]): row for row in words}
-    return pa.array([_text(known[number], names) for number in said], pa.string())
 
 
 def _text(row: Mapping[str, Any], names: Names) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -31,19 +32,20 @@ _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 # Only a connection that is open takes these.
 _CLOSED: Final = (
-    "enable_progress_bar = false", "temp_directory = ''", "secret_directory = ''", "allowed_directories = []",
+    "enable_progress_bar = false", "secret_directory = ''", "allowed_directories = []",
     "enable_external_access = false",
 )  # fmt: skip
 _PATTERNS: Final = frozenset("*?[")  # DuckDB takes a path with one of them for several
 
 
 def connect(
-    tables: Mapping[str, Source], settings: Sequence[str] = (), *, is_handed_in: bool = False
+    tables: Mapping[str, Source], settings: Sequence[str] = (), *, is_handed_in: bool = False, spill: Path | None = None
 ) -> duckdb.DuckDBPyConnection:
     """A connection that knows `tables`, the views over them, and our macros. `settings`: as `SET` takes them.
 
     It can read no file but those of the tables, which it reads by itself, three times as fast as Arrow hands them in;
-    with `is_handed_in` it can touch none. Values that come from elsewhere are bound, never part of a query's text.
+    with `is_handed_in` it can touch none. To the folder `spill` it may write what does not fit into memory. Values that
+    come from elsewhere are bound, never part of a query's text.
     """
     import duckdb
 
@@ -58,7 +60,8 @@ def connect(
             connection.register(name, rows)
     for text in (_text("macros"), *view_texts(tables)):
         connection.execute(text)
-    for setting in (f"allowed_paths = [{_listed(allowed)}]", *_CLOSED, *settings):
+    temporary = f"temp_directory = {_listed([str(spill) if spill is not None else ''])}"
+    for setting in (f"allowed_paths = [{_listed(allowed)}]", temporary, *_CLOSED, *settings):
         connection.execute(f"SET {setting}")
     return connection
 
