@@ -110,6 +110,8 @@ def make_environment() -> None:
     group = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["dependency-groups"]["dev"]
     print("dev.py: pyproject.toml is new or has changed: installing, which can take a minute", flush=True)
     run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ".", *group)
+    print("dev.py: compiling the loops that follow packets, once, which takes up to a minute", flush=True)
+    run(PYTHON, Path("tools", "compile_loops.py"))
     STAMP.write_text(digest(), encoding="ascii")
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wnv.text import csv_cell, visible
+from wnv.text import csv_cell, end_text, visible
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,11 @@ def test_twice_is_the_same_as_once_and_fits_utf8(text: str) -> None:
 )
 def test_no_cell_is_a_formula(text: str, cell: str) -> None:
     assert csv_cell(text) == cell
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "text"),
+    [("10.0.0.5", 80, "10.0.0.5:80"), ("fe80::1", 80, "[fe80::1]:80"), ("10.0.0.5", None, "10.0.0.5"), (None, 80, "")],
+)  # fmt: skip
+def test_an_end(address: str | None, port: int | None, text: str) -> None:
+    assert end_text(address, port) == text

@@ -92,3 +92,13 @@ def _escaped(match: re.Match[str]) -> str:
 def counted(n: int, one: str, many: str = "") -> str:
     """`1 buffer`, `2 buffers`: a number with its noun."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def end_text(address: object, port: object) -> str:
+    """`10.0.0.5:80`, `[fe80::1]:80`, `10.0.0.5`; empty without an address."""
+    if address is None:
+        return ""
+    text = str(address)
+    if port is None:
+        return text
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"

@@ -5,16 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from wnv.cli.following import confidence_text, duration_text, end_text, pair_text, time_numbers
+from wnv.cli.following import confidence_text, duration_text, pair_text, time_numbers
 from wnv.clock import NO_TIME
-
-
-@pytest.mark.parametrize(
-    ("address", "port", "text"),
-    [("10.0.0.5", 80, "10.0.0.5:80"), ("fe80::1", 80, "[fe80::1]:80"), ("10.0.0.5", None, "10.0.0.5"), (None, 80, "")],
-)  # fmt: skip
-def test_an_end(address: str | None, port: int | None, text: str) -> None:
-    assert end_text(address, port) == text
 
 
 def test_a_pair() -> None:

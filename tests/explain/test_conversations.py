@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wnv.explain.conversations import Hurt, end_of, is_to_many, outside_of
+from wnv.explain.conversations import Hurt, is_to_many, label_of, outside_of
 
 FLOW: dict[str, Any] = {  # Any: values of a table
     "flow_id": 1, "protocol": "TCP", "src": "172.20.1.5", "sport": 49152, "dst": "10.0.0.7", "dport": 80,
@@ -51,4 +51,5 @@ def test_the_other_side_of_a_nat_has_the_addresses_it_changed() -> None:
 
 
 def test_ends_are_written_as_usual() -> None:
-    assert [end_of("fe80::1", 53), end_of("10.0.0.7", None), end_of(None, None)] == ["[fe80::1]:53", "10.0.0.7", "?"]
+    ends = {"protocol": "UDP", "src": "fe80::1", "sport": 53, "dst": None, "dport": None}
+    assert label_of(ends) == "UDP [fe80::1]:53 → ?"

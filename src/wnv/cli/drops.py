@@ -8,23 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wnv.cli.filtering import check_filter, compiled_filter, filter_option, tables_for
-from wnv.cli.following import Row, confidence_text, pair_text, time_numbers
+from wnv.cli.filtering import check_filter, compiled_filter, tables_for
+from wnv.cli.following import Row, confidence_text, list_options, pair_text, time_numbers
 from wnv.cli.output import (
     ProgressBar,
     bold,
-    cache_option,
     exit_code,
-    inventory_option,
     say,
-    strict_option,
     time_formatter,
-    time_option,
-    trace_argument,
     warn_of_losses,
     with_tables,
 )  # fmt: skip
-from wnv.cli.results import Cells, format_option, raw_option, show_rows, show_text, write_rows
+from wnv.cli.results import Cells, show_rows, show_text, write_rows
 from wnv.text import counted, visible
 
 if TYPE_CHECKING:
@@ -43,19 +38,11 @@ _RIGHT = (True, False, False, False, False, False, False, True, False)
     "  wnv drops trace.etl --each -Y 'drop.reason == \"mtu_mismatch\"'\n"
     "  wnv drops trace.etl --format csv > drops.csv"
 )
-@trace_argument
-@filter_option
-@format_option
+@list_options("rows")
 @click.option(
     "--group/--each", "is_grouped", default=None,
     help="By reason, place and rule, or a line a drop.  [default: groups for people, each for programs]",
 )  # fmt: skip
-@click.option("-c", "--count", type=click.IntRange(0), help="Stop after so many rows.")
-@raw_option
-@time_option
-@inventory_option
-@cache_option
-@strict_option
 def drops(
     trace: Path, expression: str, form: str, is_grouped: bool | None, count: int | None, raw: bool, time_style: str,
     inventory: Path | None, use_cache: bool, strict: bool,

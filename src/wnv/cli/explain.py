@@ -21,6 +21,7 @@ from wnv.cli.output import (
     strict_option,
     time_formatter,
     time_option,
+    time_parser,
     trace_argument,
     with_tables,
 )  # fmt: skip
@@ -71,7 +72,7 @@ def explain(
         from wnv.pipeline.explaining import explain_recording
 
         found = explain_recording(
-            opened.stored(), opened.dataset, expression=expression, parse_time=_times(opened, time_style)
+            opened.stored(), opened.dataset, expression=expression, parse_time=time_parser(opened, time_style)
         )
         if form == "json":
             print_json(_json(found, int(opened.session["os_build"])))
@@ -79,15 +80,6 @@ def explain(
             for line in _lines(opened, found, trace, time_style):
                 click.echo(line)
         return exit_code(opened, strict=strict)
-
-
-def _times(opened: Trace, style: str) -> Callable[[str], int]:
-    from wnv.clock import TimeStyle, parse_time
-
-    session = opened.overview.sessions[0]
-    end = session.row["end_ns"] or session.row["last_event_ns"]
-    start = session.row["start_ns"] or 0
-    return lambda text: parse_time(text, zone=session.zone, start_ns=start, end_ns=end, style=TimeStyle(style))
 
 
 def _clock(opened: Trace, style: str) -> When:

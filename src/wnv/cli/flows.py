@@ -7,21 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wnv.cli.filtering import check_filter, filter_option
-from wnv.cli.following import duration_text, list_rows, pair_text, time_numbers
+from wnv.cli.filtering import check_filter
+from wnv.cli.following import duration_text, list_options, list_rows, pair_text, time_numbers
 from wnv.cli.output import (
     ProgressBar,
-    cache_option,
     exit_code,
-    inventory_option,
     say,
-    strict_option,
-    time_option,
-    trace_argument,
     warn_of_losses,
     with_tables,
 )  # fmt: skip
-from wnv.cli.results import Cells, format_option, raw_option
+from wnv.cli.results import Cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,15 +36,7 @@ _RIGHT = (True, False, False, False, False, True, True, True, True, True, True, 
     "  wnv flows trace.etl -Y 'tcp.port == 443'\n"
     "  wnv flows trace.etl --format csv > flows.csv"
 )
-@trace_argument
-@filter_option
-@format_option
-@click.option("-c", "--count", type=click.IntRange(0), help="Stop after so many conversations.")
-@raw_option
-@time_option
-@inventory_option
-@cache_option
-@strict_option
+@list_options("conversations")
 def flows(
     trace: Path, expression: str, form: str, count: int | None, raw: bool, time_style: str, inventory: Path | None,
     use_cache: bool, strict: bool,

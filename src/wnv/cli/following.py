@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from wnv.cli.filtering import compiled_filter, tables_for
-from wnv.cli.output import ProgressBar, say, time_formatter
-from wnv.cli.results import Cells, show_rows, write_rows
+import click
+
+from wnv.cli.filtering import compiled_filter, filter_option, tables_for
+from wnv.cli.output import (
+    ProgressBar,
+    cache_option,
+    inventory_option,
+    say,
+    strict_option,
+    time_formatter,
+    time_option,
+    trace_argument,
+)  # fmt: skip
+from wnv.cli.results import Cells, format_option, raw_option, show_rows, write_rows
+from wnv.text import end_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,17 +31,24 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 """A row of a table, by name of the column."""
 
+_F = TypeVar("_F", bound=Callable[..., Any])  # Any: click commands take what their options say
 _UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
 
 
-def end_text(address: object, port: object) -> str:
-    """`10.0.0.5:80`, `[fe80::1]:80`, `10.0.0.5`; empty without an address."""
-    if address is None:
-        return ""
-    text = str(address)
-    if port is None:
-        return text
-    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+def list_options(of_what: str) -> Callable[[_F], _F]:
+    """What every command takes that lists rows of a derived table: which, how many, in what form."""
+    options = (
+        trace_argument, filter_option, format_option,
+        click.option("-c", "--count", type=click.IntRange(0), help=f"Stop after so many {of_what}."),
+        raw_option, time_option, inventory_option, cache_option, strict_option,
+    )  # fmt: skip
+
+    def decorate(command: _F) -> _F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def pair_text(row: Row, prefix: str = "") -> str:

@@ -7,22 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wnv.cli.filtering import check_filter, filter_option
-from wnv.cli.following import confidence_text, duration_text, end_text, list_rows, time_numbers
+from wnv.cli.filtering import check_filter
+from wnv.cli.following import confidence_text, duration_text, list_options, list_rows, time_numbers
 from wnv.cli.output import (
     ProgressBar,
-    cache_option,
     exit_code,
-    inventory_option,
     say,
-    strict_option,
-    time_option,
-    trace_argument,
     warn_of_losses,
     with_tables,
 )  # fmt: skip
-from wnv.cli.results import Cells, format_option, raw_option
-from wnv.text import counted
+from wnv.cli.results import Cells
+from wnv.text import counted, end_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,15 +34,7 @@ _RIGHT = (True, False, False, False, False, False, True, True, False, False)
     "  wnv journeys trace.etl -Y 'container == \"web\" && tcp.port == 80'\n"
     "  wnv journeys trace.etl -Y 'outcome == \"dropped\"' --format jsonl"
 )
-@trace_argument
-@filter_option
-@format_option
-@click.option("-c", "--count", type=click.IntRange(0), help="Stop after so many journeys.")
-@raw_option
-@time_option
-@inventory_option
-@cache_option
-@strict_option
+@list_options("journeys")
 def journeys(
     trace: Path, expression: str, form: str, count: int | None, raw: bool, time_style: str, inventory: Path | None,
     use_cache: bool, strict: bool,

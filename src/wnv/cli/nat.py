@@ -7,21 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wnv.cli.filtering import check_filter, filter_option
-from wnv.cli.following import confidence_text, list_rows, pair_text, time_numbers
+from wnv.cli.filtering import check_filter
+from wnv.cli.following import confidence_text, list_options, list_rows, pair_text, time_numbers
 from wnv.cli.output import (
     ProgressBar,
-    cache_option,
     exit_code,
-    inventory_option,
     say,
-    strict_option,
-    time_option,
-    trace_argument,
     warn_of_losses,
     with_tables,
 )  # fmt: skip
-from wnv.cli.results import Cells, format_option, raw_option
+from wnv.cli.results import Cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,15 +33,7 @@ _RIGHT = (True, False, False, False, False, True, False, True, False)
     "  wnv nat trace.etl -Y 'ip.addr == 172.20.1.5'\n"
     "  wnv nat trace.etl --format json"
 )
-@trace_argument
-@filter_option
-@format_option
-@click.option("-c", "--count", type=click.IntRange(0), help="Stop after so many sessions.")
-@raw_option
-@time_option
-@inventory_option
-@cache_option
-@strict_option
+@list_options("sessions")
 def nat(
     trace: Path, expression: str, form: str, count: int | None, raw: bool, time_style: str, inventory: Path | None,
     use_cache: bool, strict: bool,

@@ -17,6 +17,7 @@ from wnv.cli.output import (
     inventory_option,
     say,
     strict_option,
+    time_parser,
     trace_argument,
     warn_of_losses,
     with_tables,
@@ -77,7 +78,7 @@ def topology(
         for row in log.rows():
             say(f"{row.kind.severity.value}: {row.kind.text} ({row.count:,}×{f'; {row.detail}' if row.detail else ''})")
         warn_of_losses(opened)
-        ts_ns = _time(opened, at_text)
+        ts_ns = None if at_text is None else time_parser(opened, "host")(at_text)
         seen = coverage(opened.stored(), network)
         if form == "json":
             _write(out, [_json(network, seen, ts_ns)])
@@ -88,16 +89,6 @@ def topology(
             hops = _hops(opened, journey) if journey is not None else []
             _write(out, _picture(network, form, opened.overview.source, ts_ns, hops))
         return exit_code(opened, strict=strict)
-
-
-def _time(opened: Trace, text: str | None) -> int | None:
-    if text is None:
-        return None
-    from wnv.clock import TimeStyle, parse_time
-
-    session = opened.overview.sessions[0]
-    end = session.row["end_ns"] or session.row["last_event_ns"]
-    return parse_time(text, zone=session.zone, start_ns=session.row["start_ns"] or 0, end_ns=end, style=TimeStyle.HOST)
 
 
 def _write(out: str, lines: Iterable[str]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from wnv.explain.finding import Case, Failing, Row
+from wnv.text import end_text
 
 SERVICES_END = 1024
 """Ports below are those of services."""
@@ -114,21 +114,17 @@ def is_to_many(address: object) -> bool:
 
 def label_of(flow: Row) -> str:
     """`TCP 172.20.1.5:49200 → 10.0.0.10:80`."""
-    return f"{flow['protocol']} {end_of(flow['src'], flow['sport'])} → {end_of(flow['dst'], flow['dport'])}"
+    return f"{flow['protocol']} {_end(flow['src'], flow['sport'])} → {_end(flow['dst'], flow['dport'])}"
 
 
 def outside_of(flow: Row) -> str:
     """The same conversation as the other side of its NAT sees it; empty without a NAT."""
     if flow["outside_src"] is None and flow["outside_dst"] is None:
         return ""
-    source = end_of(flow["outside_src"] or flow["src"], flow["outside_sport"] or flow["sport"])
-    target = end_of(flow["outside_dst"] or flow["dst"], flow["outside_dport"] or flow["dport"])
+    source = _end(flow["outside_src"] or flow["src"], flow["outside_sport"] or flow["sport"])
+    target = _end(flow["outside_dst"] or flow["dst"], flow["outside_dport"] or flow["dport"])
     return f"{source} → {target}"
 
 
-def end_of(address: Any, port: Any) -> str:  # Any: values of a table
-    """Address and port, as they are written."""
-    text = str(address) if address is not None else "?"
-    if port is None:
-        return text
-    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+def _end(address: object, port: object) -> str:
+    return end_text(address, port) or "?"

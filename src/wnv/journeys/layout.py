@@ -107,7 +107,7 @@ WHY_WORDS: Final = (
     "same content",
     "same addresses and ports, little content to compare",
     "same content as several packets on their way",
-    "same content, translated as WinNat stated for the session",
+    "same content, translated like the rest of its session",
     "same content, one side rewritten: NAT inferred",
     "one side rewritten, several packets alike",
     "same thread and NIC, right after",

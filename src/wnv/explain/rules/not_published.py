@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from wnv.explain.conversations import Hurt, end_of
+from wnv.explain.conversations import Hurt
 from wnv.explain.finding import Case, Finding, Row, Weight
+from wnv.text import end_text
 
 _REFUSALS = (
     "wfp_filter", "inet_accept_inspection", "inet_receive_inspection", "nl_inspection_drop", "inet_endpoint_not_found",
@@ -44,7 +45,7 @@ def _finding(case: Case, protocol: str, address: str, port: int, found: list[tup
     first, n = found[0][1], len(found)
     is_left = first["left_at"] is not None
     flows = {one.flow_id: one for one, _ in found}
-    what = f"{protocol} {end_of(address, port)}"
+    what = f"{protocol} {end_text(address, port)}"
     certain = min(float(row["confidence"]) for _, row in found)
     return Finding(
         rule="not_published", weight=Weight.FAILED,
