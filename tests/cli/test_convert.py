@@ -448,3 +448,11 @@ def test_of_several_hosts_points_are_asked_for_by_both_names(tmp_path: Path) -> 
     assert {one.interface for one in read_capture(tmp_path / "once.pcapng").packets} == {
         f"eth:{index}@NODE{host}" for index in (4, 9, 12) for host in (1, 2)
     }  # fmt: skip
+
+
+def test_packets_whose_times_cannot_be_told_are_part_of_no_journey_and_convert_all_the_same(folder: Path) -> None:
+    content = bytearray(SAMPLE.read_bytes())
+    content[360:363] = bytes(3)  # the clock that the header names
+    (folder / "timeless.etl").write_bytes(content)
+    done("convert", "timeless.etl")
+    assert len(read_capture(folder / "timeless.pcapng").packets) == 114

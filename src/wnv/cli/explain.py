@@ -111,7 +111,10 @@ def _lines(opened: Trace, found: Explanation, path: Path, style: str) -> Iterato
     if verdict.background:
         n = sum(one.n for one in verdict.background)
         yield ""
-        yield from _wrapped(f"Beside it, as on healthy hosts: {counted(n, 'drop')} of packets to nobody in particular.")
+        yield from _wrapped(
+            f"Beside it, as on healthy hosts: {counted(n, 'packet')} dropped or left without an answer, which nobody "
+            "seems to have missed (--format json lists them)."
+        )
     yield from _capture_lines(verdict.captures, int(opened.session["os_build"]))
 
 

@@ -194,21 +194,25 @@ class Followed:
 
         `found` is what `find` gave.
         """
-        one, known = self._sights, np.maximum(found, 0)
-        is_known = pa.array(found >= 0)
-        parts = [
-            "frame ", _digits(one.frame_id[known]), ", journey ", _digits(one.journey[known]), ", hop ",
-            _digits(one.hop[known] + 1), "/", _digits(one.n_hops[known]), ": ",
-            self._texts.take(pa.array(one.text[known])),
-        ]  # fmt: skip
-        told = pc.binary_join_element_wise(*parts, "") if len(one) else pa.nulls(len(rows), pa.string())
-        told = pc.if_else(is_known, told, pa.scalar("", pa.string()))
+        told = self._told(found)
         if notes:
             more = pa.array([*notes, ""], pa.string()).take(pa.array(np.where(note >= 0, note, len(notes))))
             both = pc.and_(pc.greater(pc.binary_length(told), 0), pc.greater(pc.binary_length(more), 0))
             joined = pc.if_else(both, pc.binary_join_element_wise(told, more, "; "), pc.coalesce(told, more))
             told = pc.if_else(pc.greater(pc.binary_length(told), 0), joined, more)
         return comment_options(told, rows.fragments.is_drop)
+
+    def _told(self, found: I64) -> pa.StringArray:
+        """Frame, journey and hop of each sighting in words; empty where it is part of no journey."""
+        one, known = self._sights, np.maximum(found, 0)
+        if not len(one):
+            return pa.array([""] * len(found), pa.string())
+        told = pc.binary_join_element_wise(
+            "frame ", _digits(one.frame_id[known]), ", journey ", _digits(one.journey[known]), ", hop ",
+            _digits(one.hop[known] + 1), "/", _digits(one.n_hops[known]), ": ",
+            self._texts.take(pa.array(one.text[known])), "",
+        )  # fmt: skip
+        return pc.if_else(pa.array(found >= 0), told, pa.scalar("", pa.string()))
 
 
 def follow_sightings(dataset: Callable[[str], ds.Dataset], *, choose: bool = True, keeps_all: bool = False) -> Followed:
