@@ -279,3 +279,15 @@ def test_a_drop_is_not_that_of_a_packet_which_the_switch_has_delivered(tmp_path:
     host.received(w.VM_A, 0x2000).dropped(w.VM_A, 16)
     (drop,) = host.rows(tmp_path)["drops"]
     assert (drop["journey_id"], drop["confidence"]) == (2, 0.9)
+
+
+def test_what_a_switch_has_delivered_to_a_vm_is_not_what_leaves_by_the_uplink_translated(tmp_path: Path) -> None:
+    """Two packets of one sender with the same content, of the second only the frame at the uplink is recorded."""
+    host = w.Writing()
+    host.crosses(w.VM_A, w.VM_B, _from("10.1.1.21", "10.1.1.22"), 0x1000)
+    host.crosses(w.VM_A, w.UPLINK, _from("10.1.1.21", "10.9.9.9", 2), 0x1000)
+    host.at(2000).egress(w.VM_A, w.UPLINK, _from("10.1.1.21", "10.9.9.9"))
+    rows = host.rows(tmp_path)
+    assert [(row["dst"], row["dst_last"]) for row in rows["journeys"]] == [
+        ("10.1.1.22", "10.1.1.22"), ("10.9.9.9", "10.9.9.9"), ("10.9.9.9", "10.9.9.9"),
+    ]  # fmt: skip

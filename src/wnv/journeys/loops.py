@@ -1018,7 +1018,12 @@ def _can_translate(sights: I64, i: int, journeys: I64, j: int, places: I64) -> b
         return True
     if places[c.CLASS_NONE + sights[c.DIR, i], place] == c.ENTRY:
         return bool(is_forwarded)
-    # Inside a switch VFP translates between the port a packet came by and the one it leaves by.
+    # Inside a switch VFP translates between the port a packet came by and the one it leaves by, not behind that.
+    event, station = int(np.int64(journeys[j, c.J_LAST_EVENT])), places[c.STATION_OF, last]
+    is_elsewhere = station >= 0 and places[c.STATION_OF, place] >= 0 and station != places[c.STATION_OF, place]
+    has_left = places[c.CLASS_NONE + journeys[j, c.J_LAST_DIR], last] == c.WIRE
+    if event == c.DELIVERED or ((event in (c.EGRESS, c.ROUTED) or has_left) and is_elsewhere):
+        return False
     return bool(places[c.SWITCH_OF, place] >= 0 and places[c.SWITCH_OF, place] == places[c.SWITCH_OF, last])
 
 
