@@ -706,6 +706,8 @@ export interface Hops {
   drop_id: number | null;
   /** Stable name of the reason. */
   drop_reason: string | null;
+  /** Rule that dropped the packet, or the last that let it pass there. */
+  rule: string | null;
   /** The frame that was seen. */
   frame_id: number | null;
   /** 1 = stated by Windows; less is inferred. */

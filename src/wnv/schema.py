@@ -402,6 +402,7 @@ HOPS = Table("hops", "One sighting of a packet on its journey.", (
     Column("rewrite", _TEXT, "What was rewritten since the hop before.", True),
     Column("drop_id", _INTEGER, "Set on the hop where the packet was dropped.", True),
     Column("drop_reason", _TEXT, "Stable name of the reason.", True),
+    Column("rule", _TEXT, "Rule that dropped the packet, or the last that let it pass there.", True),
     Column("frame_id", _INTEGER, "The frame that was seen.", True),
     _CONFIDENCE,
     Column("reason", _TEXT, "Why the link to the hop before was inferred.", True),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from lab_worlds import ran
 from stitched import hops_of, rows_of, true_rows
+from wnv import open_trace
+from wnv.providers import winnat
 
 
 def first_of(name: str, **wanted: object) -> int:
@@ -62,3 +65,34 @@ def test_a_dropped_packet_ends_with_its_drop() -> None:
     last = hops_of("acl-drop", drop["journey_id"])[-1]
     assert last["event"] == "dropped"
     assert (last["drop_id"], last["drop_reason"]) == (drop["drop_id"], drop["drop_reason"])
+
+
+def test_what_winnat_says_of_a_session_stands_on_the_hop_of_the_packet_that_made_it() -> None:
+    """1001 and 1006 come before the translation, and are of the same hop."""
+    with open_trace(ran("nat-web").recordings[0], use_cache=False) as trace:
+        events = trace.table("events").to_pylist()
+    made = {row["event_row"]: row["event_id"] for row in events if row["event_id"] in (1001, 1006)
+            and row["provider_guid"] == winnat.GUID}  # fmt: skip
+    assert made
+    hop_of = {row: hop for hop in rows_of("nat-web", "hops") for row in hop["evidence"] if row in made}
+    assert set(hop_of) == set(made)
+    assert {(hop["kind"], hop["event"]) for hop in hop_of.values()} == {("nat", "translated")}
+
+
+def test_the_rule_that_let_a_packet_pass_stands_on_its_hop() -> None:
+    hops = [hop for hop in rows_of("l2bridge-pod", "hops") if hop["rule"] is not None]
+    assert hops
+    assert all(hop["event"] in ("received", "delivered") and "ALLOW_ALL" in hop["rule"] for hop in hops)
+
+
+def test_no_event_makes_a_hop_of_its_own_by_letting_pass() -> None:
+    for name in ("nat-web", "l2bridge-pod", "vfp-block"):
+        assert not [hop for hop in rows_of(name, "hops") if hop["event"] == "noted"]
+
+
+def test_the_rule_that_dropped_a_packet_stands_on_the_hop_where_it_was() -> None:
+    """Of several events about a drop not all name it."""
+    named = [hop for hop in rows_of("vfp-block", "hops") if hop["event"] == "dropped" and hop["rule"]]
+    rules = {row["drop_id"]: row["rule"] for row in rows_of("vfp-block", "drops")}
+    assert named
+    assert all(hop["rule"] == rules[hop["drop_id"]] for hop in named)

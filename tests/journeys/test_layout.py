@@ -7,7 +7,7 @@ from wnv.journeys import layout as c
 
 def test_every_reason_and_every_event_has_its_word() -> None:
     assert len(c.WHY_WORDS) == c.WHY_MISREAD + 1
-    assert len(c.EVENT_WORDS) == c.LOOSE_DROP + 1
+    assert len(c.EVENT_WORDS) == c.NOTED + 1
     assert all(c.WHY_WORDS[1:])
 
 

@@ -193,6 +193,8 @@ def _evidence(hop: Row) -> str:
     text = f"{'events' if len(hop['evidence']) > 1 else 'event'} {', '.join(map(str, hop['evidence']))}"
     if hop["frame_id"] is not None:
         text += f"; frame {hop['frame_id']}"
+    if hop["rule"]:
+        text += f"; rule {hop['rule']}"
     if hop["reason"]:
         text += f"; {confidence_text(hop['confidence'])} {hop['reason']}"
     return text

@@ -368,14 +368,43 @@ class Collector:
         for event_id, event, decoded in self._decoded(stretch, rows, winnat.GUID, winnat.IDS):
             if event_id == winnat.TRANSLATED:
                 parts.append(self._translations(stretch, event, decoded))
+            elif event_id == winnat.BOUND:
+                parts.append(self._bindings(stretch, event, decoded))
             elif event_id in winnat.PACKET_IDS:
                 parts.append(self._nat_packets(stretch, event_id, event, decoded))
             elif event_id in winnat.SESSION_IDS:
                 said = winnat.read_sessions(event, event_id, decoded)
                 self._statements.sessions.append((said, *self._when(stretch, event)))
+                if event_id == winnat.SESSION_CREATED:
+                    parts.append(self._noted_sessions(stretch, said))
             else:
                 self._statements.mappings.append((winnat.read_mappings(event, decoded), *self._when(stretch, event)))
         return parts
+
+    def _noted(self, stretch: Stretch, event: I64, place: I64) -> I64:
+        """What a part of Windows says of packets that pass."""
+        sights = empty_sights(len(event))
+        self._fill_events(sights, stretch, event)
+        sights[c.EVENT], sights[c.PLACE] = c.NOTED, place
+        return sights
+
+    def _noted_sessions(self, stretch: Stretch, said: winnat.Sessions) -> Sighted:
+        sights = self._noted(stretch, said.event, self._nat_places(stretch.session_id[said.event]))
+        outside = empty_sights(len(said.event))
+        fill_ends(outside, self._keys, said.protocol, said.outside_src, said.outside_dst)
+        fill_ends(sights, self._keys, said.protocol, said.inside_src, said.inside_dst)
+        sights[c.TUPLE_AFTER], sights[c.TUPLE_AFTER_BACK] = outside[c.TUPLE], outside[c.TUPLE_BACK]
+        nothing = np.zeros(len(said.event), np.int64)
+        return Sighted(sights, nothing, nothing)
+
+    def _bindings(self, stretch: Stretch, event: I64, decoded: Decoded) -> Sighted:
+        """1006: the inside end stands as the source, the outside one as the destination."""
+        said = winnat.read_bindings(event, decoded)
+        sights = self._noted(stretch, event, self._nat_places(stretch.session_id[event]))
+        fill_ends(sights, self._keys, said.protocol, said.inside, said.outside)
+        sights[c.TUPLE] = sights[c.TUPLE_BACK] = sights[c.ADDRESSES] = 0
+        nothing = np.zeros(len(event), np.int64)
+        return Sighted(sights, nothing, nothing)
 
     def _when(self, stretch: Stretch, event: I64) -> tuple[I64, I64, I64, I64]:
         ts_ns = stretch.piece.events.ts_ns[event]
@@ -443,6 +472,9 @@ class Collector:
     def _vfp(self, stretch: Stretch, rows: _Rows) -> list[Sighted]:
         parts = []
         for event_id, event, decoded in self._decoded(stretch, rows, vfp.GUID, vfp.IDS):
+            passed = vfp.read_matches(event, event_id, decoded)
+            if passed is not None:
+                parts.append(self._matches(stretch, passed))
             found = vfp.read_blocks(event, event_id, decoded)
             if found is None:
                 continue
@@ -463,6 +495,17 @@ class Collector:
             nothing = np.zeros(len(found.event), np.int64)
             parts.append(Sighted(sights, nothing, nothing))
         return parts
+
+    def _matches(self, stretch: Stretch, found: vfp.Blocks) -> Sighted:
+        """Rules that let a packet pass."""
+        session = stretch.session_id[found.event]
+        names = zip(found.port, found.port_friendly, session.tolist(), strict=True)
+        sights = self._noted(stretch, found.event, np.array([self._places.of_port(*one) for one in names], np.int64))
+        fill_ends(sights, self._keys, found.protocol, found.src, found.dst)
+        sights[c.TUPLE] = sights[c.TUPLE_BACK] = 0  # without ports; the addresses tell
+        sights[c.DROP_RULE] = [self.texts.number(text) for text in found.rule]
+        nothing = np.zeros(len(found.event), np.int64)
+        return Sighted(sights, nothing, nothing)
 
     def _refusals(self, stretch: Stretch, rows: _Rows) -> list[Sighted]:
         parts = []

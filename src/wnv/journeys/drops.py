@@ -51,6 +51,11 @@ class DropRows:
         self._more: dict[int, list[int]] = {}
         """Further evidence, by drop."""
 
+    @property
+    def rules(self) -> Sequence[str]:
+        """Names of rules, by `layout.DROP_RULE`."""
+        return self._texts.values
+
     def add(self, sights: I64, out: I64) -> None:
         """Take the drops among linked sightings."""
         rows = np.flatnonzero(out[c.O_DROP])

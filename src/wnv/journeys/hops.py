@@ -94,7 +94,7 @@ class HeldHops:
 
         total = out.shape[1]
         hop_of, first, last = (np.empty(total, np.int64) for _ in range(3))
-        said = np.empty((6, total), np.int64)
+        said = np.empty((7, total), np.int64)
         n = loops.group_hops(sights, out, _WORD_RANK, hop_of, first, last, said)
         first, last, said = first[:n], last[:n], said[:, :n]
         loops.date_copies(out[c.O_JOURNEY], sights[c.EVENT], hop_of, n, first)
@@ -161,6 +161,7 @@ def hop_columns(
         "rewrite": rewrites(sights, out),
         "drop_id": np.where(is_drop, out[c.O_DROP] & ~c.DROP_IS_SAME, -1),
         "drop_reason": reason,
+        "rule": listed(sights[c.DROP_RULE], drops.rules),
         "frame_id": sights[c.FRAME_ID],
         "confidence": out[c.O_CONFIDENCE] / 1000,
         "reason": listed(out[c.O_WHY], words),

@@ -68,7 +68,7 @@ def hold_hops(
         narrow[row, N_EVENT] = sights[c.EVENT, i]
         narrow[row, N_SURE] = int(np.int64(out[c.O_CONFIDENCE, i])) << 16 | int(np.int64(out[c.O_WHY, i]))
         is_plain = out[c.O_CHANGED, i] == 0 and out[c.O_OUTER_VERSION, i] == 0
-        if is_plain and out[c.O_DROP, i] == 0 and sights[c.IS_DROP, i] == 0:
+        if is_plain and out[c.O_DROP, i] == 0 and sights[c.DROP_RULE, i] < 0 and sights[c.IS_DROP, i] == 0:
             continue
         more = int(np.int64(state[S_RARE_FREE]))
         state[S_RARE_FREE] = rare[more, 0]
@@ -110,6 +110,7 @@ def take_hops(
             more = int(np.int64(narrow[row, N_RARE]))
             if more < 0:
                 sights[c.IS_DROP, i] = 0
+                sights[c.DROP_RULE, i] = -1
                 out[c.O_CHANGED, i] = 0
                 out[c.O_DROP, i] = 0
                 out[c.O_OUTER_VERSION, i] = 0
@@ -143,6 +144,8 @@ def merge_hops(
         if sights[c.IS_DROP, k] != 0:
             for column in (c.DROP_KIND, c.DROP_CODE, c.DROP_LOCATION, c.DROP_RULE):
                 one[column, hop] = sights[column, k]
+        else:
+            one[c.DROP_RULE, hop] = sights[c.DROP_RULE, said[6, hop]] if said[6, hop] >= 0 else -1
         one[c.EVENT, hop] = sights[c.EVENT, said[0, hop]]
         framed, weakest = int(np.int64(said[2, hop])), int(np.int64(said[3, hop]))
         one[c.FRAME_ID, hop] = sights[c.FRAME_ID, framed] if framed >= 0 else -1

@@ -10,14 +10,16 @@ from typing import Final
 
 # --- what was seen: column `EVENT` of a sighting ----------------------------------------------------------
 
-FRAME, INGRESS, EGRESS, RECEIVED, ROUTED, DELIVERED, TRANSLATED, FORWARDED, LEFT_TO_HOST, DROPPED, LOOSE_DROP = range(
-    11
-)
+(
+    FRAME, INGRESS, EGRESS, RECEIVED, ROUTED, DELIVERED, TRANSLATED, FORWARDED, LEFT_TO_HOST, DROPPED, LOOSE_DROP,
+    NOTED,
+) = range(12)  # fmt: skip
 """`INGRESS`, `EGRESS`: a frame at a switch port, into and out of the switch. `LOOSE_DROP`: a drop that names no packet,
-to be tied by thread, time and NIC."""
+to be tied by thread, time and NIC. `NOTED`: what a part of Windows says of a packet that it lets pass, which is no hop
+of its own."""
 EVENT_WORDS: Final = (
     "frame", "frame", "frame", "received", "routed", "delivered", "translated", "forwarded", "left_to_host",
-    "dropped", "dropped",
+    "dropped", "dropped", "noted",
 )  # fmt: skip
 
 # --- a sighting: rows of a matrix (column, sighting) --------------------------------------------------------

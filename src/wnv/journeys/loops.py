@@ -94,6 +94,7 @@ N_RUN = R_FIRST + 3 * RUN_MAX
 _LIVES_LOOKED_AT = 64
 _OTHER_RUNS_LOOKED_AT = 3
 _AGAIN_LOOKED_AT = 8
+_NOTED_AHEAD = 8
 PENDING_MAX = 16
 """NICs that an NBL is still to be delivered to; beyond these any delivery is believed."""
 N_LIFETIME = L_FIRST_PENDING + PENDING_MAX
@@ -1126,6 +1127,47 @@ def _find_before(sights: I64, i: int, journeys: I64, threads: I64, places: I64, 
 
 
 @njit
+def _find_noted(sights: I64, i: int, journeys: I64, threads: I64, places: I64) -> int:
+    """The journey that was on the thread when a part of Windows said something of its packet; -1 = none, or more than
+    one could be meant."""
+    thread, ts = int(np.int64(sights[c.THREAD, i])), int(np.int64(sights[c.TS, i]))
+    row = _thread_row(threads, thread)
+    if threads[row, T_THREAD] != thread:
+        return -1
+    best, n_alike = -1, 0
+    src_port, dst_port = sights[c.PORTS, i] >> 32, sights[c.PORTS, i] & 0xFFFFFFFF
+    for k in range(_THREAD_SLOTS):
+        j = int(np.int64(threads[row, T_FIRST + 2 * k]))
+        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
+            continue
+        if ts - journeys[j, c.J_LAST_TS] > _RIGHT_AFTER_NS or journeys[j, c.J_SESSION] != sights[c.SESSION, i]:
+            continue
+        if journeys[j, c.J_WHAT] != sights[c.WHAT, i] or journeys[j, c.J_THREAD] != thread:
+            continue
+        if sights[c.TUPLE, i] != 0:
+            one, back = journeys[j, c.J_TUPLE], journeys[j, c.J_TUPLE_BACK]
+            is_meant = (
+                one == sights[c.TUPLE, i]
+                or one == sights[c.TUPLE_AFTER, i]
+                or back == sights[c.TUPLE, i]
+                or back == sights[c.TUPLE_AFTER, i]
+            )
+        elif sights[c.ADDRESSES, i] != 0:
+            last = int(np.int64(journeys[j, c.J_LAST_PLACE]))
+            is_meant = journeys[j, c.J_ADDRESSES] == sights[c.ADDRESSES, i] and _is_in_switch(journeys, j, places, last)
+        else:  # inside and outside end of a binding
+            is_out = journeys[j, c.J_SRC_LOW] == sights[c.SRC_LOW, i] and journeys[j, c.J_PORTS] >> 32 == src_port
+            is_in = journeys[j, c.J_DST_LOW] == sights[c.DST_LOW, i] and (
+                journeys[j, c.J_PORTS] & 0xFFFFFFFF == dst_port
+            )
+            is_meant = is_out or is_in
+        if is_meant:
+            n_alike += 1
+            best = j
+    return best if n_alike == 1 else -1
+
+
+@njit
 def _find_sent_on(sights: I64, i: int, journeys: I64, threads: I64, places: I64, found: I64) -> int:
     """For an NBL without bytes that the host's stack gives to a switch: what a NAT made on the same thread right
     before; of several the first."""
@@ -1610,6 +1652,15 @@ def link(
         )
         found[0], found[1] = 1000, c.WHY_STATED
         out[c.O_DROP, i] = 0
+        if event == c.NOTED:
+            j = _find_noted(sights, i, journeys, threads, places)
+            out[c.O_JOURNEY, i] = journeys[j, c.J_ID] if j >= 0 else 0
+            if j >= 0:
+                out[c.O_SLOT, i] = j
+                out[c.O_CONFIDENCE, i], out[c.O_WHY, i] = 1000, c.WHY_STATED
+                out[c.O_PLACE, i], out[c.O_DIR, i] = place, direction
+                _tell_packet(journeys, j, out, i)
+            continue
         j = -1
         has_key = False
         code = place * 4 + direction
@@ -1988,8 +2039,8 @@ def group_hops(sights: I64, out: I64, rank: I64, hop_of: I64, first: I64, last: 
     """Number the hops of sightings in order of journey: what a switch or a NAT says of a packet at one place in one
     direction is one hop, and so are the segments of a packet there. `first` and `last` get the first and last sighting
     of each hop, `said` (column, hop) which sighting names what happened, which tells of a change, which has the frame,
-    which is the least sure, which is the last segment, which tells of offload; -1 = none. Returns how many hops there
-    are."""
+    which is the least sure, which is the last segment, which tells of offload, which names a rule; -1 = none. Returns
+    how many hops there are."""
     n = 0
     begin = 0
     for i in range(out.shape[1]):
@@ -1997,6 +2048,24 @@ def group_hops(sights: I64, out: I64, rank: I64, hop_of: I64, first: I64, last: 
             begin = n
         found = -1
         event, place, direction = sights[c.EVENT, i], out[c.O_PLACE, i], out[c.O_DIR, i]
+        if event == c.NOTED and n > begin:
+            # Of the hop where it was said, which may be told right behind; else of the one before.
+            found = n - 1
+            for hop in range(n - 1, max(begin, n - 32) - 1, -1):
+                if out[c.O_PLACE, first[hop]] == place:
+                    found = hop
+                    break
+            hop_of[i] = found
+            is_there = out[c.O_PLACE, first[found]] == place
+            for k in range(i + 1, min(i + _NOTED_AHEAD, out.shape[1])):
+                if is_there or out[c.O_JOURNEY, k] != out[c.O_JOURNEY, i]:
+                    break
+                if out[c.O_PLACE, k] == place and sights[c.EVENT, k] != c.NOTED:
+                    hop_of[i] = -1 - k
+                    is_there = True
+            if sights[c.DROP_RULE, i] >= 0 and hop_of[i] >= 0:
+                said[6, found] = i
+            continue
         is_said = c.INGRESS <= event <= c.LEFT_TO_HOST
         is_part = (out[c.O_CHANGED, i] & c.IS_PART) != 0
         if (is_said or is_part) and out[c.O_DROP, i] == 0 and place >= 0:
@@ -2022,6 +2091,7 @@ def group_hops(sights: I64, out: I64, rank: I64, hop_of: I64, first: I64, last: 
             said[3, n] = i
             said[4, n] = -1
             said[5, n] = -1
+            said[6, n] = -1
             n += 1
         hop_of[i] = found
         last[found] = i
@@ -2037,6 +2107,11 @@ def group_hops(sights: I64, out: I64, rank: I64, hop_of: I64, first: I64, last: 
             said[2, found] = i
         if out[c.O_CONFIDENCE, i] < out[c.O_CONFIDENCE, said[3, found]]:
             said[3, found] = i
+    for i in range(out.shape[1]):
+        if hop_of[i] < 0:
+            hop_of[i] = hop_of[-1 - hop_of[i]]
+            if sights[c.DROP_RULE, i] >= 0:
+                said[6, hop_of[i]] = i
     return n
 
 

@@ -49,16 +49,30 @@ def read_blocks(event: I64, event_id: int, decoded: Decoded) -> Blocks | None:
     blocked = np.flatnonzero(decoded.is_whole & (status != 0) if not is_guard else decoded.is_whole)
     if not len(blocked):
         return None
-    mine = decoded.take(blocked)
+    return _read(event, event_id, decoded, blocked)
+
+
+def _read(event: I64, event_id: int, decoded: Decoded, rows: I64) -> Blocks:
+    is_guard = event_id in GUARD_IDS
+    status = numbers(decoded, "Reason" if is_guard else "Status", 0)
+    mine = decoded.take(rows)
     rule = [
         " / ".join(part for part in parts if part)
         for parts in zip(*(_texts(mine, name) for name in ("LayerId", "GroupId", "RuleId")), strict=True)
     ]
     return Blocks(
-        event[blocked], event_id, read_side(mine, "Src"), read_side(mine, "Dst"), numbers(mine, "IpProtocol"),
-        status[blocked], _texts(mine, "PortName"), _texts(mine, "PortFriendlyName"), rule,
+        event[rows], event_id, read_side(mine, "Src"), read_side(mine, "Dst"), numbers(mine, "IpProtocol"),
+        status[rows], _texts(mine, "PortName"), _texts(mine, "PortFriendlyName"), rule,
         numbers(mine, "StatusLocation", 0),
     )  # fmt: skip
+
+
+def read_matches(event: I64, event_id: int, decoded: Decoded) -> Blocks | None:
+    """Of decoded rule events of one id, those of rules that let the packet pass; None where there are none."""
+    if event_id not in RULE_IDS:
+        return None
+    passed = np.flatnonzero(decoded.is_whole & (numbers(decoded, "Status", 0) == 0))
+    return _read(event, event_id, decoded, passed) if len(passed) else None
 
 
 def _texts(decoded: Decoded, name: str) -> list[str]:

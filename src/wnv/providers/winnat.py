@@ -20,11 +20,12 @@ GUID: Final = "66c07ecd-6667-43fc-93f8-05cf07f446ec"
 
 SESSION_CREATED, SESSION_TIMED_OUT, SESSION_DELETED = 1001, 1004, 1005
 SESSION_IDS: Final = (SESSION_CREATED, 1002, 1003, SESSION_TIMED_OUT, SESSION_DELETED, 1017, 1018)
+BOUND: Final = 1006
 TRANSLATED: Final = 1009
 MAPPING_IDS: Final = (1027, 1029)
 DROPPED, LEFT_TO_HOST, FORWARDED = 1030, 1034, 1035
 PACKET_IDS: Final = (DROPPED, LEFT_TO_HOST, FORWARDED)
-IDS: Final = frozenset({*SESSION_IDS, TRANSLATED, *MAPPING_IDS, *PACKET_IDS})
+IDS: Final = frozenset({*SESSION_IDS, BOUND, TRANSLATED, *MAPPING_IDS, *PACKET_IDS})
 
 ACTION_REASONS: Final = {
     0: "none", 1: "parsing_failure", 2: "first_fragment_missing", 3: "icmp_error_payload_invalid",
@@ -134,7 +135,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Mappings:
-    """1027 and 1029: published ports."""
+    """1027 and 1029: published ports; 1006: a port that was taken."""
 
     event: I64
     outside: Ends
@@ -180,6 +181,15 @@ def read_sessions(event: I64, event_id: int, decoded: Decoded) -> Sessions:
         read_ends(fields["InternalDstAddr"]), read_ends(fields["ExternalSrcAddr"]),
         read_ends(fields["ExternalDstAddr"]), numbers(decoded, "TransportProtocol"),
         numbers(decoded, "InternalCompartmentId"),
+    )  # fmt: skip
+
+
+def read_bindings(event: I64, decoded: Decoded) -> Mappings:
+    """Of decoded 1006 events: an inside address and port has got an outside one."""
+    fields = decoded.fields
+    return Mappings(
+        event, read_ends(fields["ExternalAddr"]), read_ends(fields["InternalAddr"]),
+        numbers(decoded, "TransportProtocol"), numbers(decoded, "InternalCompartmentId"),
     )  # fmt: skip
 
 
