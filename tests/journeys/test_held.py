@@ -27,7 +27,8 @@ def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30))
 def test_what_was_added_and_not_dropped_is_held_in_order(steps: list[tuple[int, int]]) -> None:
-    held, expected, number, base = Held(), [], 0, 0
+    expected: list[int] = []
+    held, number, base = Held(), 0, 0
     for n_new, n_done in steps:
         held.add(made(list(range(number, number + n_new))))
         expected += range(number, number + n_new)

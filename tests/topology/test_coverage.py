@@ -32,7 +32,7 @@ def _codes(facts: list[Fact], events: EventCounts, capture: Capture = WHOLE) -> 
 
 class TestHowItWasRecorded:
     def test_places_length_and_filter_in_words(self) -> None:
-        capture = Capture(rules=[CaptureRules(demands=["IPv4 address 10.0.0.5"])], cut_bytes=64)
+        capture = Capture(rules=(CaptureRules(demands=["IPv4 address 10.0.0.5"]),), cut_bytes=64)
         assert _coverage([], ALL, capture=capture).recorded == (
             "one layer of each adapter", "ports of virtual switches", "of long packets the first 64 bytes",
             "only packets that fit IPv4 address 10.0.0.5",
@@ -72,7 +72,7 @@ class TestBlindSpots:
 
     def test_offload_filters_and_loopback(self) -> None:
         assert _codes([Fact(NIC, {"sriov": "virtual function 3"})], ALL) >= {"sriov", "loopback"}
-        assert "capture_filter" in _codes([], ALL, Capture(rules=[CaptureRules(choices=["TCP port 80"])]))
+        assert "capture_filter" in _codes([], ALL, Capture(rules=(CaptureRules(choices=["TCP port 80"]),)))
         assert _codes([], {}) == set()
 
     def test_flows_that_hardware_carries(self) -> None:
@@ -86,7 +86,7 @@ class TestBlindSpots:
         assert "truncated" not in _codes([], ALL, Capture(cut_bytes=128))
 
     def test_what_was_lost(self) -> None:
-        assert "lost_data" in _codes([], ALL, Capture(lost=["3 buffers could not be written"]))
+        assert "lost_data" in _codes([], ALL, Capture(lost=("3 buffers could not be written",)))
 
     def test_filter_drivers_where_one_layer_was_recorded(self) -> None:
         layer = Fact(Ref(Thing.LAYER, (("if_index", 9),)), {"miniport_if_index": 4})
