@@ -557,8 +557,10 @@ class Collector:
 
 def _mark_long(sights: I64) -> None:
     """Mark what has more bytes of TCP or UDP than one frame of most networks carries."""
-    is_udp = sights[c.WHAT] >> 8 == _UDP
-    sights[c.FLAGS] |= np.where(is_udp & (sights[c.LENGTH] > _FRAME_BYTES), c.IS_LONG, 0)
-    n_bytes = np.where(sights[c.SEQ] >= 0, sights[c.SEQ_END] - sights[c.SEQ], 0)
-    sights[c.FLAGS] |= np.where(n_bytes > _SEGMENT_BYTES, c.IS_LONG, 0)
-    sights[c.FLAGS] |= np.where(n_bytes > _SEGMENT_BYTES_MAX, c.IS_LARGE, 0)
+    is_large = sights[c.LENGTH] > _FRAME_BYTES
+    if is_large.any():
+        sights[c.FLAGS] |= np.where(is_large & (sights[c.WHAT] >> 8 == _UDP), c.IS_LONG, 0)
+    n_bytes = sights[c.SEQ_END] - sights[c.SEQ]  # of what is not TCP 0 or 1
+    if (n_bytes > _SEGMENT_BYTES).any():
+        sights[c.FLAGS] |= np.where(n_bytes > _SEGMENT_BYTES, c.IS_LONG, 0)
+        sights[c.FLAGS] |= np.where(n_bytes > _SEGMENT_BYTES_MAX, c.IS_LARGE, 0)

@@ -1395,6 +1395,8 @@ def _find_range(
             j = offload.find_cut(sights, i, one, code, journeys, visited, wholes, covers, window_ns, found)
             if j >= 0 and _fits_path(sights, i, journeys, j, places, False):
                 return j
+    if not is_long and not offload.ends_alike(sights, i, journeys, tuple_heads):
+        return -1
     n = offload.find_parts(sights, i, before, code, journeys, visited, tuple_heads, parts, found)
     if n > 0 and _fits_path(sights, i, journeys, int(np.int64(parts[0, 0])), places, False):
         found[2] = n

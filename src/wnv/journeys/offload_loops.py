@@ -255,6 +255,16 @@ def _insert(parts: I64, n: int, j: int, begin: int, end: int) -> None:
 
 
 @njit
+def ends_alike(sights: I64, i: int, journeys: I64, tuple_heads: I64) -> bool:
+    """Whether the newest packet of the tuple has the last bytes of this one: of short ones only then it is looked
+    whether they were joined."""
+    j = int(np.int64(tuple_heads[_slot(int(np.int64(sights[c.TUPLE, i])), tuple_heads.size - 1)]))
+    if j < 0 or journeys[j, c.J_SEQ] == sights[c.SEQ, i]:
+        return False
+    return (int(np.int64(journeys[j, c.J_SEQ_END])) - int(np.int64(sights[c.SEQ_END, i]))) & _ALL_32 == 0
+
+
+@njit
 def find_parts(
     sights: I64, i: int, before: int, code: int, journeys: I64, visited: I32, tuple_heads: I64, parts: I64, found: I64
 ) -> int:  # fmt: skip
