@@ -648,6 +648,8 @@ export interface Journeys {
   flow_id: number | null;
   /** Journey of the packet that answers this one; null = none was seen to. */
   answer_id: number | null;
+  /** Journey of the packet that it was joined into as a segment. */
+  joined_id: number | null;
   /** 1 = stated by Windows; less is inferred. */
   confidence: number;
   /** Why the outcome is what it is, where it is not plain. */

@@ -375,6 +375,7 @@ JOURNEYS = Table("journeys", "One packet's way through the host.", (
     Column("drop_location", _TEXT, "Where in Windows' code.", True),
     Column("flow_id", _INTEGER, "Conversation it belongs to.", True),
     Column("answer_id", _INTEGER, "Journey of the packet that answers this one; null = none was seen to.", True),
+    Column("joined_id", _INTEGER, "Journey of the packet that it was joined into as a segment.", True),
     _CONFIDENCE,
     Column("reason", _TEXT, "Why the outcome is what it is, where it is not plain.", True),
 ), is_derived=True)  # fmt: skip

@@ -18,7 +18,7 @@ from conversion import at, ndiscap, record
 from etl_writer import Event, event_header
 from explained import recording_of, recordings
 from offloaded import MSS, Place, Sight, at_places, cut_at, out_of_switch
-from payloads import ETHERNET, RECEIVE, SEND, WHOLE, Tcp, ethernet, ip, ndis_1001
+from payloads import ETHERNET, RECEIVE, SEND, WHOLE, Tcp, Udp, ethernet, ip, ndis_1001
 from stitched import Row, rows_at
 from wnv.journeys import layout as c
 from wnv.journeys import offload_loops
@@ -375,6 +375,17 @@ def test_a_packet_joined_and_cut_again_is_one_journey(tmp_path: Path) -> None:
         seen(frame(2000, 4000, ident=2), 15, 21, RECEIVE),
     ])  # fmt: skip
     assert got == [[(0,), (2,), (3, 4)], [(1,)]]
+
+
+def test_no_datagram_vanishes_where_some_are_longer_than_a_frame(tmp_path: Path) -> None:
+    def datagram(n: int, ident: int) -> bytes:
+        return ethernet(ip("10.0.0.1", "10.0.0.2", Udp(4000, 443, bytes(n)), ident=ident))
+
+    events = [seen(datagram(100, k), 14 - (k & 1), k * 1000) for k in range(2, 20)]
+    path = record(tmp_path, [*events, seen(datagram(9000, 50), 14, 5500)])
+    tables = _tables(path)
+    assert len(tables["journeys"]) >= 2
+    assert not any(row["outcome"] == "vanished" for row in tables["journeys"])
 
 
 cuts = st.lists(st.tuples(st.integers(2, 40), st.integers(200, 1460)), min_size=1, max_size=6)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from explained import recordings
+from offloaded import Place, at_places, cut_at
 from wnv import open_trace
 from wnv.pipeline.following import Followed, follow_sightings
 
@@ -26,6 +29,33 @@ def test_each_journey_is_chosen_once() -> None:
     found = followed("nat-web")
     chosen = found.journey[found.is_chosen]
     assert sorted(chosen.tolist()) == sorted(set(found.journey.tolist()))
+
+
+@pytest.mark.parametrize(("name", "capture", "where"), [
+    ("large-send", "ndis", at_places(4)), ("large-send", "pktmon", at_places(12, 13, 14)),
+    ("receive-coalescing", "ndis", at_places(4)), ("receive-coalescing", "pktmon", at_places(12, 13, 14)),
+])  # fmt: skip
+def test_every_byte_is_chosen_once_where_offload_cuts_and_joins(
+    name: str, capture: str, where: Place, tmp_path: Path
+) -> None:
+    def chosen(path: Path) -> dict[int, int]:
+        with open_trace(path, use_cache=False) as trace:
+            found = follow_sightings(trace.dataset, keeps_all=True)
+            for rows in trace.scanned().sightings():
+                assert rows is not None
+                found.find(rows, len(trace.scanned().capture.points))
+            found.close()
+            frames, journeys = (trace.table(name).to_pylist() for name in ("frames", "journeys"))
+        n_bytes = {row["frame_id"]: row["tcp_payload_bytes"] or 0 for row in frames}
+        flow_of = {row["journey_id"]: row["flow_id"] for row in journeys}
+        total: dict[int, int] = {}
+        taken = (column[found.is_chosen].tolist() for column in (found.journey, found._sights.frame_id))
+        for journey, frame in zip(*taken, strict=True):
+            total[flow_of[journey]] = total.get(flow_of[journey], 0) + n_bytes[frame]
+        return total
+
+    whole = recordings(name, capture)[0]
+    assert chosen(cut_at(whole, tmp_path, where)) == chosen(whole)
 
 
 def test_sightings_are_in_order_of_event_and_point() -> None:

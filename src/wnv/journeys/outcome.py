@@ -137,6 +137,7 @@ def journey_columns(
             ended[:, c.J_DROP_KIND], location, builds_of(builds, ended[:, c.J_DROP_SESSION])
         ),
         "flow_id": flow,
+        "joined_id": np.where(ended[:, c.J_PART_OF] > 0, ended[:, c.J_PART_OF], -1),
         "confidence": confidence,
         "answer_id": np.where(ended[:, c.J_ANSWER] > 0, ended[:, c.J_ANSWER], -1),
         "reason": texts_of(said, lambda code: _reason(code, reasons)),

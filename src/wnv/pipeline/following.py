@@ -18,6 +18,7 @@ from wnv.arrays import BOOL, I64, U64
 from wnv.explain.naming import Names
 from wnv.export.comments import comment_options
 from wnv.export.pcapng import PacketOptions
+from wnv.journeys import layout as c
 from wnv.packets.sightings import PacketRows
 from wnv.sql.engine import connect, read_batches
 from wnv.text import visible
@@ -28,13 +29,17 @@ _SAID = "hash(h.point, h.event, h.rewrite, h.drop_reason, j.outcome)"
 _SEEN = f"""
     SELECT o.event_row, o.point_id, o.frame_id, h.journey_id, h.seq, j.n_hops, {_SAID} AS said {{more}}
     FROM (
-        SELECT journey_id, seq, point, event, rewrite, drop_reason, src, dst, unnest(evidence) AS event_row FROM hops
+        SELECT journey_id, seq, point, event, rewrite, drop_reason, src, dst, reason, unnest(evidence) AS event_row
+        FROM hops
     ) h
     JOIN points p ON p.name = h.point
     JOIN observations o ON o.event_row = h.event_row AND o.point_id = p.point_id
     JOIN journeys j ON j.journey_id = h.journey_id
 """
-_SIGHTS = f"CREATE TEMP TABLE sights AS {_SEEN.format(more=', j.flow_id, h.src, h.dst')}"
+_IS_PART = f"""
+    coalesce(h.reason = '{c.WHY_WORDS[c.WHY_RANGE]}' AND NOT contains(coalesce(h.rewrite, ''), 'joined from'), FALSE)
+"""
+_SIGHTS = f"CREATE TEMP TABLE sights AS {_SEEN.format(more=f', j.flow_id, h.src, h.dst, {_IS_PART} AS is_part')}"
 _WORDS = f"""
     SELECT {_SAID} AS said, any_value(h.point) AS point, any_value(h.event) AS event, any_value(h.rewrite) AS rewrite,
            any_value(h.drop_reason) AS drop_reason, any_value(j.outcome) AS outcome
@@ -53,19 +58,33 @@ _HOME = """
 """Where most of a conversation's packets were seen with the addresses it began with; of several the first."""
 _CHOSEN = """
     CREATE TEMP TABLE chosen AS
-    SELECT journey_id, arg_max(event_row, rank) AS event_row, arg_max(point_id, rank) AS point_id FROM (
-        SELECT s.journey_id, s.event_row, s.point_id,
+    SELECT journey_id, arg_max(event_row, rank) AS event_row, arg_max(point_id, rank) AS point_id,
+           arg_max(seq, rank) AS seq, arg_max(is_part, rank) AS is_part
+    FROM (
+        SELECT s.journey_id, s.event_row, s.point_id, s.seq, s.is_part,
                (s.point_id IS NOT DISTINCT FROM h.point_id, coalesce(s.src = f.src OR s.dst = f.src, TRUE), -s.seq,
                 -s.event_row) AS rank
         FROM sights s LEFT JOIN homes h ON h.flow_id = s.flow_id LEFT JOIN flows f ON f.flow_id = s.flow_id
         WHERE s.frame_id IS NOT NULL
     ) GROUP BY journey_id
 """
+_WHOLE = """
+    DELETE FROM chosen WHERE journey_id IN (
+        SELECT journey_id FROM journeys WHERE joined_id IN (
+            SELECT c.journey_id FROM chosen c JOIN hops h ON h.journey_id = c.journey_id AND h.seq <= c.seq
+            WHERE contains(h.rewrite, 'joined from')
+        )
+    )
+"""
+"""Segments that were joined to a packet that is taken whole are not taken too."""
 _ORDER = " ORDER BY event_row, point_id, journey_id, seq"
 _ROWS = f"SELECT *, FALSE AS is_chosen FROM ({_SEEN.format(more='')}) {_ORDER}"
 _ROWS_AND_CHOICE = f"""
     SELECT s.event_row, s.point_id, s.frame_id, s.journey_id, s.seq, s.n_hops, s.said,
-           coalesce(c.event_row = s.event_row AND c.point_id = s.point_id, FALSE) AS is_chosen
+           coalesce(
+               c.point_id = s.point_id
+               AND (c.event_row = s.event_row OR (c.is_part AND c.seq = s.seq AND s.frame_id IS NOT NULL)), FALSE
+           ) AS is_chosen
     FROM sights s LEFT JOIN chosen c ON c.journey_id = s.journey_id {_ORDER}
 """
 _SPILLING = ("memory_limit = '384MB'", "preserve_insertion_order = false")
@@ -234,7 +253,7 @@ def follow_sightings(dataset: Callable[[str], ds.Dataset], *, choose: bool = Tru
     words.sort(key=lambda row: int(row["said"]))
     said = np.array([int(row["said"]) for row in words], np.uint64)
     if choose:
-        for statement in (_SIGHTS, _HOME, _CHOSEN):
+        for statement in (_SIGHTS, _HOME, _CHOSEN, _WHOLE):
             connection.execute(statement)
     batches = read_batches(connection, _ROWS_AND_CHOICE if choose else _ROWS)
     texts = pa.array([_text(row, names) for row in words], pa.string())
