@@ -80,3 +80,10 @@ def test_addresses_have_an_order(numbers: list[int], hole: int) -> None:
         connect({"t": rows}).execute("SELECT ipv6_digits(six), ipv4_number(four), ipv4_number(six) FROM t").fetchall()
     )
     assert found == [(f"{number:032x}", four, None) for number, four in zip(numbers, low, strict=True)]
+
+
+def test_only_a_connection_that_was_given_a_folder_writes_there_what_memory_cannot_hold(tmp_path: Path) -> None:
+    place = "SELECT current_setting('temp_directory')"
+    for folder, expected in ((None, ""), (tmp_path, str(tmp_path))):
+        with connect({}, spill=folder) as connection:
+            assert connection.sql(place).fetchall() == [(expected,)]
