@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from wnv.cli import following
 from wnv.cli.following import confidence_text, duration_text, pair_text, time_numbers
 from wnv.clock import NO_TIME
 
@@ -33,3 +34,20 @@ def test_what_is_sure_needs_no_word(value: float | None, text: str) -> None:
 def test_a_missing_time_stays_missing() -> None:
     batch = pa.record_batch({"t": pa.array([5, None], pa.int64())})
     assert time_numbers(batch, "t").tolist() == [5, NO_TIME]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({}, "clock of B 1.7 ms behind A's, ± 7.3 µs, from 14 packets both saw"),
+        ({"offset_ns": 5_000, "rate_ppm": 12.0}, "clock of B 5 µs ahead of A's, ± 7.3 µs, and 12 ppm faster, from 14"),
+        ({"error_ns": None, "confidence": 0.5, "reason": "one way"}, "behind A's, from 14 packets both saw, one way"),
+        ({"offset_ns": None, "reason": "no packet"}, "clock of B not known: no packet"),
+    ],
+)
+def test_a_clock_is_stated_with_its_error_and_what_it_rests_on(row: dict[str, object], words: str) -> None:
+    whole = {
+        "host": "B", "offset_ns": -1_700_000, "error_ns": 7_300, "rate_ppm": None, "n_sent": 6, "n_received": 8,
+        "confidence": 0.9, "reason": "both ways",
+    }  # fmt: skip
+    assert words in following._clock_words({**whole, **row}, "A")

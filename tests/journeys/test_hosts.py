@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from wnv.journeys.clocks import NO_CLOCK, HostClock
 from wnv.journeys.collect import Sighted
 from wnv.journeys.hosts import HostQueues, Hosts
 from wnv.journeys.sights import empty_sights
+from wnv.pipeline.stored import StoredTrace
+from wnv.providers.stages import Stretch
 from wnv_lab.run import run_scenario
 from wnv_lab.scenario import parse_scenario, read_scenario
 
@@ -175,3 +178,34 @@ def test_hosts_with_equal_private_addresses_are_not_mixed(tmp_path: Path) -> Non
         row["outcome"] for row in rows_of(tmp_path, "SELECT outcome FROM journeys WHERE protocol = 'TCP'")
     )
     assert outcomes == {"left_host": 12, "delivered": 8}
+
+
+def _without(stretch: Stretch, rows: set[int]) -> Stretch:
+    """A stretch without some events."""
+    keep = np.flatnonzero(~np.isin(stretch.event_row, list(rows)))
+    seen = stretch.packets
+    assert seen is not None
+    mine = np.flatnonzero(~np.isin(seen.event_row, list(rows)))
+    return replace(
+        stretch, piece=stretch.piece.take(keep), event_row=stretch.event_row[keep],
+        session_id=stretch.session_id[keep], host=stretch.host[keep], packets=seen.take(mine),
+        observation_id=stretch.observation_id[mine], frame_id=stretch.frame_id[mine],
+    )  # fmt: skip
+
+
+def test_what_did_not_come_to_the_next_host_was_lost_between_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_scenario(parse_scenario(PAIR.format(skew_us=900), "pair"), tmp_path)
+    query = "SELECT evidence FROM hops WHERE point LIKE '%NODE2' AND journey_id = 4"
+    lost = {row for hop in rows_of(tmp_path, query) for row in hop["evidence"]}  # type: ignore[attr-defined] # a list
+    assert lost
+    made = StoredTrace.stretches_of_host
+    monkeypatch.setattr(
+        StoredTrace, "stretches_of_host", lambda self, host: (_without(one, lost) for one in made(self, host))
+    )
+    journeys = rows_of(tmp_path, "SELECT outcome, reason, last_point, confidence FROM journeys ORDER BY journey_id")
+    assert Counter(row["outcome"] for row in journeys) == {"delivered": 9, "left_host": 1}
+    (row,) = [row for row in journeys if row["outcome"] == "left_host"]
+    assert str(row["reason"]).startswith("lost between the hosts")
+    assert (row["last_point"], row["confidence"]) == ("eth:4@NODE1", 0.9)

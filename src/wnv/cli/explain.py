@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wnv.cli.following import clock_notes
 from wnv.cli.output import (
     bold,
     cache_option,
@@ -128,6 +129,8 @@ def _head(opened: Trace, found: Explanation, when: When) -> Iterator[str]:
     yield bold(visible(f"{opened.overview.source}: {what}"))
     for host in hosts:
         yield from _entry("from", times[host]) if is_one else _entry("host", f"{host}, {windows[host]}, {times[host]}")
+    for note in clock_notes(opened).values():
+        yield from _entry("clocks", note)
     what = f"{counted(verdict.n_journeys, 'packet')} in {counted(verdict.n_flows, 'conversation')}"
     chosen = f"; looked at {counted(found.n_selected, 'conversation')}" if found.n_selected is not None else ""
     yield from _entry("seen", f"{what}, at {counted(len(seen.seen), 'point')}{chosen}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from wnv.cli.filtering import check_filter, compiled_filter, filter_option, tables_for
-from wnv.cli.following import Row, confidence_text, duration_text, pair_text
+from wnv.cli.following import Row, clock_notes, confidence_text, duration_text, pair_text
 from wnv.cli.output import (
     ProgressBar,
     bold,
@@ -90,7 +91,7 @@ def follow(
         hops = hops_of(tables, ids)
         if form == "text":
             clock = time_formatter(opened.overview.sessions[0], time_style)
-            lines = _lines(found.to_pylist(), hops.to_pylist(), clock, verbose=verbose)
+            lines = _lines(found.to_pylist(), hops.to_pylist(), clock, _Hosts.of(opened), verbose=verbose)
             show_text(f"{line}\n" for line in lines)
             say(clock.note)
         else:
@@ -128,17 +129,38 @@ def _wanted(
     return ids[:count]
 
 
-def _lines(journeys: Sequence[Row], hops: Sequence[Row], clock: TimeFormatter, *, verbose: bool) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Hosts:
+    """The host of each recording, and what is to be said of its clock; empty where there is one."""
+
+    of_session: Sequence[str]
+    notes: Mapping[str, str]
+
+    @classmethod
+    def of(cls, opened: Trace) -> _Hosts:
+        return cls([str(one.row["host"] or "") for one in opened.overview.sessions], clock_notes(opened))
+
+    def notes_of(self, hops: Sequence[Row]) -> list[str]:
+        """What is to be said where a journey spans hosts."""
+        names = dict.fromkeys(self.of_session[hop["session_id"]] for hop in hops)
+        return [self.notes[name] for name in names if name in self.notes] if len(names) > 1 else []
+
+
+def _lines(
+    journeys: Sequence[Row], hops: Sequence[Row], clock: TimeFormatter, hosts: _Hosts, *, verbose: bool
+) -> Iterator[str]:  # fmt: skip
     by_journey: dict[int, list[Row]] = {}
     for hop in hops:
         by_journey.setdefault(hop["journey_id"], []).append(hop)
     for number, journey in enumerate(journeys):
         if number:
             yield ""
-        yield from _journey(journey, by_journey.get(journey["journey_id"], []), clock, verbose=verbose)
+        yield from _journey(journey, by_journey.get(journey["journey_id"], []), clock, hosts, verbose=verbose)
 
 
-def _journey(journey: Row, hops: Sequence[Row], clock: TimeFormatter, *, verbose: bool) -> Iterator[str]:
+def _journey(
+    journey: Row, hops: Sequence[Row], clock: TimeFormatter, hosts: _Hosts, *, verbose: bool
+) -> Iterator[str]:  # fmt: skip
     import numpy as np
 
     from wnv.clock import NO_TIME
@@ -158,6 +180,8 @@ def _journey(journey: Row, hops: Sequence[Row], clock: TimeFormatter, *, verbose
     yield visible(f"│ {'  '.join(part for part in facts if part)}")
     if journey["reason"]:
         yield visible(f"│ {journey['reason']}")
+    for note in hosts.notes_of(hops):
+        yield visible(f"│ {note}")
     if journey["answer_id"] is not None:
         yield visible(f"│ answered by journey {journey['answer_id']}")
     cells = [_cells(hop) for hop in hops]

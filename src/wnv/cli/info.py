@@ -90,6 +90,7 @@ def _lines(trace: Trace, time_style: str, traces: tuple[Path, ...]) -> Iterator[
     for session in overview.sessions:
         yield ""
         yield from _session_lines(session, time_style)
+    yield from _clock_lines(trace)
     if overview.n_packets:
         yield ""
         yield from _point_lines(overview)
@@ -245,11 +246,23 @@ def _problem_lines(overview: Overview) -> Iterator[str]:
             yield f"    {row.kind.advice}"
 
 
+def _is_quick(trace: Trace) -> bool:
+    """Whether what needs an import does not take long."""
+    limit = _IMPORTED_EVENTS_MAX if trace.needs_import() else _COVERAGE_EVENTS_MAX
+    return bool(trace.overview.n_packets) and trace.overview.n_events <= limit
+
+
+def _clock_lines(trace: Trace) -> Iterator[str]:
+    if len(trace.overview.hosts) > 1 and _is_quick(trace):
+        from wnv.cli.following import clock_notes
+
+        yield ""
+        yield from (visible(f"Clocks      {note}") for note in clock_notes(trace).values())
+
+
 def _coverage(trace: Trace) -> Coverage | None:
     """What the virtual network has that was not seen; None where it would take long to say."""
-    overview = trace.overview
-    limit = _IMPORTED_EVENTS_MAX if trace.needs_import() else _COVERAGE_EVENTS_MAX
-    if not overview.n_packets:
+    if not trace.overview.n_packets:
         return None
     if not trace.needs_import():
         from wnv.pipeline.deriving import known_coverage
@@ -257,7 +270,7 @@ def _coverage(trace: Trace) -> Coverage | None:
         known = known_coverage(trace.stored())
         if known is not None:
             return known
-    if overview.n_events > limit:
+    if not _is_quick(trace):
         return None
     from wnv.pipeline.network import build_topology, coverage
 

@@ -1830,7 +1830,13 @@ def link(
                 out[c.O_CHANGED, i] |= c.CHANGED_PART_DROPPED
                 if not is_same:
                     offload.note_drop(journeys, j, seq, seq_end if is_part else seq)
-            if is_same and (journeys[j, c.J_FLAGS] & c.J_FANNED) == 0:
+            kind_of_drop = int(np.int64(sights[c.DROP_KIND, i]))
+            is_second = (  # told by another reporter, right after
+                kind_of_drop != journeys[j, c.J_DROP_KIND]
+                and journeys[j, c.J_DROP_ALSO] >> kind_of_drop & 1 == 0
+                and ts - journeys[j, c.J_DROP_TS] <= _RIGHT_AFTER_NS
+            )
+            if is_same and (is_second or (journeys[j, c.J_FLAGS] & c.J_FANNED) == 0):
                 out[c.O_DROP, i] = journeys[j, c.J_DROP] | c.DROP_IS_SAME
                 if sights[c.DROP_KIND, i] != journeys[j, c.J_DROP_KIND]:
                     journeys[j, c.J_DROP_ALSO] |= 1 << sights[c.DROP_KIND, i]

@@ -238,7 +238,10 @@ def judge(
     why[open_ways & is_in_stack] = _STACK
     # The same flow went on from here: what a switch delivers to a NIC whose own stack is recorded must show there too.
     is_at_stack = places.is_kind(place, _TOP_KINDS)
-    expected = ~is_dropped & (ended[:, c.J_NEXT_SEEN] >= 0) & ~is_group & ~is_at_stack & (event <= c.DELIVERED)
+    is_elsewhere = _is_elsewhere(ended, places)
+    expected = (
+        ~is_dropped & ~is_elsewhere & (ended[:, c.J_NEXT_SEEN] >= 0) & ~is_group & ~is_at_stack & (event <= c.DELIVERED)
+    )
     seen = expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_AND_LATER)
     why[open_ways & expected] = _NOT_RECORDING
     why[open_ways & expected & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE)] = _ENDS
@@ -327,15 +330,20 @@ def _take_answers(
     why[is_there & is_reject & (outcome == Outcome.DROPPED)] = _REJECTED
 
 
-def _is_lost_between(ended: I64, places: Places, has_large: bool) -> BOOL:
-    """Whether a packet's flow went on at another host, which was recording then and later, and this packet did not."""
+def _is_elsewhere(ended: I64, places: Places) -> BOOL:
+    """Whether the next place of a packet's flow is on another host: what does not come there has left this one."""
     hosts: I64 = np.array([*places.hosts, -1], np.int64)
     following = np.where(ended[:, c.J_NEXT_SEEN] >= 0, ended[:, c.J_NEXT_SEEN] >> 2, -1)
-    is_elsewhere = (hosts[following] >= 0) & (hosts[following] != ended[:, c.J_HOST])
+    elsewhere: BOOL = (hosts[following] >= 0) & (hosts[following] != ended[:, c.J_HOST])
+    return elsewhere
+
+
+def _is_lost_between(ended: I64, places: Places, has_large: bool) -> BOOL:
+    """Whether a packet's flow went on at another host, which was recording then and later, and this packet did not."""
     # What offload cuts or joins comes in another shape.
     is_whole = (ended[:, c.J_SEQ_END] - ended[:, c.J_SEQ] <= 1) | (ended[:, c.J_WHAT] >> 8 != _TCP) | (not has_large)
     is_plain = ((ended[:, c.J_FLAGS] & (c.J_IS_GFT | c.J_HAS_GAP)) == 0) & (ended[:, c.J_ANSWER] == 0)
-    lost: BOOL = is_elsewhere & is_whole & is_plain & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_AND_LATER)
+    lost: BOOL = _is_elsewhere(ended, places) & is_whole & is_plain & (ended[:, c.J_NEXT_ACTIVE] == _ACTIVE_AND_LATER)
     return lost
 
 
