@@ -812,7 +812,7 @@ export interface Flows {
   n_lost: number;
   /** SYN to ACK of the handshake. */
   handshake_ns: number | null;
-  /** Median time from first to last hop. */
+  /** Median time from first to last hop, of the last 64 packets with several. */
   transit_ns: number | null;
   /** 1 = stated by Windows; less is inferred. */
   confidence: number;

@@ -451,7 +451,7 @@ FLOWS = Table("flows", "One conversation, joined across NAT and encapsulation.",
     Column("n_retransmissions", _INTEGER, "TCP segments sent again, both directions."),
     Column("n_lost", _INTEGER, "Packets dropped or vanished inside the host."),
     Column("handshake_ns", _INTEGER, "SYN to ACK of the handshake.", True),
-    Column("transit_ns", _INTEGER, "Median time from first to last hop.", True),
+    Column("transit_ns", _INTEGER, "Median time from first to last hop, of the last 64 packets with several.", True),
     _CONFIDENCE,
 ), is_derived=True)  # fmt: skip
 

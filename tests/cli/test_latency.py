@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 from command_line import done
 from lab_worlds import ran
@@ -30,6 +31,33 @@ def test_a_filter_narrows_it() -> None:
     assert sum(row["n"] for row in some) < sum(row["n"] for row in whole)
 
 
+def test_a_filter_leaves_out_steps_and_does_not_make_others_of_the_rest() -> None:
+    recording = ran("nat-web").recordings[0]
+    some = json.loads(done("latency", recording, "-Y", 'point == "eth:4" || point == "eth:9"', "--format", "json").out)
+    whole = json.loads(done("latency", recording, "--format", "json").out)
+    assert [(row["from_point"], row["point"]) for row in some if row["from_point"] == "WinNat"]
+    assert some == [row for row in whole if row["point"] in ("eth:4", "eth:9")]
+
+
+def test_steps_are_those_of_the_hops() -> None:
+    recording = ran("slow-hop").recordings[0]
+    query = "SELECT journey_id, latency_ns, point FROM hops ORDER BY journey_id, seq"
+    hops = json.loads(done("sql", recording, query, "--format", "json").out)
+    took: dict[tuple[str, str], list[int]] = {}
+    for before, hop in pairwise(hops):
+        if before["journey_id"] == hop["journey_id"]:
+            took.setdefault((before["point"], hop["point"]), []).append(hop["latency_ns"])
+    rows = json.loads(done("latency", recording, "--format", "json").out)
+    assert {(row["from_point"], row["point"]): row["n"] for row in rows} == {
+        way: len(all_) for way, all_ in took.items()
+    }
+    for row in rows:
+        ordered = sorted(took[row["from_point"], row["point"]])
+        of_rank = {f"p{percent}_ns": ordered[-(-percent * len(ordered) // 100) - 1] for percent in (50, 95, 99)}
+        assert {name: row[name] for name in of_rank} == of_rank
+        assert row["max_ns"] == ordered[-1]
+
+
 def test_a_filter_that_nothing_fits_shows_no_empty_tables() -> None:
     shown = done("latency", ran("nat-web").recordings[0], "-Y", "ip.addr == 99.0.0.0/8")
     assert shown.out == ""
@@ -38,6 +66,6 @@ def test_a_filter_that_nothing_fits_shows_no_empty_tables() -> None:
 
 def test_points_that_do_not_fit_a_filter_do_not_deny_the_journeys_that_do() -> None:
     shown = done("latency", ran("nat-web").recordings[0], "-Y", "tcp && ip.addr == 10.0.0.0/8")
-    assert "From point to point: no two that fit" in shown.lines
+    assert "Whole journeys" in shown.lines
     assert "Whole journeys" in shown.lines
     assert "no packet" not in shown.err

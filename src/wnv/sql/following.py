@@ -36,9 +36,9 @@ ORDER BY n_drops DESC, first_ns
 """
 _BETWEEN: Final = """
 WITH step AS (
-    SELECT hops.journey_id, hops.seq, hops.latency_ns, hops.point,
-        lag(hops.point) OVER (PARTITION BY hops.journey_id ORDER BY hops.seq) AS from_point
-    FROM hops WHERE {where}
+    SELECT hops.journey_id, hops.latency_ns, hops.point, hops.from_point FROM (
+        SELECT *, lag(point) OVER (PARTITION BY journey_id ORDER BY seq) AS from_point FROM hops
+    ) AS hops WHERE {where}
 )
 SELECT from_point, point, count(*) AS n, quantile_disc(latency_ns, 0.5) AS p50_ns,
     quantile_disc(latency_ns, 0.95) AS p95_ns, quantile_disc(latency_ns, 0.99) AS p99_ns,
