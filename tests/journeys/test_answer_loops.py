@@ -77,3 +77,11 @@ def test_a_full_table_forgets_questions_and_never_mixes_them_up(loops: ModuleTyp
     found = {number: table.answer_to(j) for number, j in asked.items()}
     assert sum(one >= 0 for one in found.values()) == 4
     assert all(one in (-1, given[number]) for number, one in found.items())
+
+
+@BOTH
+def test_questions_of_one_place_stand_beside_each_other(loops: ModuleType) -> None:
+    table = Table(loops)
+    asked = [table.see(number, asks=64 * number) for number in (1, 2, 3, 4)]
+    given = [table.see(10 + number, answers=64 * number) for number in (1, 2, 3, 4)]
+    assert [table.answer_to(j) for j in asked] == given

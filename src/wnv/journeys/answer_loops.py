@@ -1,6 +1,6 @@
 """Compiled loops that find the answer to a packet (`answers` gives the numbers that tie them).
 
-The table of questions is bounded: each has one place, and what comes later takes it over.
+The table of questions is bounded: each has a few places, of which what comes later takes over the oldest.
 """
 
 from __future__ import annotations
@@ -16,12 +16,21 @@ _ICMP, _TCP, _ICMPV6 = 1, 6, 58
 _SYN, _RST = 2, 4
 _SPREAD = 0x1E3779B1
 _SOON_NS = 1_000_000_000
+_PLACES = 4
 
 
 @njit
 def _row(answers: I64, key: int) -> int:
+    """The row of a number; where it has none, the one of its places that was asked for longest ago."""
     mixed: int = key ^ (key >> 23) ^ (key >> 41)
-    return mixed & (len(answers) - 1)
+    first = mixed & (len(answers) - 1) & ~(_PLACES - 1)
+    oldest = first
+    for row in range(first, first + _PLACES):
+        if answers[row, c.A_KEY] == key:
+            return row
+        if answers[row, c.A_ASKED_TS] < answers[oldest, c.A_ASKED_TS]:
+            oldest = row
+    return oldest
 
 
 @njit
