@@ -152,7 +152,7 @@ export interface Points {
   description: string;
   /** Sightings with bytes. */
   n_packets: number;
-  /** Of these, packets dropped there. */
+  /** Of these, marked as dropped there; events without packets tell of more: see `drops`. */
   n_drops: number;
   /** What the recording says of it, by name: if_index, nic, port, mac, component, … */
   details: unknown;

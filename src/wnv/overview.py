@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from wnv.etl.extended import traits_name
 from wnv.etl.loss import Loss, find_losses
 from wnv.etl.reader import Recording, Slice
 from wnv.packets.points import Point
-from wnv.providers import registry
+from wnv.providers import registry, vmswitch, wfp, winnat
 from wnv.providers.builds import windows_version
 from wnv.providers.capture_rules import CaptureRules
 from wnv.providers.registry import ProviderKind
@@ -42,6 +42,12 @@ _PARTITION_TYPES = {
 _DESCRIBED, _CLASSIC, _HOOK, _MESSAGE = range(4)
 _KINDS_SHOWN = 6
 _SHOWN_GAPS = 5
+
+_DROP_IDS: Final = {
+    vmswitch.GUID: vmswitch.DROP_IDS, wfp.WFP_GUID: wfp.WFP_IDS, wfp.TCPIP_GUID: wfp.TCPIP_IDS,
+    winnat.GUID: (winnat.DROPPED,),
+}  # fmt: skip
+"""Events that say a drop, by provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +329,17 @@ class Overview:
     def filters(self) -> str:
         """Which packets alone were recorded, in words; empty where no rule of the capture says so."""
         return "; ".join(dict.fromkeys(session.rules.words for session in self.sessions if session.rules.words))
+
+    @property
+    def n_drop_events(self) -> int:
+        """Events of switches, filters and stacks that say that something was dropped; they carry no packet, and
+        several can be about one."""
+        return sum(
+            one.n_events
+            for provider in self.providers
+            for one in provider.events
+            if one.event_id in _DROP_IDS.get(provider.guid or "", ())
+        )
 
     def why_no_packets(self) -> str:
         """Why the recording has no packets, as far as it shows, and what to do (empty if it has some)."""

@@ -148,7 +148,7 @@ POINTS = Table("points", "A place where packets were seen.", (
     Column("link_type", _TEXT, "What its packets begin with: ethernet, wifi, raw, payload."),
     Column("description", _TEXT, "All that the recording says of it."),
     Column("n_packets", _INTEGER, "Sightings with bytes."),
-    Column("n_drops", _INTEGER, "Of these, packets dropped there."),
+    Column("n_drops", _INTEGER, "Of these, marked as dropped there; events without packets tell of more: see `drops`."),
     Column("details", _JSON, "What the recording says of it, by name: if_index, nic, port, mac, component, …"),
 ))  # fmt: skip
 

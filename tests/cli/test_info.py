@@ -321,3 +321,11 @@ def test_points_stand_by_host() -> None:
     assert [line for line in shown.lines if line.startswith("Host ")] == [
         "Host        NODE1: 4 processors, 64-bit", "Host        NODE2: 4 processors, 64-bit",
     ]  # fmt: skip
+
+
+def test_drops_that_events_without_packets_tell_of_are_not_hidden() -> None:
+    lines = done("info", ran("acl-drop").recordings[0]).lines
+    at = next(place for place, line in enumerate(lines) if "4 events without packets" in line)
+    assert "`wnv drops`" in lines[at + 1]
+    assert not lines[at + 2]
+    assert not any("without packets" in line for line in done("info", ran("nat-web").recordings[0]).lines)

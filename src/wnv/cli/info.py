@@ -198,6 +198,10 @@ def _point_lines(overview: Overview) -> Iterator[str]:
             yield f"  … and {len(mine) - _POINTS_SHOWN} more (--format json lists all)"
         if host != hosts[-1]:
             yield ""
+    if overview.n_drop_events:
+        told = counted(overview.n_drop_events, "event")
+        yield f"  drops counts packets marked as dropped; drops are told by {told} without packets, too:"
+        yield "  `wnv drops` says where and why"
 
 
 def _provider_lines(overview: Overview) -> Iterator[str]:
