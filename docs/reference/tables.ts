@@ -112,6 +112,8 @@ export interface Events {
   payload_offset: number;
   /** Length of the payload. */
   payload_bytes: number;
+  /** Address of the NBL it is about, where VmSwitch or TCPIP states it. */
+  nbl_addr: string | null;
 }
 
 /** What an event says, decoded when asked for; beside the columns of `events`. */
@@ -476,8 +478,6 @@ export interface Observations {
   packet_number: number | null;
   /** AppearanceCount of pktmon: which sighting of the packet, from 1. */
   appearance: number | null;
-  /** Address of the NBL, where an event states it. */
-  nbl_addr: string | null;
   /** VLAN from out-of-band data; 0 = untagged; null = not recorded. */
   vlan: number | null;
   /** 802.1p priority from out-of-band data. */

@@ -106,6 +106,7 @@ EVENTS = Table("events", "One event, by its header.", (
     Column("buffer_row", _INTEGER, "Row in `buffers`."),
     Column("payload_offset", _INTEGER, "Where the payload starts in its (unpacked) buffer."),
     Column("payload_bytes", _INTEGER, "Length of the payload."),
+    Column("nbl_addr", _UNSIGNED, "Address of the NBL it is about, where VmSwitch or TCPIP states it.", True),
 ))  # fmt: skip
 
 STORED_EVENTS = Table("events", EVENTS.text, (
@@ -275,7 +276,6 @@ OBSERVATIONS = Table("observations", "One sighting of a packet at a point, in or
     Column("packet_group", _UNSIGNED, "PktGroupId of pktmon.", True),
     Column("packet_number", _INTEGER, "PktNumber of pktmon: which packet of the group.", True),
     Column("appearance", _INTEGER, "AppearanceCount of pktmon: which sighting of the packet, from 1.", True),
-    Column("nbl_addr", _UNSIGNED, "Address of the NBL, where an event states it.", True),
     Column("vlan", _INTEGER, "VLAN from out-of-band data; 0 = untagged; null = not recorded.", True),
     Column("priority", _INTEGER, "802.1p priority from out-of-band data."),
     Column("source_port", _INTEGER, "Switch port it came from, by out-of-band data.", True),

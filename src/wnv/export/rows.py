@@ -19,6 +19,7 @@ from wnv.etl.events import NO_HOOK, NULL_ID, Events, Guids
 from wnv.etl.extended import Items, sid_text
 from wnv.etl.reader import Slice
 from wnv.providers import registry
+from wnv.providers.nbls import nbl_addresses
 from wnv.schema import FIELDS
 
 _GUID = np.dtype("V16")
@@ -100,6 +101,7 @@ def event_columns(
         "buffer_row": events.buffer.tolist(),
         "payload_offset": (events.offset + (events.payload_start - events.position)).tolist(),
         "payload_bytes": events.payload_bytes.tolist(),
+        "nbl_addr": _nullable(*nbl_addresses(events)),
     }
     if payload:
         places = zip(events.payload_start.tolist(), events.payload_bytes.tolist(), strict=True)

@@ -150,7 +150,7 @@ def read_passages(events: Events, names: Names) -> Passages:
 
         destination = (named(2), named(3)) if is_routed else (none, none)
         switch = (named(4), named(5)) if is_routed else (named(2), named(3))
-        nbls.append(_read_pointers(events.data, at[:, 2 * n_texts], pointer_bytes[fits]))
+        nbls.append(read_pointers(events.data, at[:, 2 * n_texts], pointer_bytes[fits]))
         parts.append((rows, _PASSAGES[events.event_id[rows]], named(0), named(1), *destination, *switch))
     if not parts:
         none = np.zeros(0, np.int64)
@@ -207,7 +207,24 @@ def _read_u32(data: U8, at: I64) -> I64:
     return value
 
 
-def _read_pointers(data: U8, at: I64, pointer_bytes: I64) -> U64:
+def passage_nbls(events: Events) -> tuple[I64, U64]:
+    """Rows of the events 56 to 58 and 240 to 242 that are whole, and the NBL of each."""
+    from wnv.providers import loops
+
+    rows, found = [], []
+    for is_routed in (False, True):
+        ids = [one for one, passage in PASSAGE_OF_ID.items() if (passage == ROUTED) == is_routed]
+        mine = np.flatnonzero(np.isin(events.event_id, ids))
+        end = events.payload_start[mine] + events.payload_bytes[mine]
+        at = loops.find_counted_texts(events.data, events.payload_start[mine], end, 6 if is_routed else 4)[:, -1]
+        fits = (at >= 0) & (at + events.pointer_bytes[mine] <= end)
+        rows.append(mine[fits])
+        found.append(read_pointers(events.data, at[fits], events.pointer_bytes[mine[fits]]))
+    return np.concatenate(rows), np.concatenate(found)
+
+
+def read_pointers(data: U8, at: I64, pointer_bytes: I64) -> U64:
+    """The caller has checked that they lie in `data`."""
     value = np.zeros(len(at), np.uint64)
     for k in range(8):
         mine = k < pointer_bytes

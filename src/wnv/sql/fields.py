@@ -409,6 +409,8 @@ def _event_fields() -> Iterator[Field]:
         ("event.container", Type.GUID, "Process-isolated container that the event came from.", "container_id", 0),
     ):
         yield Field(name, kind, text, ((Source("events", f"events.{column}"),),), _bits(bits) if bits else None)
+    yield Field("nbl", integer, "Address of the NBL that an event is about.",
+                ((Source("events", "events.nbl_addr"),),), _bits(64))  # fmt: skip
     for name, text, bits in (
         ("cpu", "Processor that logged it.", 16), ("pid", "Process that was running.", 32),
         ("tid", "Thread that was running.", 32),
@@ -422,7 +424,6 @@ def _sighting_fields() -> Iterator[Field]:
         ("packet.group", Type.INTEGER, "pktmon's number of a group of packets.", "packet_group", 64),
         ("packet.number", Type.INTEGER, "pktmon's number of the packet in its group.", "packet_number", 32),
         ("packet.appearance", Type.INTEGER, "Which sighting of the packet, from 1, by pktmon.", "appearance", 32),
-        ("nbl", Type.INTEGER, "Address of the NBL.", "nbl_addr", 64),
     ):
         yield Field(name, kind, text, ((Source("observations", f"observations.{column}"),),), _bits(bits))
     places = tuple((Source(table, f"{table}.direction"),) for table in ("observations", "hops"))

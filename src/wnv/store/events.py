@@ -25,6 +25,7 @@ from wnv.etl.extended import Items, container_codes, read_items, sid_text
 from wnv.etl.reader import Slice
 from wnv.packets.headers import Texts
 from wnv.providers import registry
+from wnv.providers.nbls import nbl_addresses
 from wnv.store.arrow import GUID_CHARACTERS, GUID_ORDER, GUID_PLACES, ByteRanges, Guids16, StoredData
 
 _HAS_LEVEL = np.isin(
@@ -62,6 +63,7 @@ def event_columns(
     related, sids, n_stack = _item_columns(piece.items, n)
     activity = events.activity()
     halves = activity.view("<u8").reshape(-1, 2)
+    nbl, has_nbl = nbl_addresses(events)
     items_start = events.position + layout.FIXED_BYTES[kind]
     return {
         "event_row": piece.first_row + np.arange(n),
@@ -88,6 +90,7 @@ def event_columns(
         "buffer_row": events.buffer,
         "payload_offset": events.offset.astype(np.int64) + (events.payload_start - events.position),
         "payload_bytes": events.payload_bytes,
+        "nbl_addr": np.ma.array(nbl, mask=~has_nbl),
         "items": ByteRanges(events.data, items_start, events.payload_start - items_start, _has_items(piece, n)),
         "payload": ByteRanges(
             events.data, events.payload_start, events.payload_bytes.astype(np.int64), None, carried.start,

@@ -37,7 +37,7 @@ from wnv.store.records import parse_json
 from wnv.store.tables import TableWriter, open_table
 
 SUFFIX: Final = ".wnv"
-BASE_FORMAT: Final = 3
+BASE_FORMAT: Final = 4
 """Of the base tables and `meta.json`; an older one needs a new import."""
 DERIVED_FORMAT: Final = 2
 """Of the derived tables and the rules by which they are made; older ones are made again."""
