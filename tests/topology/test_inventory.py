@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from networks import named_edges, node
+from wnv.clock import NO_TIME
 from wnv.diagnostics import Code, Log
 from wnv.topology.build import Builder
-from wnv.topology.inventory import FORMAT, host_name, inventory_facts, parse_inventory
+from wnv.topology.inventory import FORMAT, host_name, inventory_facts, parse_inventory, taken_ns
 from wnv.topology.model import NodeKind, Topology
 
 SECTIONS = (
@@ -143,3 +144,16 @@ def test_the_page_of_the_format_names_every_section() -> None:
     page = Path("docs/formats/inventory.md").read_text(encoding="utf-8")
     assert [section for section in SECTIONS if f"`{section}`" not in page] == []
     assert f'"{FORMAT}"' in page
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01T00:01:00Z", 61), ("1970-01-01T01:01:00.5+01:00", 60.5), ("1970-01-01T00:01:00", 61),
+        ("yesterday", None), ("9999-12-31T23:59:59Z", None), (7, None), (None, None),
+    ],
+)  # fmt: skip
+def test_when_it_was_taken(text: object, seconds: float | None) -> None:
+    expected = NO_TIME if seconds is None else int(seconds * 1e9)
+    assert taken_ns({"computer": {"CollectedUtc": text}}) == expected
+    assert taken_ns({"computer": []}) == NO_TIME

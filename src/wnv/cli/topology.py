@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from wnv.text import counted, visible
 
 if TYPE_CHECKING:
     from wnv.topology.coverage import Coverage
-    from wnv.topology.model import Topology
+    from wnv.topology.model import Edge, Node, Topology
     from wnv.trace import Trace
 
 _WIDTH, _WIDTH_MAX = 80, 100
@@ -50,7 +50,12 @@ _SHOWN = 12
     help="A tree for people, nodes and edges for programs, or a picture.",
 )
 @click.option("-w", "out", metavar="FILE", default="-", help="Write to a file; - is standard output.")
-@click.option("--at", "at_text", metavar="TIME", help="As it was at this time; all that ever was without it.")
+@click.option(
+    "--at",
+    "at_text",
+    metavar="TIME",
+    help="As it was at this time; what may have been there is marked. All that ever was without it.",
+)
 @click.option("--journey", type=int, metavar="ID", help="Draw the way of this journey into the picture (svg).")
 @click.option("--guids", "with_guids", is_flag=True, help="Show the GUIDs beside the names.")
 @click.option("-v", "--verbose", is_flag=True, help="Say why where something is inferred, and by which events.")
@@ -72,7 +77,7 @@ def topology(
         from wnv.pipeline.network import build_topology, coverage
 
         log = Log()
-        network = build_topology(opened.stored(), log)
+        network = build_topology(opened.stored(), log, is_dated=at_text is not None)
         if network.inventory:
             say(f"inventory: {network.inventory}")
         for row in log.rows():
@@ -162,14 +167,14 @@ def _json(network: Topology, seen: Coverage, ts_ns: int | None) -> str:
     from wnv.cli.output import json_text
 
     tables = network.tables()
-    nodes = _rows(tables["nodes"], ts_ns)
+    nodes = _rows(tables["nodes"], network.nodes, ts_ns)
     for node in nodes:
         node["properties"] = json.loads(node["properties"])
     value = {
         "hosts": {str(session): name for session, name in network.hosts.items() if name},
         "inventory": network.inventory or None,
         "nodes": nodes,
-        "edges": _rows(tables["edges"], ts_ns),
+        "edges": _rows(tables["edges"], network.edges, ts_ns),
         "contradictions": [
             {"session_id": one.session_id, "node_id": one.node_id, "property": one.property,
              "values": list(one.values), "sources": list(one.sources), "evidence": list(one.evidence)}
@@ -180,16 +185,21 @@ def _json(network: Topology, seen: Coverage, ts_ns: int | None) -> str:
     return json_text(value, indent=2)
 
 
-def _rows(columns: Any, ts_ns: int | None) -> list[dict[str, Any]]:  # Any: values of all kinds
-    """Rows of a table as dictionaries; with a time, those that were there then."""
+def _rows(
+    columns: Any, things: Sequence[Node | Edge], ts_ns: int | None
+) -> list[dict[str, Any]]:  # Any: values of all kinds
+    """Rows of a table as dictionaries, `things` side by side; with a time, those there then, or maybe there.
+
+    Those have `is_there`: true, or null where nothing says since when they are.
+    """
     names = list(columns)
     rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if ts_ns is None:
         return rows
     return [
-        row
-        for row in rows
-        if (row["from_ns"] is None or row["from_ns"] <= ts_ns) and (row["to_ns"] is None or ts_ns < row["to_ns"])
+        row | {"is_there": True if one.is_sure(ts_ns) else None}
+        for row, one in zip(rows, things, strict=True)
+        if one.is_there(ts_ns)
     ]
 
 

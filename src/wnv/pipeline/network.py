@@ -35,8 +35,11 @@ _TOLD_BY = ("eth_src", "eth_dst", "ip_src", "ip_dst", "ip_id", "sport", "dport",
 """Columns of frames that tell one frame from another."""
 
 
-def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
-    """The virtual network; what cannot be read, or is too much, goes to `log`."""
+def build_topology(stored: StoredTrace, log: Log | None = None, *, is_dated: bool = False) -> Topology:
+    """The virtual network; what cannot be read, or is too much, goes to `log`.
+
+    `is_dated`: packets, too, say when things were there (`Node.known_ns`), which takes a look at all of them.
+    """
     log = Log() if log is None else log
     hosts = stored.capture.host_of_session
     builder = Builder(log, hosts)
@@ -58,10 +61,22 @@ def build_topology(stored: StoredTrace, log: Log | None = None) -> Topology:
     topology = builder.finish(
         facts(), stored.capture.points,
         inventory_name=name if of_session else "",
-        passed=_passed(stored),
+        passed=_passed(stored), first_packets=_first_packets(stored) if is_dated else None,
     )  # fmt: skip
     topology.hosts = {session_id: stored.capture.hosts[host] for session_id, host in enumerate(hosts)}
     return topology
+
+
+def _first_packets(stored: StoredTrace) -> dict[int, int]:
+    """When each point saw its first packet, in ns UTC."""
+    first: dict[int, int] = {}
+    for batch in stored.dataset(OBSERVATIONS.name).to_batches(columns=["point_id", "ts_ns"]):
+        rows = pa.table({"point_id": batch["point_id"], "ts_ns": batch["ts_ns"].cast(pa.int64())})
+        for row in rows.group_by("point_id").aggregate([("ts_ns", "min")]).to_pylist():
+            point, ts_ns = row["point_id"], row["ts_ns_min"]
+            if point is not None and ts_ns is not None:
+                first[point] = min(ts_ns, first.get(point, ts_ns))
+    return first
 
 
 def _passed(stored: StoredTrace) -> Passing | None:

@@ -19,6 +19,7 @@ from wnv.topology.naming import name_nodes
 from wnv.topology.nodes import Nodes, bound_owners, tell_isolation
 from wnv.topology.passing import Passing
 from wnv.topology.points import point_facts
+from wnv.topology.presence import Presence
 from wnv.topology.resolve import add_places
 from wnv.topology.sources import EVENT_IDS, PROVIDERS, FactReader
 from wnv.topology.things import Record, Things
@@ -52,10 +53,12 @@ class Builder:
         *,
         inventory_name: str = "",
         passed: Passing | None = None,
+        first_packets: Mapping[int, int] | None = None,
     ) -> Topology:
         """The topology; `points` are those of the recording, `inventory` what an inventory says (see `inventory`).
 
         `passed`: what packets say of adapters (see `passing`). The session of both is the first of their host.
+        `first_packets`: when each point saw its first packet, in ns UTC.
         """
         things = self._things
         for fact in (*self._reader.rest(), *inventory):
@@ -81,6 +84,7 @@ class Builder:
         nodes_of_points = _nodes_of_points(records, nodes.by_number, len(points))
         add_places(topology, points, nodes_of_points, _nodes_by_name(records, nodes.by_number))
         add_expectations(topology, points, nodes_of_points)
+        Presence(topology, things, nodes.by_number).settle(nodes_of_points, first_packets or {})
         return topology
 
 

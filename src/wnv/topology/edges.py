@@ -81,7 +81,7 @@ class Edges:
             undated |= {target} if fact.ts_ns == NO_TIME else set()
             open_[target] = Edge(
                 source.session_id, kind, source.node_id, node.node_id, begun,
-                confidence=fact.confidence, reason=fact.reason,
+                known_ns=_known(fact), confidence=fact.confidence, reason=fact.reason,
                 evidence=(fact.event_row,) if fact.event_row >= 0 else (),
             )  # fmt: skip
         return [*closed, *open_.values()]
@@ -115,7 +115,13 @@ def _without_repetition(edges: list[Edge]) -> list[Edge]:
     ]
 
 
+def _known(fact: Fact) -> int:
+    """When a fact shows an edge: without a time, as long as its ends are there, but never by an inventory."""
+    return _time(fact, ALWAYS if fact.source == "recording" else FOREVER)
+
+
 def _support(edge: Edge, fact: Fact) -> None:
+    edge.known_ns = min(edge.known_ns, _known(fact))
     edge.confidence = max(edge.confidence, fact.confidence)
     if edge.confidence == 1.0:
         edge.reason = ""

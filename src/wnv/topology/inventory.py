@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any, Final
 
+from wnv.clock import NO_TIME
 from wnv.diagnostics import Code, Log
 from wnv.providers import hns
 from wnv.providers.facts import (
@@ -34,6 +36,9 @@ FORMAT: Final = "wnv-inventory/1"
 _SUFFIX: Final = ".inventory.json"
 _ROWS_MAX: Final = 1 << 14
 """Rows of one section; no host has more."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_NS: Final = 1 << 62
+"""Some day in 2116."""
 _SWITCH_TYPES: Final = ("private", "internal", "external")
 """As numbers, where PowerShell did not turn them to words."""
 _PORT_KINDS: Final = {"internal": "host_vnic", "synthetic": "vm_nic", "emulated": "vm_nic"}
@@ -65,6 +70,23 @@ def host_name(inventory: Object) -> str:
     return name_of(get(computer, "Name")) if isinstance(computer, dict) else ""
 
 
+def taken_ns(inventory: Object) -> int:
+    """When the inventory was taken, in ns UTC; `NO_TIME` where it does not say.
+
+    The time is that of the end of what it states, which has no fractions of a second: by then all of it was there.
+    """
+    computer = inventory.get("computer")
+    text = name_of(get(computer, "CollectedUtc")) if isinstance(computer, dict) else ""
+    try:
+        taken = datetime.fromisoformat(text)
+        taken = taken.replace(tzinfo=UTC) if taken.tzinfo is None else taken
+        since = taken + timedelta(seconds=0 if taken.microsecond else 1) - _EPOCH
+    except (ValueError, OverflowError):
+        return NO_TIME
+    ns = (since // timedelta(microseconds=1)) * 1000
+    return ns if 0 < ns < _LATEST_NS else NO_TIME
+
+
 def of_sessions(
     inventory: Object, name: str, sources: Sequence[str], hosts: Sequence[int]
 ) -> dict[int, Object]:  # fmt: skip
@@ -93,7 +115,8 @@ def _stems(source: str) -> set[str]:
 
 
 def inventory_facts(inventory: Object, session_id: int = 0, log: Log | None = None) -> Iterator[Fact]:
-    """The facts of one inventory, as it was parsed."""
+    """The facts of one inventory, as it was parsed; each holds at the time at which it was taken, if it says when."""
+    ts_ns = taken_ns(inventory)
     aliases = {
         name_of(get(row, "Name")).lower(): guid_of(get(row, "InterfaceGuid"))
         for row in _rows(inventory, "adapters", None)
@@ -101,7 +124,7 @@ def inventory_facts(inventory: Object, session_id: int = 0, log: Log | None = No
     for section, read in _SECTIONS.items():
         for row in _rows(inventory, section, log):
             for fact in read(row, aliases):
-                yield replace(fact, session_id=session_id, source="inventory")
+                yield replace(fact, session_id=session_id, source="inventory", ts_ns=ts_ns)
 
 
 def _rows(inventory: Object, section: str, log: Log | None) -> list[Object]:

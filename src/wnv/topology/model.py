@@ -91,6 +91,8 @@ class Node:
     parent: str = ""
     from_ns: int = ALWAYS
     to_ns: int = FOREVER
+    known_ns: int = ALWAYS
+    """First time at which something shows it; between `from_ns` and this, nothing says whether it was there."""
     properties: dict[str, Any] = field(default_factory=dict)  # Any: values are JSON
     source: str = "recording"
     confidence: float = 1.0
@@ -100,6 +102,10 @@ class Node:
     def is_there(self, ts_ns: int | None) -> bool:
         """Whether it was there at a time; None = at any."""
         return ts_ns is None or self.from_ns <= ts_ns < self.to_ns
+
+    def is_sure(self, ts_ns: int | None) -> bool:
+        """Whether it is known that it was there at a time at which it can have been."""
+        return ts_ns is None or self.from_ns != ALWAYS or self.known_ns <= ts_ns
 
 
 @dataclass(slots=True)
@@ -112,6 +118,8 @@ class Edge:
     target_id: str
     from_ns: int = ALWAYS
     to_ns: int = FOREVER
+    known_ns: int = ALWAYS
+    """As of a node."""
     confidence: float = 1.0
     reason: str = ""
     evidence: tuple[int, ...] = ()
@@ -119,6 +127,10 @@ class Edge:
     def is_there(self, ts_ns: int | None) -> bool:
         """Whether it was there at a time; None = at any."""
         return ts_ns is None or self.from_ns <= ts_ns < self.to_ns
+
+    def is_sure(self, ts_ns: int | None) -> bool:
+        """Whether it is known that it was there at a time at which it can have been."""
+        return ts_ns is None or self.from_ns != ALWAYS or self.known_ns <= ts_ns
 
 
 @dataclass(frozen=True, slots=True)

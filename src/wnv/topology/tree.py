@@ -17,6 +17,7 @@ _WIDTH_MIN: Final = 40
 _DEPTH_MAX: Final = 12
 _LIST_SHOWN: Final = 6
 _HOST_COMPARTMENT: Final = "1"
+_SINCE_UNKNOWN: Final = "since when is not known"
 _WORDS: Final = {
     NodeKind.PHYSICAL_NIC: "physical NIC", NodeKind.TEAM: "team", NodeKind.HOST_VNIC: "host vNIC",
     NodeKind.VM_NIC: "VM NIC", NodeKind.CONTAINER_NIC: "container NIC", NodeKind.NIC: "NIC",
@@ -131,7 +132,7 @@ class _Tree:
         return is_inside and not self._targets(node, EdgeKind.UPLINK)
 
     def _item(self, node: Node, depth: int) -> Item:
-        item = Item(self._label(node), self._details(node))
+        item = Item(self._label(node), [*self._details(node), *self._since(node)])
         if node.node_id in self._shown:
             return Item(f"{item.label} (see above)")
         self._shown.add(node.node_id)
@@ -165,7 +166,9 @@ class _Tree:
 
     def _owner(self, owner: Node) -> Item:
         if owner.kind is NodeKind.VM:
-            return Item(self._label(owner), [*self._guid(owner), "what happens inside is not visible"])
+            return Item(
+                self._label(owner), [*self._guid(owner), "what happens inside is not visible", *self._since(owner)]
+            )
         details = self._guid(owner)
         isolation = str(owner.properties.get("isolation", "")).lower()
         image = owner.properties.get("image")
@@ -175,7 +178,7 @@ class _Tree:
             details.append("Hyper-V isolation: a VM, what happens inside is not visible")
         elif isolation or self._targets(owner, EdgeKind.IN_COMPARTMENT):
             details.append("process isolation: shares the host's kernel")
-        return Item(self._label(owner), details)
+        return Item(self._label(owner), [*details, *self._since(owner)])
 
     def _fill_switch(self, item: Item, switch: Node, depth: int) -> None:
         for network in self._sources(switch, EdgeKind.CARRIED_BY):
@@ -194,7 +197,12 @@ class _Tree:
         ranks = {NodeKind.HOST_VNIC: 0, NodeKind.CONTAINER_NIC: 1, NodeKind.VM_NIC: 2}
         for node, at_port in sorted(found, key=lambda one: (ranks.get(one[0].kind, 3), one[0].name.lower())):
             if node.kind is NodeKind.PORT:
-                item.items.append(Item(f"port {node.name.removeprefix('port ')}", [*self._guid(node), *_policy(node)]))
+                item.items.append(
+                    Item(
+                        f"port {node.name.removeprefix('port ')}",
+                        [*self._guid(node), *_policy(node), *self._since(node)],
+                    )
+                )
             elif not self._targets(node, EdgeKind.UPLINK):
                 below = self._item(node, depth + 1)
                 if at_port is not None:
@@ -228,6 +236,9 @@ class _Tree:
                 return node.name
             case _:
                 return f"{node.name}: {_WORDS[node.kind]}"
+
+    def _since(self, node: Node) -> list[str]:
+        return [] if node.is_sure(self._ts_ns) else [_SINCE_UNKNOWN]
 
     def _guid(self, node: Node) -> list[str]:
         return [f"{{{node.guid}}}"] if self._with_guids and node.guid else []
