@@ -42,7 +42,8 @@ def test_a_container_that_starts_in_the_middle_is_not_there_before() -> None:
 def test_what_only_an_inventory_has_is_there_when_it_was_taken_and_unknown_before() -> None:
     facts = [Fact(VM, {"friendly_name": "db"}), Fact(VM, relation="owns", target=NIC), Fact(NIC, {"alias": "Ethernet"})]
     taken = Builder().finish([replace(one, source="inventory", ts_ns=9) for one in facts])
-    assert {(one.from_ns, one.known_ns) for one in (*taken.nodes, *taken.edges)} == {(ALWAYS, 9)}
+    assert {(node.from_ns, node.known_ns) for node in taken.nodes} == {(ALWAYS, 9)}
+    assert {(edge.from_ns, edge.known_ns) for edge in taken.edges} == {(ALWAYS, 9)}
     before, after = ("\n".join(render_tree(taken, ["host"], ts_ns=ts_ns)) for ts_ns in (8, 9))
     assert ("since when is not known" in before, "since when is not known" in after) == (True, False)
 
