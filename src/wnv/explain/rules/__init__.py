@@ -8,6 +8,7 @@ from typing import Final
 from wnv.explain.conversations import Hurt
 from wnv.explain.finding import Case, Finding
 from wnv.explain.rules import (
+    between_hosts,
     dropped,
     names,
     nat_ports,
@@ -22,7 +23,7 @@ from wnv.explain.rules import (
 Rule = Callable[[Case, Sequence[Hurt]], list[Finding]]
 
 RULES: Final[tuple[Rule, ...]] = (
-    nat_ports.find, not_published.find, dropped.find, vanished.find, refused.find, unanswered.find, names.find,
-    retransmitted.find, slow.find,
+    nat_ports.find, not_published.find, dropped.find, vanished.find, between_hosts.find, refused.find, unanswered.find,
+    names.find, retransmitted.find, slow.find,
 )  # fmt: skip
 """In the order in which they claim conversations: what a drop explains is not also "without an answer"."""
