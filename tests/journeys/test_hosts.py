@@ -162,6 +162,14 @@ def test_two_recordings_of_one_boot_are_followed_as_one(tmp_path: Path) -> None:
     assert len(rows_of(tmp_path, "SELECT DISTINCT session_id FROM hops WHERE journey_id = 3")) == 2
 
 
+def test_a_drop_that_two_tools_tell_of_is_one(tmp_path: Path) -> None:
+    run_scenario(read_scenario("vlan-mismatch"), tmp_path, capture="both")
+    drops = rows_of(tmp_path, "SELECT journey_id FROM drops")
+    dropped = rows_of(tmp_path, "SELECT journey_id FROM journeys WHERE outcome = 'dropped'")
+    assert len(drops) == len(dropped) == 4
+    assert {row["journey_id"] for row in drops} == {row["journey_id"] for row in dropped}
+
+
 def test_hosts_with_equal_private_addresses_are_not_mixed(tmp_path: Path) -> None:
     hosts = "".join(TWIN.format(name=name, address=f"10.0.0.2{number}") for number, name in enumerate("AB"))
     traffic = "".join(VISIT.format(name=name) for name in "AB")

@@ -1271,7 +1271,8 @@ def _find_original(sights: I64, i: int, journeys: I64, visited: I32, threads: I6
 def _is_in_switch(journeys: I64, j: int, places: I64, last: int) -> bool:
     """Whether a packet was last seen inside a switch, or on its way into one."""
     event = int(np.int64(journeys[j, c.J_LAST_EVENT]))
-    if c.INGRESS <= event <= c.ROUTED:
+    # Where another reporter says it was dropped can be the port behind.
+    if c.INGRESS <= event <= c.ROUTED or (journeys[j, c.J_FLAGS] & (c.J_IS_DROPPED | c.J_MOVED_ON)) == c.J_IS_DROPPED:
         return True
     if event == c.DELIVERED and (journeys[j, c.J_FLAGS] & c.J_FANNED) == 0:
         return False
