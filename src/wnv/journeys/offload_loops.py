@@ -11,6 +11,7 @@ import numpy as np
 
 from wnv.arrays import I32, I64
 from wnv.journeys import layout as c
+from wnv.journeys.table_loops import slot_of, was_there
 from wnv.kernels import njit
 
 _UDP = 17
@@ -42,21 +43,6 @@ P_ROW, P_BEGIN, P_END, N_PARTS = range(4)
 
 
 @njit
-def _slot(value: int, mask: int) -> int:
-    return (value ^ (value >> 29) ^ (value >> 47)) & mask
-
-
-@njit
-def _has_passed(journeys: I64, visited: I32, j: int, code: int) -> bool:
-    """Whether a packet passed a place in a direction; where that has no direction, both on its way in and out."""
-    n = 0
-    for k in range(int(np.int64(journeys[j, c.J_VISITED]))):
-        if visited[j, k] == code:
-            n += 1
-    return n > (1 if code & 3 == 0 else 0)
-
-
-@njit
 def note_whole(journeys: I64, j: int, seq: int, seq_end: int, is_stated: bool, wholes: I64, scalars: I64) -> None:
     """Remember that a packet has these bytes, and can be cut. `is_stated`: Windows says that it is large."""
     scalars[c.Z_HAS_LARGE] = 1
@@ -78,7 +64,7 @@ def note_datagram(journeys: I64, j: int, wholes: I64, scalars: I64) -> None:
 def doubt_datagram(journeys: I64, j: int, wholes: I64) -> None:
     """Mark a packet that ended where datagrams of its tuple are cut or joined."""
     value = int(np.int64(journeys[j, c.J_TUPLE]))
-    is_listed = value != 0 and wholes[_slot(value, wholes.shape[0] - 1), W_TUPLE] == value
+    is_listed = value != 0 and wholes[slot_of(value, wholes.shape[0] - 1), W_TUPLE] == value
     if is_listed and journeys[j, c.J_WHAT] >> 8 == _UDP:
         journeys[j, c.J_FLAGS] |= c.J_MAY_BE_PART
 
@@ -90,7 +76,7 @@ def list_whole(journeys: I64, j: int, wholes: I64) -> None:
     if value == 0 or journeys[j, c.J_WHOLE_TUPLE] == value:
         return
     journeys[j, c.J_WHOLE_TUPLE] = value
-    row = _slot(value, wholes.shape[0] - 1)
+    row = slot_of(value, wholes.shape[0] - 1)
     if wholes[row, W_TUPLE] != value:
         wholes[row] = 0
         wholes[row, W_TUPLE] = value
@@ -194,7 +180,7 @@ def find_cut(
     Not of a packet that came here whole, and not where these bytes were here before: that is a retransmission.
     `found` gets confidence in ‰ and why.
     """
-    row = _slot(value, wholes.shape[0] - 1)
+    row = slot_of(value, wholes.shape[0] - 1)
     if value == 0 or wholes[row, W_TUPLE] != value:
         return -1
     seq, seq_end = int(np.int64(sights[c.SEQ, i])), int(np.int64(sights[c.SEQ_END, i]))
@@ -225,7 +211,7 @@ def find_cut(
             begin = (seq - int(np.int64(journeys[j, c.J_WHOLE_SEQ]))) & _ALL_32
             if _is_covered(covers, mine, begin, begin + seq_end - seq):
                 continue
-        elif _has_passed(journeys, visited, j, code):
+        elif was_there(journeys, visited, j, code):
             continue
         n_alike += 1
         if is_begun and mine < 0:
@@ -258,7 +244,7 @@ def _insert(parts: I64, n: int, j: int, begin: int, end: int) -> None:
 def ends_alike(sights: I64, i: int, journeys: I64, tuple_heads: I64) -> bool:
     """Whether the newest packet of the tuple has the last bytes of this one: of short ones only then it is looked
     whether they were joined."""
-    j = int(np.int64(tuple_heads[_slot(int(np.int64(sights[c.TUPLE, i])), tuple_heads.size - 1)]))
+    j = int(np.int64(tuple_heads[slot_of(int(np.int64(sights[c.TUPLE, i])), tuple_heads.size - 1)]))
     if j < 0 or journeys[j, c.J_SEQ] == sights[c.SEQ, i]:
         return False
     return (int(np.int64(journeys[j, c.J_SEQ_END])) - int(np.int64(sights[c.SEQ_END, i]))) & _ALL_32 == 0
@@ -293,7 +279,7 @@ def _collect_parts(
     n_bytes = int(np.int64(sights[c.SEQ_END, i])) - seq
     ts = int(np.int64(sights[c.TS, i]))
     n_older = 0
-    j = int(np.int64(tuple_heads[_slot(value, tuple_heads.size - 1)])) if value != 0 else -1
+    j = int(np.int64(tuple_heads[slot_of(value, tuple_heads.size - 1)])) if value != 0 else -1
     for _ in range(_WALK_MAX if is_long else _SHORT_WALK_MAX):
         if j < 0 or n >= PARTS_MAX or n_older >= _OLDER_MAX:
             break
@@ -312,7 +298,7 @@ def _collect_parts(
                     and journeys[j, c.J_HOST] == sights[c.HOST, i]
                     and ts - journeys[j, c.J_LAST_TS] <= _JOIN_NS
                     and journeys[j, c.J_LAST_PLACE] >= 0
-                    and not _has_passed(journeys, visited, j, code)
+                    and not was_there(journeys, visited, j, code)
                 ):
                     _insert(parts, n, j, begin, begin + length)
                     n += 1

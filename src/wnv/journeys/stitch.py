@@ -121,7 +121,7 @@ class _Open:
 
 @dataclass(slots=True)
 class _Nbls:
-    """Lifetimes of NBLs, and the runs of threads; see `loops.tie_nbls`."""
+    """Lifetimes of NBLs, and the runs of threads; see `nbl_loops.tie_nbls`."""
 
     runs: I64
     run_slots: I64
@@ -130,11 +130,11 @@ class _Nbls:
 
     @classmethod
     def empty(cls) -> _Nbls:
-        from wnv.journeys import loops
+        from wnv.journeys import nbl_loops
 
         return cls(
-            np.zeros((_THREADS, loops.N_RUN), np.int64), np.full(4 * _THREADS, -1, np.int64),
-            np.full((_LIFETIMES, loops.N_LIFETIME), -1, np.int64), np.full(4 * _LIFETIMES, -1, np.int64),
+            np.zeros((_THREADS, nbl_loops.N_RUN), np.int64), np.full(4 * _THREADS, -1, np.int64),
+            np.full((_LIFETIMES, nbl_loops.N_LIFETIME), -1, np.int64), np.full(4 * _LIFETIMES, -1, np.int64),
         )  # fmt: skip
 
 
@@ -253,22 +253,22 @@ class Stitcher:
 
     def _hold(self, new: Sighted) -> None:
         """Put new sightings behind those held, and tie NBLs to their frames."""
-        from wnv.journeys import loops
+        from wnv.journeys import nbl_loops
 
         held = self._held
         first = len(held)
         held.add(new)
-        loops.tie_nbls(
+        nbl_loops.tie_nbls(
             held.sights, first, len(held), held.base, held.nbl, held.switch, self._nbls.runs, self._nbls.run_slots,
             self._nbls.lifetimes, self._nbls.life_slots, held.next_frame, self._open.scalars, _NBL_EXPIRY_NS,
         )  # fmt: skip
 
     def _advance(self, horizon: int) -> None:
         """Link all sightings before a time."""
-        from wnv.journeys import loops
+        from wnv.journeys import nbl_loops
 
         held = self._held
-        loops.close_runs(
+        nbl_loops.close_runs(
             self._nbls.runs, self._open.scalars, self._nbls.lifetimes, held.sights, held.base, held.next_frame, horizon
         )  # fmt: skip
         n = held.n_before(horizon)
@@ -288,11 +288,11 @@ class Stitcher:
 
         May be the memory of those held: what is changed in it is changed there.
         """
-        from wnv.journeys import loops
+        from wnv.journeys import nbl_loops
 
         held = self._held.sights
         copies = np.ones(n, np.int64)
-        loops.spread_lifetimes(held, n, self._held.base, self._nbls.lifetimes, copies)
+        nbl_loops.spread_lifetimes(held, n, self._held.base, self._nbls.lifetimes, copies)
         ready, n_ready = held, n
         if (copies > 1).any():
             rows = np.repeat(np.arange(n), copies)
@@ -301,7 +301,7 @@ class Stitcher:
                 ready[c.LIFETIME] >= 0, np.arange(len(rows)) - np.repeat(np.cumsum(copies) - copies, copies), 0
             )
         frame = np.empty(n_ready, np.int64)
-        loops.find_frames(
+        nbl_loops.find_frames(
             ready, n_ready, held, len(self._held), self._held.base, self._nbls.lifetimes, self._held.next_frame, frame
         )  # fmt: skip
         ready = ready[:, :n_ready]
@@ -482,8 +482,10 @@ class Stitcher:
                     self._local_address(value, self._hosts.of(node.session_id), loops)
 
     def _local_address(self, value: int, host: int, loops: Any) -> None:  # Any: a module
+        from wnv.journeys.table_loops import slot_of
+
         value = loops._of_host(value, host)
-        slot = loops._slot(value, len(self._local) - 1)
+        slot = slot_of(value, len(self._local) - 1)
         self._local[slot] = value, -1, 1
 
 
