@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from page import markdown, write_tables
+
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs" / "reference" / "performance.md"
-BEGIN, END = "<!-- written by bench/importing.py: begin -->", "<!-- written by bench/importing.py: end -->"
 TITLES = ("what", "input", "median", "min–max", "processor", "target", "met")
 QUERIES = (
     ("SQL: count by protocol", "SELECT protocol, count(*) FROM frames GROUP BY protocol"),
@@ -136,20 +136,8 @@ class Bench:
     def table(self) -> str:
         load = f"; load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
         lines = [f"Measured on: {os.cpu_count()} processors, {platform.system()}{load} when it ended.", ""]
-        lines += ["| " + " | ".join(row) + " |" for row in (TITLES, ["---"] * len(TITLES), *self.rows)]
+        lines.append(markdown(TITLES, self.rows))
         return "\n".join(lines)
-
-
-def write_page(text: str, page: Path = PAGE) -> None:
-    """Put the table between its marks, or at the end where there are none yet."""
-    old = page.read_text(encoding="utf-8")
-    block = f"{BEGIN}\n\n{text}\n\n{END}\n"
-    if BEGIN in old:
-        before, _, rest = old.partition(BEGIN)
-        new = before + block.rstrip("\n") + rest.partition(END)[2]
-    else:
-        new = f"{old.rstrip()}\n\n## Import and queries\n\n{block}"
-    page.write_text(new, encoding="utf-8", newline="\n")
 
 
 def main() -> None:
@@ -165,7 +153,7 @@ def main() -> None:
         )  # fmt: skip
         bench.everything(is_long=options.long)
     if options.write_docs:
-        write_page(bench.table())
+        write_tables("importing.py", "Import and queries", bench.table())
     print(bench.table())
 
 

@@ -21,14 +21,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
+from page import markdown, write_tables
+
 import wnv
 from wnv.sql.engine import connect
 from wnv.sql.filters import compile_filter
 from wnv.trace import Trace
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs" / "reference" / "performance.md"
-BEGIN, END = "<!-- written by bench/querying.py: begin -->", "<!-- written by bench/querying.py: end -->"
 TITLES = ("what", "rows", "median", "min–max", "processor", "target", "met")
 REPEATS = 5
 FILTERS = (
@@ -80,18 +80,6 @@ def row(what: str, n: str, seconds: Sequence[float], cpu: str, limit: float | No
     return line
 
 
-def write_page(text: str) -> None:
-    """Put the table between its marks, or at the end where there are none yet."""
-    old = PAGE.read_text(encoding="utf-8")
-    block = f"{BEGIN}\n\n{text}\n\n{END}"
-    if BEGIN in old:
-        before, _, rest = old.partition(BEGIN)
-        new = before + block + rest.partition(END)[2]
-    else:
-        new = f"{old.rstrip()}\n\n## Filters\n\n{block}\n"
-    PAGE.write_text(new, encoding="utf-8", newline="\n")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trace", type=Path, help="a trace folder that is there already")
@@ -113,9 +101,9 @@ def main() -> None:
             n_packets = trace.overview.n_packets
             rows = [*measured(trace, repeats), *commands(place, repeats)]
     lines = [f"{n_packets:,} packets, {os.cpu_count()} processors, {sys.platform}{load}.", ""]
-    lines += ["| " + " | ".join(cells) + " |" for cells in (TITLES, ["---"] * len(TITLES), *rows)]
+    lines.append(markdown(TITLES, rows))
     if options.write_docs:
-        write_page("\n".join(lines))
+        write_tables("querying.py", "Filters", "\n".join(lines))
     print("\n".join(lines))
 
 

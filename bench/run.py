@@ -27,6 +27,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from page import markdown
+
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "reference" / "performance.md"
 BEGIN, END = "<!-- written by bench/run.py: begin -->", "<!-- end -->"
@@ -338,10 +340,6 @@ def render_plain(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def render_markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in (titles, ["---"] * len(titles), *rows))
-
-
 def write_page(bench: Bench, measured_on: str) -> None:
     """Put the tables between the marks of the page; what a person wrote around them stays."""
     text = PAGE.read_text(encoding="utf-8")
@@ -349,9 +347,9 @@ def write_page(bench: Bench, measured_on: str) -> None:
     _, _, after = rest.partition(END)
     tables = [
         f"Measured on: {measured_on}.",
-        render_markdown(TITLES, [line.cells() for line in bench.lines]),
+        markdown(TITLES, [line.cells() for line in bench.lines]),
         "Growth (`netsh`):",
-        render_markdown(GROWTH_TITLES, bench.growth),
+        markdown(GROWTH_TITLES, bench.growth),
     ]
     PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(tables) + f"\n\n{END}{after}", encoding="utf-8")
 

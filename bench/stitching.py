@@ -26,6 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from page import markdown, write_tables
 
 from wnv.diagnostics import Log
 from wnv.etl.reader import Recording
@@ -39,8 +40,6 @@ from wnv_lab.run import run_scenario
 from wnv_lab.scenario import read_scenario
 
 SIZES = (0.1, 0.3, 1.0, 3.0, 10.0)
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "performance.md"
-BEGIN, END = "<!-- written by bench/stitching.py: begin -->", "<!-- written by bench/stitching.py: end -->"
 TITLES = ("recording", "observations", "journeys", "processor", "observations a second", "peak memory")
 ROUND_NS = 2_000_000_000
 _REPEATED_MAX = 1_000_000
@@ -149,18 +148,6 @@ def rows_of(name: str, path: Path, sizes: Sequence[float]) -> Iterator[tuple[str
         yield row
 
 
-def write_page(text: str) -> None:
-    """Put the table between its marks, or at the end where there are none yet."""
-    old = PAGE.read_text(encoding="utf-8")
-    block = f"{BEGIN}\n\n{text}\n\n{END}\n"
-    if BEGIN in old:
-        before, _, rest = old.partition(BEGIN)
-        new = before + block.rstrip("\n") + rest.partition(END)[2]
-    else:
-        new = f"{old.rstrip()}\n\n## Following packets\n\n{block}"
-    PAGE.write_text(new, encoding="utf-8", newline="\n")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recording", type=Path, nargs="?", help="default: the lab's `busy`, recorded in two ways")
@@ -182,9 +169,9 @@ def main() -> None:
             named = list(zip(("NDIS, VmSwitch, WinNat", "pktmon"), made.recordings, strict=True))
         rows = [row for name, path in named for row in rows_of(name, path, sizes)]
     lines = [f"Measured on: {os.cpu_count()} processors, {platform.system()}{load}.", ""]
-    lines += ["| " + " | ".join(cells) + " |" for cells in (TITLES, ["---"] * len(TITLES), *rows)]
+    lines.append(markdown(TITLES, rows))
     if options.write_docs:
-        write_page("\n".join(lines))
+        write_tables("stitching.py", "Following packets", "\n".join(lines))
     print("\n".join(lines))
 
 

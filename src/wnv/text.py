@@ -41,6 +41,7 @@ Cf, Zl, Zp, Cs) and the rest of those that are drawn as nothing (Default_Ignorab
 _UNSEEN_PATTERN: Final = re.compile(
     "[" + "".join(f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in _UNSEEN) + "]"
 )
+_UNITS: Final = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a spreadsheet compute a cell instead of showing it; the last four are the fullwidth forms."""
 
@@ -92,6 +93,14 @@ def _escaped(match: re.Match[str]) -> str:
 def counted(n: int, one: str, many: str = "") -> str:
     """`1 buffer`, `2 buffers`: a number with its noun."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def span_text(ns: int) -> str:
+    """`12.3 µs`, `1.7 ms`, `38.1 s`: a short time, in nanoseconds."""
+    for unit, name in _UNITS:
+        if ns >= unit:
+            return f"{ns / unit:.3g} {name}" if ns < 1000 * unit else f"{ns / unit:,.0f} {name}"
+    return f"{ns} ns"
 
 
 def end_text(address: object, port: object) -> str:

@@ -4,55 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lab_worlds import ran
+from two_hosts import leave_out, record_pair
 from wnv import open_trace
 from wnv.journeys import layout as c
 from wnv.journeys.clocks import NO_CLOCK, HostClock
 from wnv.journeys.collect import Sighted
 from wnv.journeys.hosts import HostQueues, Hosts
 from wnv.journeys.sights import empty_sights
-from wnv.pipeline.stored import StoredTrace
-from wnv.providers.stages import Stretch
 from wnv_lab.run import run_scenario
 from wnv_lab.scenario import parse_scenario, read_scenario
-
-PAIR = """
-title = "t"
-story = "s"
-look_for = []
-
-[[host]]
-name = "NODE1"
-nic = [{{ name = "Ethernet", address = "10.0.0.11/24", gateway = "10.0.0.1" }}]
-switch = [{{ name = "vxlan0", uplink = ["Ethernet"] }}]
-network = [{{ name = "vxlan0", type = "overlay", subnet = "10.244.1.0/24", switch = "vxlan0", mtu = 1450 }}]
-container = [{{ name = "pod-a", network = "vxlan0", address = "10.244.1.20" }}]
-
-[[host]]
-name = "NODE2"
-clock_skew_us = {skew_us}
-nic = [{{ name = "Ethernet", address = "10.0.0.12/24", gateway = "10.0.0.1" }}]
-switch = [{{ name = "vxlan0", uplink = ["Ethernet"] }}]
-network = [{{ name = "vxlan0", type = "overlay", subnet = "10.244.2.0/24", switch = "vxlan0", mtu = 1450 }}]
-container = [{{ name = "pod-b", network = "vxlan0", address = "10.244.2.30", serves = ["http:80"] }}]
-
-[[peer]]
-name = "router"
-address = "10.0.0.1"
-is_router = true
-
-[[traffic]]
-kind = "http"
-source = "pod-a"
-to = "pod-b"
-at_ms = 20.0
-"""
 
 OUTSIDE = """
 title = "t"
@@ -129,7 +95,7 @@ def test_what_comes_over_the_wire_says_how_far_the_clocks_can_be_off() -> None:
 
 @pytest.mark.parametrize("skew_us", [0, -1_700, 7_200_000_000, -7_200_000_000])
 def test_a_skew_of_hours_changes_nothing(skew_us: int, tmp_path: Path) -> None:
-    run_scenario(parse_scenario(PAIR.format(skew_us=skew_us), "pair"), tmp_path)
+    record_pair(tmp_path, skew_us=skew_us)
     journeys = rows_of(tmp_path, "SELECT path, outcome, n_hops, last_ns - first_ns AS took FROM journeys")
     assert Counter((row["outcome"], row["n_hops"]) for row in journeys) == {("delivered", 8): 10}
     assert all(0 < int(str(row["took"])) < 100_000 for row in journeys)
@@ -188,30 +154,14 @@ def test_hosts_with_equal_private_addresses_are_not_mixed(tmp_path: Path) -> Non
     assert outcomes == {"left_host": 12, "delivered": 8}
 
 
-def _without(stretch: Stretch, rows: set[int]) -> Stretch:
-    """A stretch without some events."""
-    keep = np.flatnonzero(~np.isin(stretch.event_row, list(rows)))
-    seen = stretch.packets
-    assert seen is not None
-    mine = np.flatnonzero(~np.isin(seen.event_row, list(rows)))
-    return replace(
-        stretch, piece=stretch.piece.take(keep), event_row=stretch.event_row[keep],
-        session_id=stretch.session_id[keep], host=stretch.host[keep], packets=seen.take(mine),
-        observation_id=stretch.observation_id[mine], frame_id=stretch.frame_id[mine],
-    )  # fmt: skip
-
-
 def test_what_did_not_come_to_the_next_host_was_lost_between_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_scenario(parse_scenario(PAIR.format(skew_us=900), "pair"), tmp_path)
+    record_pair(tmp_path, skew_us=900)
     query = "SELECT evidence FROM hops WHERE point LIKE '%NODE2' AND journey_id = 4"
     lost = {row for hop in rows_of(tmp_path, query) for row in hop["evidence"]}  # type: ignore[attr-defined] # a list
     assert lost
-    made = StoredTrace.stretches_of_host
-    monkeypatch.setattr(
-        StoredTrace, "stretches_of_host", lambda self, host: (_without(one, lost) for one in made(self, host))
-    )
+    leave_out(monkeypatch, lost)
     journeys = rows_of(tmp_path, "SELECT outcome, reason, last_point, confidence FROM journeys ORDER BY journey_id")
     assert Counter(row["outcome"] for row in journeys) == {"delivered": 9, "left_host": 1}
     (row,) = [row for row in journeys if row["outcome"] == "left_host"]

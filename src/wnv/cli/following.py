@@ -19,7 +19,7 @@ from wnv.cli.output import (
     trace_argument,
 )  # fmt: skip
 from wnv.cli.results import Cells, format_option, raw_option, show_rows, write_rows
-from wnv.text import counted, end_text, visible
+from wnv.text import counted, end_text, span_text, visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,6 @@ Row = Mapping[str, Any]
 
 _SURE = 0.8
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: click commands take what their options say
-_UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
 
 
 def list_options(of_what: str) -> Callable[[_F], _F]:
@@ -62,12 +61,7 @@ def pair_text(row: Row, prefix: str = "") -> str:
 
 def duration_text(ns: int | None) -> str:
     """`12.3 µs`; empty for null."""
-    if ns is None:
-        return ""
-    for unit, name in _UNITS:
-        if ns >= unit:
-            return f"{ns / unit:.3g} {name}" if ns < 1000 * unit else f"{ns / unit:,.0f} {name}"
-    return f"{ns} ns"
+    return "" if ns is None else span_text(ns)
 
 
 def confidence_text(value: float | None) -> str:

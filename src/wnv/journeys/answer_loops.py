@@ -9,12 +9,12 @@ import numpy as np
 
 from wnv.arrays import I64
 from wnv.journeys import layout as c
+from wnv.journeys.table_loops import of_host
 from wnv.kernels import njit
 
 _ARP = 0x10806
 _ICMP, _TCP, _ICMPV6 = 1, 6, 58
 _SYN, _RST = 2, 4
-_SPREAD = 0x1E3779B1
 _SOON_NS = 1_000_000_000
 _PLACES = 4
 
@@ -36,7 +36,7 @@ def _row(answers: I64, key: int) -> int:
 @njit
 def _of_host(number: int, host: int) -> int:
     """A number as that of one host: others can have the same addresses. 0 stays."""
-    return number if number == 0 else number ^ (host & 0xFFFF) * c.HOST_MIX
+    return number if number == 0 else of_host(number, host)
 
 
 @njit
@@ -108,7 +108,7 @@ def find_answer(journeys: I64, j: int, answers: I64) -> None:
     is_found = number != 0 and answers[row, c.A_KEY] == number and answers[row, c.A_ASKER] == journeys[j, c.J_ID]
     if not is_found and journeys[j, c.J_TUPLE] != 0:
         identification = (int(np.int64(journeys[j, c.J_IP_ID])) & 0xFFFF) + 1
-        number = int(np.int64(journeys[j, c.J_TUPLE])) ^ identification * _SPREAD ^ c.QUOTED
+        number = int(np.int64(journeys[j, c.J_TUPLE])) ^ identification * c.SPREAD ^ c.QUOTED
         number = _of_host(number, int(np.int64(journeys[j, c.J_HOST])))
         row = _row(answers, number)
         waited = int(np.int64(answers[row, c.A_TS])) - int(np.int64(journeys[j, c.J_LAST_TS]))

@@ -32,7 +32,6 @@ _DNS, _DHCP, _NTP, _NETBIOS_NAMES, _SNMP = 53, 67, 123, 137, 161
 _NUMBERED = (_DNS, _NETBIOS_NAMES)
 """The message starts with an identifier of 16 bits."""
 _DHCP_CLIENT, _DHCP_ID_OFFSET = 68, 4
-_SPREAD = 0x1E3779B1
 _LOW_32 = 0xFFFFFFFF
 
 ANSWER_WORDS = (
@@ -70,7 +69,7 @@ def fill_answers(sights: I64, keys: Keys, headers: Headers, packets: Packets, pa
 
 
 def _give(column: I64, mask: BOOL, of_tuple: I64, detail: I64 | int) -> None:
-    number = of_tuple ^ (np.asarray(detail, np.int64) + 1) * _SPREAD
+    number = of_tuple ^ (np.asarray(detail, np.int64) + 1) * c.SPREAD
     column[mask] = np.where(number == 0, 1, number)[mask]
 
 
@@ -145,7 +144,7 @@ def _quoted(headers: Headers, packets: Packets, keys: Keys, rows: I64) -> I64:
         protocol, (inner.src_high, inner.src_low), (inner.dst_high, inner.dst_low), ports
     )  # fmt: skip
     ip_id = np.where(inner.ip_version == 4, inner.ip_id.astype(np.int64), -1)
-    number = forth ^ ((ip_id & 0xFFFF) + 1) * _SPREAD ^ c.QUOTED
+    number = forth ^ ((ip_id & 0xFFFF) + 1) * c.SPREAD ^ c.QUOTED
     return np.where(has_both & is_told, number, 0)
 
 

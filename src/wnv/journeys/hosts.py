@@ -11,6 +11,7 @@ from wnv.arrays import I64
 from wnv.journeys import layout as c
 from wnv.journeys.clocks import HostClock
 from wnv.journeys.collect import Sighted
+from wnv.text import span_text
 
 _AT_ONCE = 1 << 14
 _SURE_MAX = 900
@@ -56,15 +57,8 @@ class Hosts:
         errors = [one.error_ns for one in self.clocks if one.is_known and one.error_ns is not None]
         if len(self) > 1 and max(errors) > 0:
             for why in (c.WHY_HOSTS, c.WHY_HOSTS_ALIKE):
-                words[why] += f"; their clocks are known to ± {_duration(max(errors))}"
+                words[why] += f"; their clocks are known to ± {span_text(max(errors))}"
         return words
-
-
-def _duration(ns: int) -> str:
-    for unit, name in ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")):
-        if ns >= unit:
-            return f"{ns / unit:.3g} {name}"
-    return f"{ns} ns"
 
 
 class HostQueues:

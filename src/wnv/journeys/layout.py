@@ -92,6 +92,8 @@ error; handled by hardware as well; out of a switch by ports that could not be r
 1518 bytes carries."""
 QUOTED: Final = 0x51 << 50
 """Part of the number of a packet that an error of ICMP quotes."""
+SPREAD: Final = 0x1E3779B1
+"""What the detail of a question's number is multiplied by."""
 
 # --- why a link is what it is: `TIE_WHY` and a hop's reason ---------------------------------------------------
 
@@ -248,6 +250,8 @@ DROP_IS_SAME: Final = 1 << 62
 
 # --- hosts: rows of a matrix (host, column) -----------------------------------------------------------------------
 
+LOST_BETWEEN_HOSTS: Final = "lost between the hosts"
+"""How the reason of such a journey begins."""
 H_SURE, H_ERROR, N_HOST = range(3)
 """How sure the offset of its clock is, in ‰, 0 = it is not known; and to within how many ns."""
 HOST_MIX: Final = 0x5851F42D4C95

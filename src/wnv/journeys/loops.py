@@ -12,7 +12,7 @@ from wnv.arrays import I32, I64, U8
 from wnv.journeys import layout as c
 from wnv.journeys import offload_loops as offload
 from wnv.journeys.answer_loops import find_answer, note_answers
-from wnv.journeys.table_loops import slot_of, was_there
+from wnv.journeys.table_loops import of_host, slot_of, was_there
 from wnv.kernels import njit
 
 _TCP = 6
@@ -232,8 +232,8 @@ def add_translation(map_keys: I64, map_values: I64, before: int, after: int) -> 
 @njit
 def _learn_translation(map_keys: I64, map_values: I64, before: int, after: int, host: int) -> None:
     """Remember that a tuple becomes another on a host, and which one became it."""
-    if add_translation(map_keys, map_values, _of_host(before, host), after):
-        add_translation(map_keys, map_values, _of_host(after, host) ^ c.REVERSE, before)
+    if add_translation(map_keys, map_values, of_host(before, host), after):
+        add_translation(map_keys, map_values, of_host(after, host) ^ c.REVERSE, before)
 
 
 @njit
@@ -244,12 +244,6 @@ def add_translations(map_keys: I64, map_values: I64, before: I64, after: I64) ->
         if before[k] != 0 and after[k] != 0 and add_translation(map_keys, map_values, int(before[k]), int(after[k])):
             n_new += 1
     return n_new
-
-
-@njit
-def _of_host(value: int, host: int) -> int:
-    """A hash of addresses as that of one host: others can have the same private ones."""
-    return value ^ (host & 0xFFFF) * c.HOST_MIX
 
 
 @njit
@@ -376,7 +370,7 @@ def _find_content(
                 elif is_nat_event and journeys[j, c.J_FIRST_TUPLE] == sights[c.TUPLE, i]:
                     relation = 4  # states the packet as it came
                 elif _translated_to(
-                    map_keys, map_values, _of_host(int(np.int64(journeys[j, c.J_TUPLE])), host)
+                    map_keys, map_values, of_host(int(np.int64(journeys[j, c.J_TUPLE])), host)
                 ) == sights[c.TUPLE, i]:  # fmt: skip
                     relation = 3
                 elif (
@@ -620,6 +614,15 @@ def _remember_thread(threads: I64, journeys: I64, j: int, thread: int) -> None:
 
 
 @njit
+def _touched(threads: I64, row: int, k: int, journeys: I64) -> int:
+    """The journey in place `k` of a thread's ring; -1 = none, or one that has ended."""
+    j = int(np.int64(threads[row, T_FIRST + 2 * k]))
+    if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
+        return -1
+    return j
+
+
+@njit
 def _find_before(sights: I64, i: int, journeys: I64, threads: I64, places: I64, found: I64) -> int:
     """For an NBL's event without bytes: the journey seen at the same NIC on the same thread right before."""
     thread = int(np.int64(sights[c.THREAD, i]))
@@ -660,8 +663,8 @@ def _find_noted(sights: I64, i: int, journeys: I64, threads: I64, places: I64) -
     best, n_alike = -1, 0
     src_port, dst_port = sights[c.PORTS, i] >> 32, sights[c.PORTS, i] & 0xFFFFFFFF
     for k in range(_THREAD_SLOTS):
-        j = int(np.int64(threads[row, T_FIRST + 2 * k]))
-        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
+        j = _touched(threads, row, k, journeys)
+        if j < 0:
             continue
         if ts - journeys[j, c.J_LAST_TS] > _RIGHT_AFTER_NS or journeys[j, c.J_SESSION] != sights[c.SESSION, i]:
             continue
@@ -701,8 +704,8 @@ def _find_sent_on(sights: I64, i: int, journeys: I64, threads: I64, places: I64,
         return -1
     best, best_ts, n_alike = -1, 0, 0
     for k in range(_THREAD_SLOTS):
-        j = int(np.int64(threads[row, T_FIRST + 2 * k]))
-        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
+        j = _touched(threads, row, k, journeys)
+        if j < 0:
             continue
         last_ts, event = int(np.int64(journeys[j, c.J_LAST_TS])), int(np.int64(journeys[j, c.J_LAST_EVENT]))
         is_near = ts - last_ts <= _RIGHT_AFTER_NS and journeys[j, c.J_HOST] == sights[c.HOST, i]
@@ -738,8 +741,8 @@ def _find_bare(sights: I64, i: int, journeys: I64, visited: I32, threads: I64, p
     is_nat = sights[c.EVENT, i] > c.DELIVERED
     best, best_ts, n_alike = -1, 0, 0
     for k in range(_THREAD_SLOTS):
-        j = int(np.int64(threads[row, T_FIRST + 2 * k]))
-        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
+        j = _touched(threads, row, k, journeys)
+        if j < 0:
             continue
         last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
         if journeys[j, c.J_WHAT] >= 0 or journeys[j, c.J_CONTENT] != 0 or ts - last_ts > _RIGHT_AFTER_NS:
@@ -776,8 +779,8 @@ def _find_original(sights: I64, i: int, journeys: I64, visited: I32, threads: I6
     code = int(np.int64(sights[c.PLACE, i])) * 4 + int(np.int64(sights[c.DIR, i]))
     best, best_ts, n_alike = -1, 0, 0
     for k in range(_THREAD_SLOTS):
-        j = int(np.int64(threads[row, T_FIRST + 2 * k]))
-        if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
+        j = _touched(threads, row, k, journeys)
+        if j < 0:
             continue
         last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
         is_near = sights[c.TS, i] - last_ts <= _THREAD_NS and journeys[j, c.J_HOST] == sights[c.HOST, i]
@@ -817,8 +820,8 @@ def _find_dropped(
     best, best_ts, n_alike = -1, 0, 0
     if threads[row, T_THREAD] == thread:
         for k in range(_THREAD_SLOTS):
-            j = int(np.int64(threads[row, T_FIRST + 2 * k]))
-            if j < 0 or journeys[j, c.J_IS_OPEN] == 0 or journeys[j, c.J_ID] != threads[row, T_FIRST + 2 * k + 1]:
+            j = _touched(threads, row, k, journeys)
+            if j < 0:
                 continue
             last_ts = int(np.int64(journeys[j, c.J_LAST_TS]))
             if last_ts > ts or ts - last_ts > _THREAD_NS or journeys[j, c.J_HOST] != sights[c.HOST, i]:
@@ -912,7 +915,7 @@ def _find_range(
     is_long = (sights[c.FLAGS, i] & (c.IS_LARGE | c.IS_LONG)) != 0
     before = 0
     if is_long or scalars[c.Z_HAS_LARGE] != 0:
-        key = _of_host(value, int(np.int64(sights[c.HOST, i]))) ^ c.REVERSE
+        key = of_host(value, int(np.int64(sights[c.HOST, i]))) ^ c.REVERSE
         before = _translated_to(map_keys, map_values, key)
     if scalars[c.Z_HAS_LARGE] != 0:
         for one in (value, before):
@@ -1342,7 +1345,7 @@ def link(
             _remember_way(ways, journeys, j, _ANY_WAY + code, code, False)
         class_here = int(np.int64(places[c.CLASS_NONE + direction, place])) if place >= 0 else c.UNCLEAR
         if is_new and class_here == c.ENTRY and direction == 2 and sights[c.WHAT, i] >= 0:
-            address = _of_host(int(np.int64(sights[c.SRC_HIGH, i])) ^ int(np.int64(sights[c.SRC_LOW, i])), host)
+            address = of_host(int(np.int64(sights[c.SRC_HIGH, i])) ^ int(np.int64(sights[c.SRC_LOW, i])), host)
             slot = slot_of(address, local.shape[0] - 1)
             if local[slot, 0] != address or local[slot, 1] != -1:  # what is stated needs no guess
                 local[slot, 0] = address
@@ -1513,7 +1516,7 @@ def close(
                 active = _is_active(activity, int(np.int64(expected[last, k])), last_ts)
                 journeys[j, c.J_NEXT_ACTIVE] = max(active, int(np.int64(journeys[j, c.J_NEXT_ACTIVE])))
         address = int(np.int64(journeys[j, c.J_LAST_DST_HIGH])) ^ int(np.int64(journeys[j, c.J_LAST_DST_LOW]))
-        address = _of_host(address, int(np.int64(journeys[j, c.J_HOST])))
+        address = of_host(address, int(np.int64(journeys[j, c.J_HOST])))
         at = slot_of(address, local.shape[0] - 1)
         is_known = journeys[j, c.J_LAST_WHAT] >= 0 and local[at, 0] == address and local[at, 1] != -2
         if is_known and (local[at, 2] == 1 or (last >= 0 and local[at, 1] == places[c.STATION_OF, last >> 2])):

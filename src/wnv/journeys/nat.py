@@ -291,7 +291,7 @@ def _identifiers(journey: I64) -> tuple[int, int]:
 
 
 def of_host_hash(values: I64, host: I64) -> I64:
-    """Hashes of addresses as those of one host, as `loops._of_host` makes them."""
+    """Hashes of addresses as those of one host, as `table_loops.of_host` makes them."""
     mine: I64 = values ^ (host & 0xFFFF) * c.HOST_MIX
     return mine
 

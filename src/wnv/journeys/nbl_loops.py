@@ -173,6 +173,15 @@ def _pending(lifetime: I64, station: int) -> int:
 
 
 @njit
+def _cross_off(lifetime: I64, place: int) -> None:
+    """One delivery less to come: that at a place among them; -1 = one that is not named."""
+    if place >= 0:
+        last = min(int(np.int64(lifetime[L_N_PENDING])), PENDING_MAX) - 1
+        lifetime[L_FIRST_PENDING + place] = lifetime[L_FIRST_PENDING + last]
+    lifetime[L_N_PENDING] -= 1
+
+
+@njit
 def _goes_on(
     lifetimes: I64, newest: int, is_delivery: bool, station: int, source: int, thread: int, routed_last: int,
     thread_run: int, is_strict: bool, ts: int, tells_routes: bool,
@@ -218,12 +227,7 @@ def _goes_on(
         return -1
     if found >= 0:
         if is_delivery:
-            lifetime = lifetimes[found % cap]
-            place = _pending(lifetime, station)
-            if place >= 0:
-                last = min(int(np.int64(lifetime[L_N_PENDING])), PENDING_MAX) - 1
-                lifetime[L_FIRST_PENDING + place] = lifetime[L_FIRST_PENDING + last]
-            lifetime[L_N_PENDING] -= 1
+            _cross_off(lifetimes[found % cap], _pending(lifetimes[found % cap], station))
         return found
     lifetime = lifetimes[newest % cap]
     if is_delivery and lifetime[L_N_ROUTED] == 0 and (lifetime[L_THREAD] == thread or not tells_routes):
@@ -242,9 +246,7 @@ def _original(lifetimes: I64, run: I64, station: int) -> int:
         if lifetime[L_NUMBER] == number and lifetime[L_N_ROUTED] > 1:
             place = _pending(lifetime, station)
             if place >= 0:
-                last = min(int(np.int64(lifetime[L_N_PENDING])), PENDING_MAX) - 1
-                lifetime[L_FIRST_PENDING + place] = lifetime[L_FIRST_PENDING + last]
-                lifetime[L_N_PENDING] -= 1
+                _cross_off(lifetime, place)
                 return number
     return -1
 

@@ -64,7 +64,7 @@ _REASONS = (
     "not seen beyond it: it was to be translated, and the recording does not state into what",
     "left the switch by the port of that NIC; whether the NIC took it, no event states",
     "not seen beyond it: the recording has no events that would tell of a drop there",
-    "lost between the hosts: it left this one and did not come to the next, which saw others of its flow then",
+    f"{c.LOST_BETWEEN_HOSTS}: it left this one and did not come to the next, which saw others of its flow then",
     "not seen beyond it: at the next point a packet was seen then that nothing tells from this one",
     "not seen beyond it: packets of the same content were on their way, and one was seen there",
     "answered from there: {answer}",

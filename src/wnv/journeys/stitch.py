@@ -168,7 +168,6 @@ class Stitcher:
 
         self._hosts = hosts or Hosts()
         n_hosts = len(self._hosts)
-
         self._limits = limits or Limits()
         self._log = log or Log()
         self._keys = Keys()
@@ -468,23 +467,21 @@ class Stitcher:
 
     def _learn_addresses(self, points: Sequence[Point]) -> None:
         """Addresses that the recording says are the host's own."""
-        from wnv.journeys import loops
-
         for point in points:
             for address in point.ipv4:
-                self._local_address(int.from_bytes(address, "big"), point.host, loops)
+                self._local_address(int.from_bytes(address, "big"), point.host)
         for node in self._topology.nodes:
             for text in (
                 node.properties.get("addresses", ()) if node.kind in ("physical_nic", "team", "host_vnic") else ()
             ):
                 value = _address_number(text)
                 if value is not None:
-                    self._local_address(value, self._hosts.of(node.session_id), loops)
+                    self._local_address(value, self._hosts.of(node.session_id))
 
-    def _local_address(self, value: int, host: int, loops: Any) -> None:  # Any: a module
-        from wnv.journeys.table_loops import slot_of
+    def _local_address(self, value: int, host: int) -> None:
+        from wnv.journeys.table_loops import of_host, slot_of
 
-        value = loops._of_host(value, host)
+        value = of_host(value, host)
         slot = slot_of(value, len(self._local) - 1)
         self._local[slot] = value, -1, 1
 

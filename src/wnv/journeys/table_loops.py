@@ -1,4 +1,5 @@
-"""Compiled loops that others of this package share: places in hash tables, and where a journey has been."""
+"""Compiled loops that others of this package share: places in hash tables, what is of
+one host, and where a journey has been."""
 
 from __future__ import annotations
 
@@ -13,6 +14,12 @@ from wnv.kernels import njit
 def slot_of(value: int, mask: int) -> int:
     """Where a hash table looks for a value first. `mask`: one less than its length, which is a power of two."""
     return (value ^ (value >> 29) ^ (value >> 47)) & mask
+
+
+@njit
+def of_host(value: int, host: int) -> int:
+    """A hash of addresses as that of one host: others can have the same private ones."""
+    return value ^ (host & 0xFFFF) * c.HOST_MIX
 
 
 @njit

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from wnv.explain.conversations import Hurt, conversation
 from wnv.explain.finding import Case, Finding, Row, Weight
+from wnv.journeys.layout import LOST_BETWEEN_HOSTS
 
-_LOST = """
+_LOST = f"""
     SELECT j.flow_id, j.journey_id, j.last_point, j.src, j.dst, j.confidence, j.reason,
            arg_max(h.evidence, h.seq) AS evidence,
            max(f.original_bytes) FILTER (h.point = j.last_point) AS n_bytes
     FROM journeys j JOIN hops h USING (journey_id) LEFT JOIN frames f USING (frame_id)
-    WHERE j.outcome = 'left_host' AND j.reason LIKE 'lost between the hosts%' AND j.flow_id IS NOT NULL
+    WHERE j.outcome = 'left_host' AND j.reason LIKE '{LOST_BETWEEN_HOSTS}%' AND j.flow_id IS NOT NULL
     GROUP BY ALL ORDER BY j.journey_id LIMIT 1000
 """
 _ARRIVED = """
